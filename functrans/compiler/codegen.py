@@ -1,0 +1,224 @@
+"""Code generation: a program becomes one LLVM module.
+
+Each distinct kernel is one function, however many steps use it; the steps become calls in program order, cut into parts of
+bounded length so that the code generator's time stays linear. The entry point takes one argument, a Python tuple of
+ndarrays (inputs, constants, outputs, flags, arena), and reads the data pointers out of it: no marshalling in Python.
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from math import prod
+
+from functrans.compiler.flat import Flat, flatten_nest
+from functrans.compiler.gemm import Tile, choose_tile, emit_gemm, scratch_elements, wants_packing
+from functrans.compiler.memory import plan_memory
+from functrans.compiler.nest import emit_nest
+from functrans.compiler.text import I64, PTR, Function, Val
+from functrans.compiler.transpose import emit_transpose
+from functrans.kernel import Buffer, Contract, Nest, Program
+
+__all__ = ["Layout", "Module", "Target", "generate"]
+
+CALLS_PER_PART = 256
+
+
+@dataclass(frozen=True, slots=True)
+class Target:
+    """What code generation needs to know of the processor."""
+
+    vector_bits: int
+    registers: int
+
+
+@dataclass(frozen=True, slots=True)
+class Layout:
+    """Where CPython and NumPy keep what the entry point reads, in bytes."""
+
+    tuple_items: int
+    array_data: int
+
+
+@dataclass(frozen=True, slots=True)
+class Module:
+    """The text of a module, its entry point, and the sizes of what a call must provide."""
+
+    text: str
+    entry: str
+    arena_bytes: int
+    kernels: int
+
+
+_ELEM_BYTES = {"float": 4, "double": 8}
+_FLOAT_ELEMS = {"float32": "float", "float64": "double"}
+
+
+class _Generator:
+    def __init__(self, program: Program, target: Target, layout: Layout) -> None:
+        self.program, self.target, self.layout = program, target, layout
+        self.functions: dict[str, Function] = {}
+        self.kernels: dict[Flat, str] = {}
+        self.offsets, self.arena = plan_memory(program)
+        self.scratch = 0
+        self.slots: dict[Buffer, int] = {}
+        for b in (*program.inputs, *program.consts, *program.outputs):
+            self.slots[b] = len(self.slots)
+        assert program.flags is not None
+        self.slots[program.flags] = len(self.slots)
+        self.arena_slot = len(self.slots)
+        self.calls: list[tuple[str, list[tuple[Buffer | None, int, str]], list[int]]] = []
+
+    # -- steps --------------------------------------------------------------------------------------------------
+
+    def step(self, step: Nest | Contract) -> None:
+        if isinstance(step, Contract):
+            self.contract(step)
+        elif prod(step.axes[:len(step.axes) - step.reduce]):
+            if not step.reduce and prod(step.axes) == 0:
+                return
+            if not self.transposition(step):
+                self.nest(step)
+
+    def nest(self, nest: Nest) -> None:
+        flat, params = flatten_nest(nest)
+        name = self.kernels.get(flat)
+        if name is None:
+            name = self.kernels[flat] = f"kernel{len(self.kernels)}"
+            self.functions[name] = emit_nest(flat, name, self.target.vector_bits)
+        self.calls.append((name, [(b, offset, b.elem) for b, offset in params], []))
+
+    def transposition(self, nest: Nest) -> bool:
+        """Recognise a plain transposed copy of a matrix of some size and give it to the blocked kernel."""
+        if len(nest.body) != 1 or nest.serial or nest.reduce:
+            return False
+        flat, params = flatten_nest(nest)
+        if len(flat.axes) != 2 or len(flat.instrs) != 1 or flat.instrs[0].op != "load" or flat.instrs[0].args:
+            return False
+        rows, cols = flat.axes
+        (store,) = flat.body
+        load_param, load = flat.instrs[0].attr  # type: ignore[misc]
+        out, elem = store.strides, flat.elems[0]  # type: ignore[union-attr]
+        if elem not in _FLOAT_ELEMS or min(rows, cols) < 8 or load_param == store.param:  # type: ignore[union-attr]
+            return False
+        if out[1] == 1 and load[0] == 1 and load[1] >= rows and out[0] >= cols:
+            sizes = [cols, rows, load[1], out[0]]  # the input's rows run along our columns
+        elif out[0] == 1 and load[1] == 1 and load[0] >= cols and out[1] >= rows:
+            sizes = [rows, cols, load[0], out[1]]
+        else:
+            return False
+        name_elem = _FLOAT_ELEMS[elem]
+        function = emit_transpose(name_elem, 8 if name_elem == "double" else 16 if self.target.vector_bits >= 512 else 8)
+        self.functions.setdefault(function.name, function)
+        (ob, oo), (ib, io) = params[store.param], params[load_param]  # type: ignore[union-attr]
+        self.calls.append((function.name, [(ob, oo, elem), (ib, io, elem)], sizes))
+        return True
+
+    def contract(self, step: Contract) -> None:
+        elem = _FLOAT_ELEMS[step.elem]
+        tile = choose_tile(elem, step.m, step.n, step.k, self.target.vector_bits, self.target.registers)
+        packed = wants_packing(tile, step.m, step.n, step.k)
+        entry = self.gemm(tile, packed)
+        self.scratch = max(self.scratch, scratch_elements(tile, step.k, packed) * _ELEM_BYTES[elem])
+        nb = len(step.batch)
+        sizes = [step.m, step.n, step.k, step.c.strides[nb], step.a.strides[nb], step.a.strides[nb + 1], step.b.strides[nb]]
+        name = self.batched(entry, elem, step) if prod(step.batch) > 1 else entry
+        pointers = [(a.buffer, a.offset, step.elem) for a in (step.c, step.a, step.b)]
+        self.calls.append((name, [*pointers, (None, 0, step.elem)], sizes))
+
+    def gemm(self, tile: Tile, packed: bool) -> str:
+        functions = emit_gemm(tile, packed)
+        for function in functions:
+            self.functions.setdefault(function.name, function)
+        return functions[0].name
+
+    def batched(self, entry: str, elem: str, step: Contract) -> str:
+        """A loop nest over the batch axes around the product of matrices."""
+        nb = len(step.batch)
+        key = "_".join(map(str, (*step.batch, *step.c.strides[:nb], *step.a.strides[:nb], *step.b.strides[:nb]))).replace("-", "m")
+        name = f"batch_{entry}_{key}"
+        if name in self.functions:
+            return name
+        f = Function(name, [PTR] * 4 + [I64] * 7, attributes="noinline nounwind")
+        sizes = f.params[4:]
+
+        def level(axis: int, pointers: list[Val]) -> None:
+            if axis == nb:
+                f.call_void(entry, *pointers, f.params[3], *sizes)
+                return
+            before, head, done = f.block, f.fresh("loop"), f.fresh("done")
+            f.br(head)
+            f.label(head)
+            i, slot = f.phi_open(I64, f.const(I64, 0), before)
+            inner = []
+            for p, access in zip(pointers, (step.c, step.a, step.b), strict=True):
+                stride = access.strides[axis]
+                inner.append(f.gep(elem, p, f.mul(i, f.const(I64, stride))) if stride else p)
+            level(axis + 1, inner)
+            following = f.add(i, f.const(I64, 1))
+            f.phi_close(slot, following, f.block)
+            f.cond_br(f.icmp("slt", following, f.const(I64, step.batch[axis])), head, done)
+            f.label(done)
+
+        level(0, f.params[:3])
+        f.ret()
+        self.functions[name] = f
+        return name
+
+    # -- the calls ----------------------------------------------------------------------------------------------
+
+    def pointer(self, f: Function, frame: Val, buffer: Buffer | None, offset: int, elem: str) -> Val:
+        """The address of element `offset` of a buffer; None is the scratch area behind the temporaries."""
+        if buffer is None:
+            slot, start = self.arena_slot, self.arena
+        elif buffer.role == "temp":
+            slot, start = self.arena_slot, self.offsets[buffer]
+        else:
+            slot, start = self.slots[buffer], 0
+        base = f.load(PTR, f.gep("ptr", frame, f.const(I64, slot)), 8)
+        at = start + offset * _element_bytes(elem)
+        return f.gep("i8", base, f.const(I64, at)) if at else base
+
+    def parts(self) -> list[Function]:
+        """The calls in order, in functions of bounded length, then the entry point."""
+        made: list[Function] = []
+        for i in range(0, len(self.calls), CALLS_PER_PART):
+            f = Function(f"part{len(made)}", [PTR], attributes="noinline nounwind")
+            for name, pointers, sizes in self.calls[i:i + CALLS_PER_PART]:
+                args = [self.pointer(f, f.params[0], b, o, e) for b, o, e in pointers]
+                f.call_void(name, *args, *[f.const(I64, s) for s in sizes])
+            f.ret()
+            made.append(f)
+        entry = Function("functrans_main", [PTR], linkage="dso_local", attributes="nounwind")
+        count = self.arena_slot + 1
+        frame = entry.emit(PTR, f"alloca [{count} x ptr], align 8")
+        for slot in range(count):
+            at = entry.gep("i8", entry.params[0], entry.const(I64, self.layout.tuple_items + 8 * slot))
+            array = entry.load(PTR, at, 8)
+            data = entry.load(PTR, entry.gep("i8", array, entry.const(I64, self.layout.array_data)), 8)
+            entry.store(data, entry.gep("ptr", frame, entry.const(I64, slot)), 8)
+        for f in made:
+            entry.call_void(f.name, frame)
+        entry.ret()
+        return [*made, entry]
+
+
+def _element_bytes(elem: str) -> int:
+    if elem == "bool":
+        return 1
+    digits = elem.lstrip("abcdefghijklmnopqrstuvwxyz")
+    return int(digits) // 8
+
+
+def generate(program: Program, target: Target, layout: Layout) -> Module:
+    """The module of a program."""
+    generator = _Generator(program, target, layout)
+    for step in program.steps:
+        generator.step(step)
+    functions = [*generator.functions.values(), *generator.parts()]
+    declarations: dict[str, str] = {}
+    for f in functions:
+        declarations.update(f.declarations)
+    defined = {f.name for f in functions}
+    text = "\n".join([
+        *(d for name, d in declarations.items() if name not in defined), *(f.text() for f in functions), ""])
+    return Module(text, "functrans_main", generator.arena + generator.scratch, len(generator.kernels))

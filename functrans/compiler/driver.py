@@ -1,0 +1,115 @@
+"""The compiler from end to end: a jaxpr in, an `Executable` out.
+
+::
+
+    simplify   jaxpr -> jaxpr      calls inlined, equal equations merged, dead ones dropped
+    fuse       jaxpr -> program    loop nests over buffers (kernel IR)
+    generate   program -> LLVM IR  kernels deduplicated, memory planned
+    link       LLVM IR -> address
+
+Each stage's result can be looked at: `Stages` keeps them for `jit(f).lower(...)`.
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from typing import Any
+
+import numpy as np
+
+from functrans.compiler.codegen import Module, generate
+from functrans.compiler.engine import Linked, assembly, host_layout, host_target, link
+from functrans.compiler.fuse import lower_jaxpr
+from functrans.compiler.simplify import simplify
+from functrans.config import options
+from functrans.core.array import Array
+from functrans.core.check import check_jaxpr
+from functrans.core.jaxpr import ClosedJaxpr, Literal
+from functrans.kernel import Program
+from functrans.kernel_verify import verify
+
+__all__ = ["Executable", "Stages", "compile_jaxpr"]
+
+
+@dataclass(frozen=True, slots=True)
+class Stages:
+    """What each pass made of a jaxpr."""
+
+    jaxpr: ClosedJaxpr
+    simplified: ClosedJaxpr
+    program: Program
+    module: Module
+
+    def assembly(self) -> str:
+        """The host's assembly."""
+        return assembly(self.module.text)
+
+
+def compile_jaxpr(closed: ClosedJaxpr) -> Executable:
+    """Compile a jaxpr whose constants are concrete arrays."""
+    checking = options().check
+    simplified = simplify(closed)
+    if checking:
+        check_jaxpr(simplified.jaxpr)
+    program = lower_jaxpr(simplified)
+    if checking:
+        verify(program)
+    module = generate(program, host_target(), host_layout())
+    linked = link(module.text, module.entry)
+    return Executable(Stages(closed, simplified, program, module), linked)
+
+
+class Executable:
+    """Compiled code with what a call needs around it: output buffers, an arena, the checks.
+
+    ``executable(values)`` takes one contiguous ndarray of the right type for each input and returns ndarrays.
+    """
+
+    __slots__ = ("_arenas", "_consts", "_linked", "_outputs", "_plan", "stages")
+
+    def __init__(self, stages: Stages, linked: Linked) -> None:
+        self.stages = stages
+        self._linked = linked
+        program = stages.program
+        self._consts = tuple(np.ascontiguousarray(c.source, dtype=c.dtype) for c in program.consts)
+        self._outputs = tuple((b.shape, b.dtype) for b in program.outputs)
+        self._plan = _output_plan(stages.simplified)
+        self._arenas: list[np.ndarray] = []  # list.pop and append are atomic: a pool without a lock
+
+    def __call__(self, values: list[np.ndarray]) -> list[Any]:
+        try:
+            arena = self._arenas.pop()
+        except IndexError:
+            arena = np.empty(max(self.stages.module.arena_bytes, 1) + 64, np.uint8)
+            arena = arena[-arena.ctypes.data % 64:]
+        program = self.stages.program
+        outputs = [np.empty(shape, dtype) for shape, dtype in self._outputs]
+        flags = np.empty(len(program.checks), np.bool_)
+        self._linked.call((*values, *self._consts, *outputs, flags, arena))
+        self._arenas.append(arena)
+        if program.checks and flags.any():
+            raise IndexError(program.checks[int(flags.argmax())])
+        results = []
+        for kind, which in self._plan:
+            results.append(outputs[which] if kind == "out" else values[which] if kind == "in" else which)
+        return results
+
+
+def _output_plan(closed: ClosedJaxpr) -> list[tuple[str, Any]]:
+    """For each output, where it comes from: a computed buffer, an input as it is, or a constant."""
+    jaxpr = closed.jaxpr
+    inputs = {v: i for i, v in enumerate(jaxpr.invars)}
+    consts = dict(zip(jaxpr.constvars, closed.consts, strict=True))
+    computed: dict[Any, int] = {}
+    plan: list[tuple[str, Any]] = []
+    for a in jaxpr.outvars:
+        if type(a) is Literal:
+            plan.append(("const", np.asarray(a.value, a.aval.dtype)))
+        elif a in inputs:
+            plan.append(("in", inputs[a]))
+        elif a in consts:
+            c = consts[a]
+            plan.append(("const", c._value if type(c) is Array else np.asarray(c)))
+        else:
+            plan.append(("out", computed.setdefault(a, len(computed))))
+    return plan

@@ -1,0 +1,95 @@
+"""The one module that knows llvmlite: from the text of a module to an address that can be called.
+
+The target is the host with all its features. No LLVM passes run: the emitters place and vectorise the code themselves,
+so instruction selection and register allocation are all that is left (and most of the compile time). The JIT lives as
+long as the process; each compiled module owns the tracker of its memory.
+"""
+
+from __future__ import annotations
+
+import ctypes
+import threading
+from functools import cache
+
+import llvmlite.binding as llvm
+import numpy as np
+
+from functrans.compiler.codegen import Layout, Target
+
+__all__ = ["Linked", "assembly", "host_layout", "host_target", "link"]
+
+_lock = threading.Lock()  # LLVM contexts are not safe to share between threads
+_counter = iter(range(1 << 62))
+
+
+@cache
+def _machine() -> llvm.TargetMachine:
+    llvm.initialize_native_target()
+    llvm.initialize_native_asmprinter()
+    return llvm.Target.from_default_triple().create_target_machine(
+        cpu=llvm.get_host_cpu_name(), features=llvm.get_host_cpu_features().flatten(), opt=2, jit=True, reloc="pic")
+
+
+@cache
+def _jit() -> llvm.LLJIT:
+    return llvm.create_lljit_compiler(_machine(), use_jit_link=True)
+
+
+@cache
+def host_target() -> Target:
+    """Vector width and register count of this processor."""
+    features = llvm.get_host_cpu_features()
+    if features.get("avx512f"):
+        return Target(512, 32)
+    if features.get("avx2") or features.get("avx"):
+        return Target(256, 16)
+    if llvm.get_default_triple().startswith(("aarch64", "arm64")):
+        return Target(128, 32)
+    return Target(128, 16)
+
+
+@cache
+def host_layout() -> Layout:
+    """Where tuples keep their items and ndarrays their data pointer, checked against real objects.
+
+    Raises:
+        RuntimeError: on an interpreter whose objects are laid out otherwise.
+    """
+    probe = np.arange(3.0)
+    pair = (probe, None)
+    items, data = tuple.__basicsize__, object.__basicsize__
+    word = ctypes.sizeof(ctypes.c_void_p)
+    seen_item = ctypes.c_void_p.from_address(id(pair) + items).value
+    seen_data = ctypes.c_void_p.from_address(id(probe) + data).value
+    if word != 8 or seen_item != id(probe) or seen_data != probe.ctypes.data:
+        raise RuntimeError("this Python's tuples or arrays are laid out unlike CPython's on 64-bit platforms; compiled code "
+                           "cannot read them. Run with functrans.disable_jit().")
+    return Layout(items, data)
+
+
+class Linked:
+    """A linked module: ``call(tuple_of_arrays)``. Keeps the code alive."""
+
+    __slots__ = ("_tracker", "call")
+
+    def __init__(self, tracker: object, address: int) -> None:
+        self._tracker = tracker
+        self.call = ctypes.PYFUNCTYPE(None, ctypes.py_object)(address)
+
+
+def link(text: str, entry: str) -> Linked:
+    """Compile a module and load it."""
+    with _lock:
+        module = llvm.parse_assembly(text)
+        module.triple = _machine().triple
+        module.data_layout = str(_machine().target_data)
+        image = _machine().emit_object(module)
+        builder = llvm.JITLibraryBuilder().add_object_img(image).add_current_process().export_symbol(entry)
+        tracker = builder.link(_jit(), f"functrans{next(_counter)}")
+        return Linked(tracker, tracker[entry])
+
+
+def assembly(text: str) -> str:
+    """The host's assembly for a module."""
+    with _lock:
+        return _machine().emit_assembly(llvm.parse_assembly(text))

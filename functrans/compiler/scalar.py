@@ -1,0 +1,298 @@
+"""Code for the scalar operations of the kernel IR: one emitter for each, on any number of lanes.
+
+Integer division by zero, shifts past the width and conversions out of range have the meanings that the interpreter of the
+kernel IR gives them; no LLVM undefined behaviour is reachable. Half-precision operands are computed in single.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+
+from functrans.compiler.text import Function, Ty, Val
+from functrans.compiler.vecmath import MATH, emit_math
+
+__all__ = ["ELEMENTS", "combine", "emit_op", "identity"]
+
+ELEMENTS = {
+    "bool": "i1", "int8": "i8", "int16": "i16", "int32": "i32", "int64": "i64", "uint8": "i8", "uint16": "i16", "uint32": "i32",
+    "uint64": "i64", "float16": "half", "float32": "float", "float64": "double",
+}
+"""The LLVM element of each kernel dtype, in registers."""
+
+Emit = Callable[..., Val]
+
+
+def emit_op(f: Function, op: str, dtype: str, operand: str, args: list[Val]) -> Val:
+    """The value of ``op(*args)``; `operand` is the kernel dtype of the operands, `dtype` that of the result."""
+    if operand == "float16" and op not in _ANY_FLOAT:
+        wide = [f.cast("fpext", a, "float") if a.ty.elem == "half" else a for a in args]
+        out = emit_op(f, op, dtype if dtype == "bool" else "float32", "float32", wide)
+        return f.cast("fptrunc", out, "half") if dtype == "float16" else out
+    if op in MATH:
+        return emit_math(f, op, *args)
+    if op == "convert":
+        return convert(f, args[0], operand, dtype)
+    if op == "bitcast":
+        return args[0] if args[0].ty.elem == ELEMENTS[dtype] else f.cast("bitcast", args[0], ELEMENTS[dtype])
+    table = _FLOAT if operand.startswith("float") else _BOOL if operand == "bool" else _UNSIGNED if operand[0] == "u" else _SIGNED
+    emit = table.get(op) or _COMMON.get(op)
+    if emit is None:
+        raise NotImplementedError(f"no code for the scalar operation {op} on {operand}")
+    return emit(f, *args)
+
+
+# -- shared ---------------------------------------------------------------------------------------------------------------
+
+def _intrinsic(name: str) -> Emit:
+    return lambda f, a, *rest: f.call(f"llvm.{name}.{a.ty.suffix()}", a.ty, a, *rest)
+
+
+def _binary(opcode: str) -> Emit:
+    return lambda f, a, b: f.binary(opcode, a, b)
+
+
+def _compare(kind: str, predicate: str) -> Emit:
+    if kind == "fcmp":
+        return lambda f, a, b: f.fcmp(predicate, a, b)
+    return lambda f, a, b: f.icmp(predicate, a, b)
+
+
+def _zero(f: Function, a: Val) -> Val:
+    return f.const(a.ty, 0)
+
+
+_COMMON: dict[str, Emit] = {"select": lambda f, c, a, b: f.select(c, a, b)}
+_ANY_FLOAT = ("select", "neg", "abs", "copysign", "convert", "bitcast", "nextafter")
+
+# -- floats ---------------------------------------------------------------------------------------------------------------
+
+
+def _float_sign(f: Function, a: Val) -> Val:
+    one = f.call(f"llvm.copysign.{a.ty.suffix()}", a.ty, f.const(a.ty, 1.0), a)
+    return f.select(f.fcmp("one", a, _zero(f, a)), one, a)  # zeros and nans are their own sign
+
+
+def _float_extremum(predicate: str) -> Emit:
+    def emit(f: Function, a: Val, b: Val) -> Val:
+        # An ordered comparison is false on nan: a nan in a is kept by the first test, one in b by the second.
+        better = f.or_(f.fcmp(predicate, a, b), f.fcmp("uno", a, a))
+        return f.select(better, a, b)
+
+    return emit
+
+
+def _is_finite(f: Function, a: Val) -> Val:
+    magnitude = f.call(f"llvm.fabs.{a.ty.suffix()}", a.ty, a)
+    return f.fcmp("one", magnitude, f.const(a.ty, float("inf")))
+
+
+def _round_away(f: Function, a: Val) -> Val:
+    """Halves away from zero: truncate and step where the (exact) fraction is at least a half."""
+    t = f.call(f"llvm.trunc.{a.ty.suffix()}", a.ty, a)
+    fraction = f.call(f"llvm.fabs.{a.ty.suffix()}", a.ty, f.fsub(a, t))
+    step = f.call(f"llvm.copysign.{a.ty.suffix()}", a.ty, f.const(a.ty, 1.0), a)
+    up = f.fcmp("oge", fraction, f.const(a.ty, 0.5))
+    return f.select(up, f.fadd(t, step), t)
+
+
+def _nextafter(f: Function, a: Val, b: Val) -> Val:
+    """The neighbour of a towards b, by stepping the bit pattern."""
+    bits = {"half": "i16", "float": "i32", "double": "i64"}[a.ty.elem]
+    ty = a.ty.like(bits)
+    i = f.cast("bitcast", a, bits)
+    sign = f.const(ty, -(1 << (ty.bits - 1)))
+    zero_f, zero_i, one = _zero(f, a), f.const(ty, 0), f.const(ty, 1)
+    at_zero = f.fcmp("oeq", a, zero_f)
+    tiny = f.or_(f.and_(f.cast("bitcast", b, bits), sign), one)
+    grows = f.icmp("eq", f.select(f.fcmp("olt", a, b), one, zero_i), f.select(f.icmp("sge", i, zero_i), one, zero_i))
+    stepped = f.add(i, f.select(grows, one, f.const(ty, -1)))
+    out = f.cast("bitcast", f.select(at_zero, tiny, stepped), a.ty.elem)
+    nan = f.fcmp("uno", a, b)
+    return f.select(nan, f.fadd(a, b), f.select(f.fcmp("oeq", a, b), b, out))
+
+
+def _float_rem(f: Function, a: Val, b: Val) -> Val:
+    """C's fmod, lane by lane through LLVM's frem (a library call: it is exact, and rare in kernels)."""
+    return f.binary("frem", a, b)
+
+
+_FLOAT: dict[str, Emit] = {
+    "add": _binary("fadd"), "sub": _binary("fsub"), "mul": _binary("fmul"), "div": _binary("fdiv"), "rem": _float_rem,
+    "neg": lambda f, a: f.fneg(a), "abs": _intrinsic("fabs"), "sign": _float_sign,
+    "min": _float_extremum("olt"), "max": _float_extremum("ogt"),
+    "floor": _intrinsic("floor"), "ceil": _intrinsic("ceil"), "trunc": _intrinsic("trunc"),
+    "round_even": _intrinsic("roundeven"), "round_away": _round_away, "copysign": _intrinsic("copysign"),
+    "is_finite": _is_finite, "nextafter": _nextafter,
+    "eq": _compare("fcmp", "oeq"), "ne": _compare("fcmp", "une"), "lt": _compare("fcmp", "olt"),
+    "le": _compare("fcmp", "ole"), "gt": _compare("fcmp", "ogt"), "ge": _compare("fcmp", "oge"),
+}
+
+# -- integers and booleans ------------------------------------------------------------------------------------------------
+
+
+def _div_signed(f: Function, a: Val, b: Val) -> Val:
+    """Truncated quotient; x/0 is -1, and the one overflow (MIN/-1) wraps to MIN."""
+    zero, minus = f.const(a.ty, 0), f.const(a.ty, -1)
+    by_zero, by_minus = f.icmp("eq", b, zero), f.icmp("eq", b, minus)
+    safe = f.select(f.or_(by_zero, by_minus), f.const(a.ty, 1), b)
+    q = f.binary("sdiv", a, safe)
+    return f.select(by_zero, minus, f.select(by_minus, f.sub(zero, a), q))
+
+
+def _rem_signed(f: Function, a: Val, b: Val) -> Val:
+    """Remainder with the sign of the dividend; x rem 0 is x."""
+    zero = f.const(a.ty, 0)
+    by_zero = f.icmp("eq", b, zero)
+    trivial = f.or_(by_zero, f.icmp("eq", b, f.const(a.ty, -1)))
+    r = f.binary("srem", a, f.select(trivial, f.const(a.ty, 1), b))
+    return f.select(by_zero, a, r)
+
+
+def _div_unsigned(f: Function, a: Val, b: Val) -> Val:
+    by_zero = f.icmp("eq", b, f.const(a.ty, 0))
+    return f.select(by_zero, f.const(a.ty, -1), f.binary("udiv", a, f.select(by_zero, f.const(a.ty, 1), b)))
+
+
+def _rem_unsigned(f: Function, a: Val, b: Val) -> Val:
+    by_zero = f.icmp("eq", b, f.const(a.ty, 0))
+    return f.select(by_zero, a, f.binary("urem", a, f.select(by_zero, f.const(a.ty, 1), b)))
+
+
+def _shift(opcode: str) -> Emit:
+    def emit(f: Function, a: Val, n: Val) -> Val:
+        inside = f.icmp("ult", n, f.const(a.ty, a.ty.bits))  # unsigned: negative amounts count as too large
+        if opcode == "ashr":
+            return f.ashr(a, f.select(inside, n, f.const(a.ty, a.ty.bits - 1)))
+        return f.select(inside, f.binary(opcode, a, f.select(inside, n, f.const(a.ty, 0))), f.const(a.ty, 0))
+
+    return emit
+
+
+def _sign_signed(f: Function, a: Val) -> Val:
+    zero = f.const(a.ty, 0)
+    positive = f.select(f.icmp("sgt", a, zero), f.const(a.ty, 1), zero)
+    return f.select(f.icmp("slt", a, zero), f.const(a.ty, -1), positive)
+
+
+def _sign_unsigned(f: Function, a: Val) -> Val:
+    zero = f.const(a.ty, 0)
+    return f.select(f.icmp("eq", a, zero), zero, f.const(a.ty, 1))
+
+
+def _mulhi(extend: str) -> Emit:
+    def emit(f: Function, a: Val, b: Val) -> Val:
+        wide = f"i{2 * a.ty.bits}"
+        ty = f"<{a.ty.width} x {wide}>" if a.ty.width > 1 else wide
+        parts = [f.emit(a.ty, f"{extend} {v} to {ty}").ref for v in (a, b)]
+        product = f.emit(a.ty, f"mul {ty} {parts[0]}, {parts[1]}").ref
+        count = f"splat ({wide} {a.ty.bits})" if a.ty.width > 1 else str(a.ty.bits)
+        high = f.emit(a.ty, f"lshr {ty} {product}, {count}").ref
+        return f.emit(a.ty, f"trunc {ty} {high} to {a.ty}")
+
+    return emit
+
+
+def _clz(f: Function, a: Val) -> Val:
+    args = f"{a.ty} {a.ref}, i1 false"
+    name = f"llvm.ctlz.{a.ty.suffix()}"
+    f.declarations[name] = f"declare {a.ty} @{name}({a.ty}, i1)"
+    return f.emit(a.ty, f"call {a.ty} @{name}({args})")
+
+
+def _abs_signed(f: Function, a: Val) -> Val:
+    return f.select(f.icmp("slt", a, f.const(a.ty, 0)), f.sub(f.const(a.ty, 0), a), a)
+
+
+_INTEGER: dict[str, Emit] = {
+    "add": _binary("add"), "sub": _binary("sub"), "mul": _binary("mul"),
+    "and": _binary("and"), "or": _binary("or"), "xor": _binary("xor"), "not": lambda f, a: f.not_(a),
+    "neg": lambda f, a: f.sub(f.const(a.ty, 0), a), "shl": _shift("shl"), "shr_logical": _shift("lshr"),
+    "shr_arithmetic": _shift("ashr"), "popcount": _intrinsic("ctpop"), "clz": _clz,
+    "eq": _compare("icmp", "eq"), "ne": _compare("icmp", "ne"),
+}
+_SIGNED: dict[str, Emit] = _INTEGER | {
+    "idiv": _div_signed, "irem": _rem_signed, "div": _div_signed, "rem": _rem_signed, "sign": _sign_signed, "abs": _abs_signed,
+    "min": _intrinsic("smin"), "max": _intrinsic("smax"), "mulhi": _mulhi("sext"),
+    "lt": _compare("icmp", "slt"), "le": _compare("icmp", "sle"), "gt": _compare("icmp", "sgt"), "ge": _compare("icmp", "sge"),
+}
+_UNSIGNED: dict[str, Emit] = _INTEGER | {
+    "idiv": _div_unsigned, "irem": _rem_unsigned, "div": _div_unsigned, "rem": _rem_unsigned, "sign": _sign_unsigned,
+    "abs": lambda f, a: a, "min": _intrinsic("umin"), "max": _intrinsic("umax"), "mulhi": _mulhi("zext"),
+    "lt": _compare("icmp", "ult"), "le": _compare("icmp", "ule"), "gt": _compare("icmp", "ugt"), "ge": _compare("icmp", "uge"),
+}
+_BOOL: dict[str, Emit] = {
+    "add": _binary("or"), "mul": _binary("and"), "and": _binary("and"), "or": _binary("or"), "xor": _binary("xor"),
+    "not": lambda f, a: f.not_(a), "min": _binary("and"), "max": _binary("or"), "eq": lambda f, a, b: f.not_(f.xor(a, b)),
+    "ne": _binary("xor"), "lt": lambda f, a, b: f.and_(f.not_(a), b), "le": lambda f, a, b: f.or_(f.not_(a), b),
+    "gt": lambda f, a, b: f.and_(a, f.not_(b)), "ge": lambda f, a, b: f.or_(a, f.not_(b)),
+}
+
+
+# -- conversion -----------------------------------------------------------------------------------------------------------
+
+def convert(f: Function, a: Val, source: str, target: str) -> Val:
+    """`a` from one kernel dtype to another: floats to integers saturate (nan to 0), integers wrap, non-zero is true."""
+    if source == target:
+        return a
+    elem, from_float, to_float = ELEMENTS[target], source.startswith("float"), target.startswith("float")
+    if target == "bool":
+        zero = f.const(a.ty, 0)
+        return f.fcmp("une", a, zero) if from_float else f.icmp("ne", a, zero)
+    if source == "bool":
+        return f.cast("uitofp" if to_float else "zext", a, elem)
+    if from_float and to_float:
+        return f.cast("fpext" if Ty(elem).bits > a.ty.bits else "fptrunc", a, elem)
+    if from_float:
+        to = a.ty.like(elem)
+        kind = "fptoui" if target[0] == "u" else "fptosi"
+        return f.call(f"llvm.{kind}.sat.{to.suffix()}.{a.ty.suffix()}", to, a)
+    if to_float:
+        return f.cast("uitofp" if source[0] == "u" else "sitofp", a, elem)
+    if Ty(elem).bits == a.ty.bits:
+        return a
+    if Ty(elem).bits < a.ty.bits:
+        return f.cast("trunc", a, elem)
+    return f.cast("zext" if source[0] == "u" else "sext", a, elem)
+
+
+# -- reductions -----------------------------------------------------------------------------------------------------------
+
+def identity(op: str, dtype: str) -> tuple[float | int, ...]:
+    """The neutral states of a reduction."""
+    is_float = dtype.startswith("float")
+    bits = Ty(ELEMENTS[dtype]).bits
+    if dtype == "bool":
+        low, high = 0, 1
+    elif dtype[0] == "u":
+        low, high = 0, (1 << bits) - 1
+    else:
+        low, high = -(1 << (bits - 1)), (1 << (bits - 1)) - 1
+    least, most = (-float("inf"), float("inf")) if is_float else (low, high)
+    return {
+        "add": (0,), "mul": (1,), "min": (most,), "max": (least,), "and": (-1 if dtype != "bool" else 1,),
+        "or": (0,), "xor": (0,), "cmul": (1, 0), "argmin": (most, (1 << 63) - 1), "argmax": (least, (1 << 63) - 1),
+    }[op]
+
+
+def combine(f: Function, op: str, dtype: str, a: list[Val], b: list[Val]) -> list[Val]:
+    """The states of a reduction after taking in `b`."""
+    if op == "cmul":
+        re = f.fsub(f.fmul(a[0], b[0]), f.fmul(a[1], b[1]))
+        return [re, f.fadd(f.fmul(a[0], b[1]), f.fmul(a[1], b[0]))]
+    if op in ("argmin", "argmax"):
+        return _combine_arg(f, op, dtype, a, b)
+    return [emit_op(f, op, dtype, dtype, [a[0], b[0]])]
+
+
+def _combine_arg(f: Function, op: str, dtype: str, a: list[Val], b: list[Val]) -> list[Val]:
+    """The better of two (value, index) states: nan beats numbers, then the extremum, then the lower index."""
+    compare = "lt" if op == "argmin" else "gt"
+    better = emit_op(f, compare, "bool", dtype, [b[0], a[0]])
+    equal = emit_op(f, "eq", "bool", dtype, [b[0], a[0]])
+    if dtype.startswith("float"):
+        a_nan, b_nan = f.fcmp("uno", a[0], a[0]), f.fcmp("uno", b[0], b[0])
+        better = f.and_(f.or_(better, b_nan), f.not_(a_nan))
+        equal = f.or_(equal, f.and_(a_nan, b_nan))
+    earlier = f.and_(equal, f.icmp("slt", b[1], a[1]))
+    take = f.or_(better, earlier)
+    return [f.select(take, b[0], a[0]), f.select(take, b[1], a[1])]

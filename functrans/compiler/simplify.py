@@ -1,0 +1,158 @@
+"""Simplification of jaxprs: calls are inlined, dead code goes, equal equations merge, exact algebra is applied.
+
+Only identities that hold in IEEE arithmetic for every value are used: ``x*1``, ``x/1``, ``x-0``, ``x**1``, double
+negation, conversions to the same dtype, transposes that cancel, reshapes of reshapes. (``x+0`` is not one: it turns -0.0
+into 0.0.)
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from typing import Any
+
+import numpy as np
+
+from functrans.core.jaxpr import Atom, ClosedJaxpr, Eqn, Jaxpr, Literal, Var
+
+__all__ = ["inline_calls", "simplify"]
+
+
+def simplify(closed: ClosedJaxpr) -> ClosedJaxpr:
+    """The passes, in order."""
+    closed = inline_calls(closed)
+    closed = merge_equal(closed)
+    return remove_dead(closed)
+
+
+def inline_calls(closed: ClosedJaxpr) -> ClosedJaxpr:
+    """Replace calls (nested `jit`) by the equations of what they call."""
+    if not any(e.primitive.name == "jit" for e in closed.eqns):
+        return closed
+    constvars, consts = list(closed.jaxpr.constvars), list(closed.consts)
+    eqns: list[Eqn] = []
+    env: dict[Any, Atom] = {}
+
+    def resolve(a: Atom) -> Atom:
+        return env.get(a, a) if type(a) is Var else a
+
+    def walk(jaxpr: Jaxpr) -> None:
+        for eqn in jaxpr.eqns:
+            invars = [resolve(a) for a in eqn.invars]
+            if eqn.primitive.name != "jit":
+                outvars = [Var(v.aval) for v in eqn.outvars]
+                env.update(zip(eqn.outvars, outvars, strict=True))
+                eqns.append(eqn.replace(invars=invars, outvars=outvars))
+                continue
+            inner: ClosedJaxpr = eqn.params["jaxpr"]
+            env.update(zip(inner.jaxpr.invars, invars, strict=True))
+            for v, c in zip(inner.jaxpr.constvars, inner.consts, strict=True):
+                fresh = Var(v.aval)
+                constvars.append(fresh)
+                consts.append(c)
+                env[v] = fresh
+            walk(inner.jaxpr)
+            env.update(zip(eqn.outvars, [resolve(a) for a in inner.jaxpr.outvars], strict=True))
+
+    walk(closed.jaxpr)
+    outvars = tuple(resolve(a) for a in closed.jaxpr.outvars)
+    return ClosedJaxpr(Jaxpr(tuple(constvars), closed.jaxpr.invars, tuple(eqns), outvars), tuple(consts))
+
+
+def merge_equal(closed: ClosedJaxpr) -> ClosedJaxpr:
+    """Common subexpressions and exact algebra in one pass over the equations."""
+    env: dict[Any, Atom] = {}
+    made: dict[Any, list[Var]] = {}
+    definition: dict[Var, Eqn] = {}
+    eqns: list[Eqn] = []
+    for eqn in closed.eqns:
+        invars = [env.get(a, a) if type(a) is Var else a for a in eqn.invars]
+        same = _identity(eqn, invars, definition)
+        if same is not None:
+            env[eqn.outvars[0]] = same
+            continue
+        key = (eqn.primitive, tuple(map(_atom_key, invars)), _params_key(eqn.params))
+        outs = made.get(key)
+        if outs is not None:
+            env.update(zip(eqn.outvars, outs, strict=True))
+            continue
+        made[key] = eqn.outvars
+        kept = eqn if invars == eqn.invars else eqn.replace(invars=invars)
+        for v in eqn.outvars:
+            definition[v] = kept
+        eqns.append(kept)
+    outvars = tuple(env.get(a, a) if type(a) is Var else a for a in closed.jaxpr.outvars)
+    jaxpr = closed.jaxpr
+    return ClosedJaxpr(Jaxpr(jaxpr.constvars, jaxpr.invars, tuple(eqns), outvars), closed.consts)
+
+
+def _atom_key(a: Atom) -> Any:
+    # repr tells 0.0 from -0.0 and keeps nan equal to itself.
+    return a if type(a) is Var else (repr(a.value), a.aval)
+
+
+def _params_key(params: dict[str, Any]) -> Any:
+    return tuple(params.items())
+
+
+def _is_literal(a: Atom, value: float) -> bool:
+    return type(a) is Literal and bool(np.all(np.asarray(a.value) == value))
+
+
+def _same_type(a: Atom, out: Var) -> bool:
+    return type(a) is Var and a.aval.same_type(out.aval)
+
+
+def _identity(eqn: Eqn, invars: list[Atom], definition: dict[Var, Eqn]) -> Atom | None:
+    """The operand that the equation equals for every value, if there is one."""
+    rule = _IDENTITIES.get(eqn.primitive.name)
+    found = None if rule is None else rule(eqn, invars, definition)
+    return found if found is not None and _same_type(found, eqn.outvars[0]) else None
+
+
+def _times_one(eqn: Eqn, invars: list[Atom], definition: dict[Var, Eqn]) -> Atom | None:
+    x, y = invars
+    return x if _is_literal(y, 1) else y if _is_literal(x, 1) else None
+
+
+def _right_unit(unit: float) -> Callable[..., Atom | None]:
+    return lambda eqn, invars, definition: invars[0] if _is_literal(invars[1], unit) and not _negative_zero(invars[1]) else None
+
+
+def _negative_zero(a: Atom) -> bool:
+    return type(a) is Literal and bool(np.signbit(np.real(np.asarray(a.value)))) and not a.value
+
+
+def _operand_of_same(eqn: Eqn, invars: list[Atom], definition: dict[Var, Eqn]) -> Atom | None:
+    """f(f(x)) = x."""
+    inner = definition.get(invars[0]) if type(invars[0]) is Var else None
+    return inner.invars[0] if inner is not None and inner.primitive is eqn.primitive else None
+
+
+def _cancelled_transpose(eqn: Eqn, invars: list[Atom], definition: dict[Var, Eqn]) -> Atom | None:
+    inner = definition.get(invars[0]) if type(invars[0]) is Var else None
+    if inner is None or inner.primitive is not eqn.primitive:
+        return None
+    outer, first = eqn.params["permutation"], inner.params["permutation"]
+    return inner.invars[0] if all(first[p] == i for i, p in enumerate(outer)) else None
+
+
+_IDENTITIES: dict[str, Callable[..., Atom | None]] = {
+    "mul": _times_one, "div": _right_unit(1), "sub": _right_unit(0), "neg": _operand_of_same,
+    "transpose": _cancelled_transpose, "reshape": lambda eqn, invars, _: invars[0],
+    "broadcast_in_dim": lambda eqn, invars, _: invars[0],
+    "convert_element_type": lambda eqn, invars, _: invars[0],
+}
+
+
+def remove_dead(closed: ClosedJaxpr) -> ClosedJaxpr:
+    """Drop equations nobody needs, and constants likewise."""
+    jaxpr = closed.jaxpr
+    needed: set[Any] = {a for a in jaxpr.outvars if type(a) is Var}
+    kept = []
+    for eqn in reversed(jaxpr.eqns):
+        if any(v in needed for v in eqn.outvars):
+            kept.append(eqn)
+            needed.update(a for a in eqn.invars if type(a) is Var)
+    pairs = [(v, c) for v, c in zip(jaxpr.constvars, closed.consts, strict=True) if v in needed]
+    out = Jaxpr(tuple(v for v, _ in pairs), jaxpr.invars, tuple(kept[::-1]), jaxpr.outvars)
+    return ClosedJaxpr(out, tuple(c for _, c in pairs))

@@ -1,0 +1,234 @@
+"""The exceptions of the library, under JAX's names.
+
+Every one inherits `FunctransError`, so that `except FunctransError` catches all that the library raises by design,
+and also the Python exception a reader expects (`TypeError`, `IndexError`, ...). The raiser composes the message; for
+the errors about tracers the functions at the end compose it from a description of the tracer and the user's line, so
+that each message names the value, the place, the reason and the repair.
+"""
+
+from __future__ import annotations
+
+__all__ = [
+    "ConcretizationTypeError", "FunctransError", "FunctransRuntimeError", "InconclusiveDimensionOperation",
+    "JAXIndexError", "JAXTypeError", "JaxRuntimeError", "JaxprTypeError", "KeyReuseError",
+    "NonConcreteBooleanIndexError", "TracerArrayConversionError", "TracerBoolConversionError",
+    "TracerIntegerConversionError", "UnexpectedTracerError", "array_conversion_error", "bool_conversion_error",
+    "boolean_index_error", "concretization_error", "integer_conversion_error", "unexpected_tracer_error",
+]  # fmt: skip
+
+
+class FunctransError(Exception):
+    """The mixin of every exception that the library raises by design."""
+
+
+class FunctransTypeError(FunctransError, TypeError):
+    """A value of a kind that the operation does not take. Under the name `JAXTypeError` too."""
+
+
+class FunctransIndexError(FunctransError, IndexError):
+    """An index that the operation does not take. Under the name `JAXIndexError` too."""
+
+
+class FunctransRuntimeError(FunctransError, RuntimeError):
+    """Raised when compiled code fails while it runs, or cannot be compiled. Under the name `JaxRuntimeError` too.
+
+    Bad, a callback that raises:
+
+        jit(lambda x: pure_callback(lambda v: 1 / 0, x, x))(1.0)
+
+    Good, one that returns a value of the declared shape and dtype:
+
+        jit(lambda x: pure_callback(lambda v: v * 2, x, x))(1.0)
+    """
+
+
+JaxRuntimeError = FunctransRuntimeError
+JAXTypeError = FunctransTypeError
+JAXIndexError = FunctransIndexError
+
+
+class ConcretizationTypeError(FunctransTypeError):
+    """Raised when the value of a tracer is needed where only its shape and dtype are known.
+
+    Bad, the size of the result depends on a traced value:
+
+        make_jaxpr(lambda n: fnp.arange(n))(3)
+
+    Good, the value is an ordinary Python number at tracing time:
+
+        jit(lambda n: fnp.arange(n), static_argnums=0)(3)
+    """
+
+
+class TracerBoolConversionError(ConcretizationTypeError):
+    """Raised when the truth of a tracer is asked and no real value exists (`if`, `while`, `and`, `assert`).
+
+    Bad, each row of the batch may want another branch:
+
+        vmap(lambda x: x if x > 0 else -x)(xs)
+
+    Good, both branches are expressed as array operations:
+
+        vmap(lambda x: fnp.where(x > 0, x, -x))(xs)
+    """
+
+
+class TracerIntegerConversionError(FunctransTypeError):
+    """Raised when a tracer is used as a Python integer and no real value exists (`range(n)`, `list[i]`).
+
+    Bad, a Python list is indexed by a traced integer:
+
+        vmap(lambda i: [1.0, 2.0, 4.0][i])(indices)
+
+    Good, an array is indexed instead:
+
+        vmap(lambda i: fnp.array([1.0, 2.0, 4.0])[i])(indices)
+    """
+
+
+class TracerArrayConversionError(FunctransTypeError):
+    """Raised when a tracer is converted to a NumPy array (`numpy.asarray(x)`, a C extension).
+
+    Bad, SciPy needs the numbers:
+
+        jit(lambda x: scipy.special.airy(x)[0])(1.0)
+
+    Good, the call is made at run time, on real values:
+
+        jit(lambda x: pure_callback(lambda v: scipy.special.airy(v)[0], x, x))(1.0)
+    """
+
+
+class NonConcreteBooleanIndexError(FunctransIndexError):
+    """Raised when an array is indexed by a traced boolean mask, since the size of the result is unknown.
+
+    Bad:
+
+        jit(lambda x: x[x > 0].sum())(x)
+
+    Good, the shape does not depend on the mask:
+
+        jit(lambda x: fnp.where(x > 0, x, 0).sum())(x)
+    """
+
+
+class UnexpectedTracerError(FunctransTypeError):
+    """Raised when a tracer is used after the transformation that made it has ended (a leaked tracer).
+
+    Bad, a side effect stores the tracer:
+
+        kept = []
+        jit(lambda x: kept.append(x))(1.0)
+        kept[0] + 1
+
+    Good, the value is returned:
+
+        y = jit(lambda x: x)(1.0)
+        y + 1
+    """
+
+
+class KeyReuseError(FunctransError, RuntimeError):
+    """Raised by the checker of random keys when a key is consumed twice, which gives dependent numbers.
+
+    Bad:
+
+        x, y = random.normal(key), random.uniform(key)
+
+    Good:
+
+        key_x, key_y = random.split(key)
+        x, y = random.normal(key_x), random.uniform(key_y)
+    """
+
+
+class InconclusiveDimensionOperation(FunctransError, ValueError):
+    """Raised when a comparison of symbolic dimensions can be neither proved nor refuted.
+
+    Bad, `a > b` is unknown for symbolic sizes:
+
+        a, b = export.symbolic_shape("a, b")
+        a > b
+
+    Good, the relation is stated as a constraint:
+
+        a, b = export.symbolic_shape("a, b", constraints=["a >= b + 1"])
+        a > b
+    """
+
+
+class JaxprTypeError(FunctransTypeError):
+    """Raised by the checker of jaxprs: an equation, a variable or an aval is not what its rule derives.
+
+    Bad, an equation whose output aval was written by hand:
+
+        Eqn(add_p, [x, y], [Var(ShapedArray((3,), float32))], ...)   # x and y are float64
+
+    Good, the aval comes from the primitive's own rule (use `bind` while tracing).
+    """
+
+
+# -- messages about tracers ------------------------------------------------------------------------------------------
+
+
+def _where(line: str) -> str:
+    return f"\n  at {line}" if line else ""
+
+
+def concretization_error(tracer: str, line: str, context: str = "") -> ConcretizationTypeError:
+    """The error for a tracer whose value is needed; `context` says by what.
+
+    >>> print(concretization_error("traced float64[3] from jit(f)", "model.py:7 (f)", "The size of arange"))
+    The size of arange needs the value of traced float64[3] from jit(f), but only its shape and dtype are known here.
+      at model.py:7 (f)
+    Make it a static argument (static_argnums, static_argnames), or compute it outside the transformed function.
+    """
+    return ConcretizationTypeError(
+        f"{context or 'This operation'} needs the value of {tracer}, but only its shape and dtype are known here."
+        f"{_where(line)}\nMake it a static argument (static_argnums, static_argnames), or compute it outside the "
+        "transformed function."
+    )
+
+
+def bool_conversion_error(tracer: str, line: str) -> TracerBoolConversionError:
+    """The error for `bool(tracer)` where no real value exists."""
+    return TracerBoolConversionError(
+        f"The truth of {tracer} was asked (if, while, and, or, not, assert), but it has no single value here."
+        f"{_where(line)}\nInstead of `if c: a else: b` write fnp.where(c, a, b) or lax.cond(c, ...); instead of "
+        "`while` write lax.while_loop; instead of `and`, `or`, `not` write &, |, ~."
+    )
+
+
+def integer_conversion_error(tracer: str, line: str) -> TracerIntegerConversionError:
+    """The error for `int(tracer)`, `range(tracer)`, `list[tracer]` where no real value exists."""
+    return TracerIntegerConversionError(
+        f"{tracer} was used as a Python integer (range, a list index, a shape), but it has no single value here."
+        f"{_where(line)}\nIndex an array (fnp.array(items)[i]) instead of a list; write lax.fori_loop instead of "
+        "range; make sizes static arguments."
+    )
+
+
+def array_conversion_error(tracer: str, line: str) -> TracerArrayConversionError:
+    """The error for `numpy.asarray(tracer)`."""
+    return TracerArrayConversionError(
+        f"{tracer} was converted to a NumPy array, but its elements are not known here.{_where(line)}\n"
+        "Use the function of the same name in functrans.numpy; for foreign code use functrans.pure_callback."
+    )
+
+
+def boolean_index_error(tracer: str, line: str) -> NonConcreteBooleanIndexError:
+    """The error for `x[mask]` with a traced mask."""
+    return NonConcreteBooleanIndexError(
+        f"{tracer} was used as a boolean index, so the shape of the result would depend on its values.{_where(line)}\n"
+        "Use fnp.where(mask, x, fill), or fnp.nonzero(mask, size=n) with a static n."
+    )
+
+
+def unexpected_tracer_error(tracer: str, line: str) -> UnexpectedTracerError:
+    """The error for a tracer used after its transformation has ended; `line` is where it was made."""
+    made = f"\n  made at {line}" if line else ""
+    return UnexpectedTracerError(
+        f"{tracer} was used after the transformation that made it had ended.{made}\n"
+        "It leaked through a side effect (a global, an attribute, a closure, a generator, a cache). Return the value "
+        "from the transformed function instead of storing it."
+    )

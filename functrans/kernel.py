@@ -1,0 +1,275 @@
+"""The kernel IR: loop nests over buffers with scalar bodies, between jaxprs and LLVM.
+
+::
+
+    program ::= buffers ; step*
+    step    ::= nest | contract
+    nest    ::= axes ; statement*                      axes: size, parallel or reduce
+    statement ::= store buffer[affine (+ dynamic)] = node  (combined with what is there, under a mask)
+                | reduce(op, node...) over the reduce axes into buffer[affine]
+    node    ::= const | index affine | load buffer[affine (+ dynamic)] | op(node, ...)
+
+A *node* is a scalar expression evaluated at every point of an iteration space. Its leaves address buffers by an offset
+and one stride for each axis, so that reshapes, transposes, broadcasts, slices and reversals are changes of strides and
+move no data. Everything is real: a complex array is a buffer of its parts, interleaved, and a complex value two nodes.
+Loads and stores are always in bounds: whoever makes a dynamic offset has clamped it.
+
+`run` interprets a program in NumPy, a whole iteration space at a time; it is the definition that code generation is
+tested against. `verify` checks a program's types and bounds.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterable, Sequence
+from dataclasses import dataclass, field
+from math import prod
+from typing import Any, Protocol
+
+import numpy as np
+
+__all__ = [
+    "COMBINE", "COMPARISONS", "REDUCE_STATES", "Access", "Buffer", "Builder", "Contract", "Expr", "Nest", "Node", "Program", "Reduce",
+    "Store", "affine_index", "const", "map_leaves", "real_name",
+]
+
+
+class Buffer:
+    """A contiguous array. `role`: ``input``, ``const``, ``output`` or ``temp``. Complex buffers count real parts."""
+
+    __slots__ = ("dtype", "role", "shape", "slot", "source")
+
+    def __init__(self, dtype: np.dtype, shape: tuple[int, ...], role: str, slot: int = -1) -> None:
+        self.dtype = dtype
+        self.shape = shape
+        self.role = role
+        self.slot = slot
+        self.source: Any = None
+
+    @property
+    def elements(self) -> int:
+        """The number of real elements."""
+        return prod(self.shape) * (2 if self.dtype.kind == "c" else 1)
+
+    @property
+    def elem(self) -> str:
+        """The kernel dtype of an element."""
+        return real_name(self.dtype)
+
+    @property
+    def nbytes(self) -> int:
+        return prod(self.shape) * self.dtype.itemsize
+
+    def __repr__(self) -> str:
+        return f"{self.role}{self.slot}:{self.dtype.name}{list(self.shape)}"
+
+
+def real_name(dtype: np.dtype) -> str:
+    """The name of a dtype, or of the parts of a complex one."""
+    return {"complex64": "float32", "complex128": "float64"}.get(dtype.name, dtype.name)
+
+
+@dataclass(frozen=True, slots=True)
+class Access:
+    """Element ``offset + sum(stride * index)`` of a buffer, in real elements."""
+
+    buffer: Buffer
+    offset: int
+    strides: tuple[int, ...]
+
+
+class Node:
+    """A scalar expression. `dtype` is a kernel dtype name; `attr` the constant, the access or the affine index.
+
+    ``weight`` estimates the cost of one evaluation (capped), to decide what may be computed twice.
+    """
+
+    __slots__ = ("args", "attr", "dtype", "op", "weight")
+
+    def __init__(self, op: str, args: tuple[Node, ...], dtype: str, attr: Any = None) -> None:
+        self.op = op
+        self.args = args
+        self.dtype = dtype
+        self.attr = attr
+        self.weight = min(_WEIGHTS.get(op, 1) + sum(a.weight for a in args), 1000)
+
+    def __repr__(self) -> str:
+        inner = ", ".join(map(repr, self.args))
+        return f"{self.op}({inner}{', ' if inner and self.attr is not None else ''}{'' if self.attr is None else self.attr})"
+
+
+_EXPENSIVE = (
+    "exp exp2 expm1 log log2 log10 log1p sin cos tan sinh cosh tanh asin acos atan asinh acosh atanh atan2 pow logistic cbrt erf "
+    "erfc nextafter").split()
+_WEIGHTS = dict.fromkeys(_EXPENSIVE, 20) | {"const": 0, "index": 0, "div": 4, "idiv": 10, "irem": 10, "rem": 20, "sqrt": 6, "rsqrt": 8}
+
+
+def const(value: Any, dtype: str) -> Node:
+    """A constant node."""
+    return Node("const", (), dtype, np.dtype(dtype).type(value).item())
+
+
+def affine_index(offset: int, strides: Sequence[int]) -> Node:
+    """The int64 value ``offset + sum(stride * index)`` of the iteration point."""
+    return Node("index", (), "int64", (offset, tuple(strides)))
+
+
+def map_leaves(node: Node, leaf: Callable[[Node], Node], memo: dict[int, Node]) -> Node:
+    """`node` with every leaf (load, index) replaced; a load's dynamic offset is mapped too."""
+    found = memo.get(id(node))
+    if found is not None:
+        return found
+    args = tuple(map_leaves(a, leaf, memo) for a in node.args)
+    if node.op in ("load", "index", "member"):
+        new = leaf(node)
+        if args:
+            new = Node(new.op, args, new.dtype, new.attr)
+    elif not args:
+        new = node
+    else:
+        new = Node(node.op, args, node.dtype, node.attr)
+    memo[id(node)] = new
+    return new
+
+
+class Expr:
+    """A value during lowering: a shape, a dtype, and one node (two for complex) at every point of the shape."""
+
+    __slots__ = ("dtype", "nodes", "shape")
+
+    def __init__(self, shape: tuple[int, ...], dtype: np.dtype, nodes: tuple[Node, ...]) -> None:
+        self.shape = shape
+        self.dtype = dtype
+        self.nodes = nodes
+
+    @property
+    def is_complex(self) -> bool:
+        return self.dtype.kind == "c"
+
+    @property
+    def re(self) -> Expr:
+        """The real part (itself where real)."""
+        return Expr(self.shape, np.dtype(self.nodes[0].dtype), self.nodes[:1])
+
+    @property
+    def im(self) -> Expr:
+        """The imaginary part of a complex value."""
+        return Expr(self.shape, np.dtype(self.nodes[1].dtype), self.nodes[1:])
+
+    @property
+    def weight(self) -> int:
+        return max(n.weight for n in self.nodes)
+
+
+class Builder(Protocol):
+    """What a primitive's ``lower`` rule may use. Operands and results are `Expr`; rank-0 operands mix with any shape."""
+
+    def op(self, name: str, *xs: Expr, dtype: Any = None) -> Expr:
+        """An elementwise scalar operation on real operands: any key of ``SCALAR_OPS``."""
+    def const(self, value: Any, dtype: Any) -> Expr: ...
+    def complex(self, re: Expr, im: Expr) -> Expr: ...
+    def convert(self, x: Expr, dtype: np.dtype) -> Expr: ...
+    def bitcast(self, x: Expr, dtype: np.dtype) -> Expr: ...
+    def iota(self, dtype: np.dtype, shape: tuple[int, ...], dimension: int) -> Expr: ...
+    def reshape(self, x: Expr, shape: tuple[int, ...]) -> Expr: ...
+    def transpose(self, x: Expr, permutation: Sequence[int]) -> Expr: ...
+    def broadcast(self, x: Expr, shape: tuple[int, ...], dims: Sequence[int]) -> Expr: ...
+    def slice(self, x: Expr, starts: Sequence[int], limits: Sequence[int], strides: Sequence[int]) -> Expr: ...
+    def reverse(self, x: Expr, dims: Sequence[int]) -> Expr: ...
+    def concatenate(self, xs: Sequence[Expr], dimension: int) -> Expr: ...
+    def pad(self, x: Expr, value: Expr, config: Sequence[tuple[int, int, int]]) -> Expr: ...
+    def reduce(self, op: str, x: Expr, axes: Sequence[int]) -> Expr:
+        """`op`: add, mul, min, max, and, or, xor (min and max propagate nan; empty axes give the identity)."""
+    def arg_reduce(self, op: str, x: Expr, axis: int, dtype: np.dtype) -> Expr:
+        """The first index of the extremum (of the first nan, where there is one)."""
+    def contract(self, a: Expr, b: Expr, contract: Sequence[Sequence[int]], batch: Sequence[Sequence[int]], dtype: np.dtype) -> Expr:
+        """`dot_general`: the result has axes (batch, a's rest, b's rest)."""
+    def take(self, x: Expr, indices: Sequence[Expr]) -> Expr:
+        """``x[indices[0], indices[1], ...]``: one int64 index expression (all of the result's shape) for each axis of `x`,
+        every value in bounds."""
+    def scatter(self, x: Expr, indices: Sequence[Expr], updates: Expr, combine: str, mask: Expr | None) -> Expr:
+        """A copy of `x` in which, for each point of `updates` in row-major order where `mask` holds, element `indices` is
+        combined with the update: set, add, mul, min or max."""
+    def check(self, bad: Expr, message: str) -> None:
+        """Raise IndexError(message) after the call if `bad` holds anywhere."""
+
+
+@dataclass(frozen=True, slots=True)
+class Store:
+    """``access (+ dynamic) = node``, combined with the stored value by `combine` unless "set", where `mask` holds."""
+
+    access: Access
+    node: Node
+    dynamic: Node | None = None
+    combine: str = "set"
+    mask: Node | None = None
+
+
+@dataclass(frozen=True, slots=True)
+class Reduce:
+    """Fold `nodes` (the states) over the reduce axes by `op`; each access (stride 0 on reduce axes) takes one state."""
+
+    op: str
+    nodes: tuple[Node, ...]
+    accesses: tuple[Access, ...]
+
+
+@dataclass(frozen=True, slots=True)
+class Nest:
+    """Loops over `axes`; `reduce` marks the reduce axes, which come last. Statements run at every point, in order.
+
+    `serial` nests (scatters) must run in row-major order; all others may run in any order.
+    """
+
+    axes: tuple[int, ...]
+    reduce: int
+    body: tuple[Store | Reduce, ...]
+    serial: bool = False
+
+
+@dataclass(frozen=True, slots=True)
+class Contract:
+    """``c[batch, i, j] = sum_k a[batch, i, k] b[batch, k, j]`` on float buffers.
+
+    Strides are in elements, in the order (batch..., row, column); b and c have column stride 1.
+    """
+
+    c: Access
+    a: Access
+    b: Access
+    batch: tuple[int, ...]
+    m: int
+    n: int
+    k: int
+    elem: str
+
+
+@dataclass(slots=True)
+class Program:
+    """Steps in order, and the buffers they use. `checks` are the messages of the flags in the buffer `flags`."""
+
+    inputs: list[Buffer]
+    outputs: list[Buffer]
+    consts: list[Buffer] = field(default_factory=list)
+    temps: list[Buffer] = field(default_factory=list)
+    steps: list[Nest | Contract] = field(default_factory=list)
+    checks: list[str] = field(default_factory=list)
+    flags: Buffer | None = None
+
+
+COMPARISONS = ("eq", "ne", "lt", "le", "gt", "ge")
+COMBINE = ("set", "add", "mul", "min", "max")
+REDUCE_STATES = {"add": 1, "mul": 1, "min": 1, "max": 1, "and": 1, "or": 1, "xor": 1, "cmul": 2, "argmin": 2, "argmax": 2}
+
+
+def node_accesses(nodes: Iterable[Node]) -> Iterable[Node]:
+    """Every distinct load below `nodes`."""
+    seen: set[int] = set()
+    stack = list(nodes)
+    while stack:
+        node = stack.pop()
+        if id(node) in seen:
+            continue
+        seen.add(id(node))
+        if node.op == "load":
+            yield node
+        stack.extend(node.args)

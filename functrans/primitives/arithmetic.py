@@ -1,0 +1,755 @@
+"""Arithmetic: sums, products, quotients, powers, roots, rounding, choice, and the parts of complex numbers.
+
+Integer division truncates towards zero; x / 0 is -1 (all ones), x rem 0 is x, and the one overflow, MIN / -1, is MIN: as
+in XLA. Minima and maxima propagate nan; where the operands tie, each gets half of the tangent. Complex minima and maxima
+compare lexicographically. Transposition does not conjugate.
+
+Reference: https://openxla.org/xla/operation_semantics.
+"""
+
+from __future__ import annotations
+
+import builtins
+import enum
+import operator
+from collections.abc import Sequence
+from typing import Any
+
+import numpy as np
+
+from functrans.core.aval import Linear, ShapedArray, Zero, tangent_aval
+from functrans.core.dtypes import complex_dtype, real_dtype
+from functrans.core.trace import typeof
+from functrans.primitives.base import linear, literal, operand_error, primitive
+from functrans.primitives.builders import (
+    add_p,
+    check_kinds,
+    elementwise_batch,
+    join_shape,
+    mul_p,
+    nary,
+    sum_tangents,
+    to_shape,
+    unary,
+    unbroadcast,
+)
+from functrans.primitives.complex_math import (
+    complex_abs,
+    complex_div,
+    complex_log,
+    complex_mul,
+    complex_pow,
+    complex_rsqrt,
+    complex_sign,
+    complex_sqrt,
+)
+from functrans.primitives.logic import eq_p, ge_p, gt_p, le_p, lt_p, ne_p, promoted
+from functrans.primitives.structural import broadcast_in_dim, convert_element_type
+from functrans.scalar_ops import SCALAR_OPS
+
+__all__ = [
+    "RoundingMethod", "abs", "abs_p", "add", "add_p", "cbrt", "cbrt_p", "ceil", "ceil_p", "clamp", "clamp_p", "complex",
+    "complex_p", "conj", "conj_p", "div", "div_p", "eq_p", "floor", "floor_p", "full_like_scalar", "ge_p", "gt_p", "imag", "imag_p", "integer_pow",
+    "integer_pow_p", "is_finite", "is_finite_p", "le_p", "lt_p", "max", "max_p", "min", "min_p", "mul", "mul_p", "mulhi",
+    "mulhi_p", "ne_p", "neg", "neg_p", "nextafter", "nextafter_p", "pow", "pow_p", "real", "real_p", "reciprocal",
+    "reduce_precision", "reduce_precision_p", "rem", "rem_p", "round", "round_p", "rsqrt", "rsqrt_p", "select", "select_n", "select_n_p",
+    "sign", "sign_p", "sqrt", "sqrt_p", "square", "square_p", "stop_gradient", "stop_gradient_p", "sub", "sub_p",
+]
+
+
+def _mul(x: Any, y: Any) -> Any:
+    return mul_p.bind(x, y)
+
+
+def _div(x: Any, y: Any) -> Any:
+    return div_p.bind(x, y)
+
+
+def _add(x: Any, y: Any) -> Any:
+    return add_p.bind(x, y)
+
+
+def _sub(x: Any, y: Any) -> Any:
+    return sub_p.bind(x, y)
+
+
+def _neg(x: Any) -> Any:
+    return neg_p.bind(x)
+
+
+def _c(x: Any, value: float) -> Any:
+    """The constant `value` in the dtype of `x`."""
+    return literal(x, value)
+
+
+def _where(condition: Any, x: Any, y: Any) -> Any:
+    return select_n_p.bind(condition, y, x)
+
+
+def _parts(b: Any, op: str, x: Any) -> Any:
+    """A real operation applied to each part."""
+    return b.complex(b.op(op, x.re), b.op(op, x.im)) if x.is_complex else b.op(op, x)
+
+
+def _real_or(real_op: str, complex_program: Any) -> Any:
+    """Lower to one scalar operation, or to a program for complex operands."""
+    return lambda b, *xs: complex_program(b, *xs) if xs[0].is_complex else b.op(real_op, *xs)
+
+
+# -- sums, products, quotients ----------------------------------------------------------------------------------------
+
+def _sub_transpose(ct: Any, x: Any, y: Any) -> list[Any]:
+    return [unbroadcast(ct, x) if isinstance(x, Linear) else None, unbroadcast(_neg(ct), y) if isinstance(y, Linear) else None]
+
+
+def _sub_lower(b: Any, x: Any, y: Any) -> Any:
+    if x.is_complex:
+        return b.complex(b.op("sub", x.re, y.re), b.op("sub", x.im, y.im))
+    return b.op("sub", x, y)
+
+
+sub_p = nary("sub", SCALAR_OPS["sub"], lambda t, z, x, y: t, lambda t, z, x, y: _neg(t), kinds="iufc", lower=_sub_lower,
+             transpose=_sub_transpose)
+neg_p = linear(
+    "neg", impl=SCALAR_OPS["neg"], abstract=lambda x: _of_kinds("neg", "iufc", x),
+    transpose=lambda ct, x: _neg(ct), batch=lambda size, x, dim: (_neg(x), dim), lower=lambda b, x: _parts(b, "neg", x),
+)
+
+
+def _of_kinds(name: str, kinds: str, x: ShapedArray) -> ShapedArray:
+    check_kinds(name, kinds, x)
+    return x
+
+
+def _div_lower(b: Any, x: Any, y: Any) -> Any:
+    if x.is_complex:
+        return complex_div(b, x, y)
+    return b.op("div" if x.dtype.kind == "f" else "idiv", x, y)
+
+
+div_p = nary(
+    "div", SCALAR_OPS["div"], lambda t, z, x, y: _div(t, y), lambda t, z, x, y: _neg(_mul(t, _div(z, y))), kinds="iufc",
+    lower=_div_lower, transpose=lambda ct, x, y: [unbroadcast(_div(ct, y), x) if isinstance(x, Linear) else None, None],
+)
+
+
+def _truncated(q: Any) -> Any:
+    return _mul(sign_p.bind(q), floor_p.bind(abs_p.bind(q)))
+
+
+rem_p = nary(
+    "rem", SCALAR_OPS["rem"], lambda t, z, x, y: t, lambda t, z, x, y: _neg(_mul(t, _truncated(_div(x, y)))), kinds="iuf",
+    lower=lambda b, x, y: b.op("rem" if x.dtype.kind == "f" else "irem", x, y),
+)
+mulhi_p = nary("mulhi", SCALAR_OPS["mulhi"], kinds="iu", why_no_derivative="its operands are integers")
+
+
+# -- size and sign ----------------------------------------------------------------------------------------------------
+
+def _abs_jvp(primals: Sequence[Any], tangents: Sequence[Any]) -> tuple[Any, Any]:
+    (x,), (x_dot,) = primals, tangents
+    y = abs_p.bind(x)
+    if type(x_dot) is Zero or typeof(x).dtype.kind not in "fc":
+        return y, Zero(tangent_aval(typeof(y)))
+    s = sign_p.bind(x)
+    if typeof(x).dtype.kind == "c":
+        return y, real_p.bind(_mul(x_dot, conj_p.bind(s, input_dtype=typeof(x).dtype)))
+    return y, _mul(x_dot, s)
+
+
+abs_p = unary("abs", SCALAR_OPS["abs"], lambda x, y: x, kinds="iufc", result=real_dtype, lower=_real_or("abs", complex_abs))
+abs_p.jvp = _abs_jvp
+
+
+def _sign_tangent(t: Any, y: Any, x: Any) -> Any:
+    """Zero for reals; for complex x / |x| the part of the tangent across the direction of x, over |x|."""
+    if typeof(x).dtype.kind != "c":
+        return _mul(t, _c(t, 0))
+    size = abs_p.bind(x)
+    size = _where(eq_p.bind(size, _c(size, 0)), _c(size, 1), size)
+    turned = _mul(t, conj_p.bind(y, input_dtype=typeof(y).dtype))
+    across = complex_p.bind(_c(size, 0), _div(imag_p.bind(turned), size))
+    return _mul(across, y)
+
+
+def _sign_jvp(primals: Sequence[Any], tangents: Sequence[Any]) -> tuple[Any, Any]:
+    (x,), (x_dot,) = primals, tangents
+    y = sign_p.bind(x)
+    if type(x_dot) is Zero or typeof(x).dtype.kind != "c":
+        return y, Zero(tangent_aval(typeof(y)))
+    return y, _sign_tangent(x_dot, y, x)
+
+
+def _sign_impl(x: np.ndarray) -> np.ndarray:
+    if x.dtype.kind != "c":
+        return SCALAR_OPS["sign"](x)
+    size = np.abs(x)
+    return np.where(size == 0, x, x / np.where(size == 0, 1, size)).astype(x.dtype)
+
+
+sign_p = nary("sign", _sign_impl, kinds="iufc", lower=_real_or("sign", complex_sign),
+              why_no_derivative="it is not linear")
+sign_p.jvp = _sign_jvp
+
+
+# -- extrema, clamp, select -------------------------------------------------------------------------------------------
+
+def _extremum_tangent(t: Any, z: Any, x: Any, y: Any) -> Any:
+    """The tangent of operand `x` where it is the extremum `z`, half of it where `y` ties."""
+    share = _where(eq_p.bind(y, z), _c(z, 0.5), _c(z, 1))
+    return _mul(t, _where(eq_p.bind(x, z), share, _c(z, 0)))
+
+
+def _extremum_lower(name: str, compare: str) -> Any:
+    def lower(b: Any, x: Any, y: Any) -> Any:
+        if not x.is_complex:
+            return b.op(name, x, y)
+        op = b.op
+        inner = op("select", op("eq", x.re, y.re), op(compare, x.im, y.im), op(compare, x.re, y.re))
+        is_nan = op("or", op("ne", x.re, x.re), op("ne", x.im, x.im))
+        y_nan = op("or", op("ne", y.re, y.re), op("ne", y.im, y.im))
+        first = op("or", is_nan, op("and", inner, op("not", y_nan)))
+        return b.complex(op("select", first, x.re, y.re), op("select", first, x.im, y.im))
+
+    return lower
+
+
+max_p = nary("max", SCALAR_OPS["max"], _extremum_tangent, lambda t, z, x, y: _extremum_tangent(t, z, y, x), kinds="biufc",
+             lower=_extremum_lower("max", "gt"))
+min_p = nary("min", SCALAR_OPS["min"], _extremum_tangent, lambda t, z, x, y: _extremum_tangent(t, z, y, x), kinds="biufc",
+             lower=_extremum_lower("min", "lt"))
+
+
+def _masked(condition: Any, t: Any) -> Any:
+    return _where(condition, t, _c(t, 0))
+
+
+clamp_p = nary(
+    "clamp", lambda low, x, high: np.minimum(np.maximum(x, low), high),
+    lambda t, z, low, x, high: _masked(gt_p.bind(low, x), t),
+    lambda t, z, low, x, high: _masked(_both(gt_p.bind(x, low), lt_p.bind(x, high)), t),
+    lambda t, z, low, x, high: _masked(lt_p.bind(high, x), t),
+    kinds="biuf", lower=lambda b, low, x, high: b.op("min", b.op("max", x, low), high),
+)
+
+
+def _both(p: Any, q: Any) -> Any:
+    return mul_p.bind(p, q)  # of booleans: and
+
+
+def _select_abstract(which: ShapedArray, *cases: ShapedArray) -> ShapedArray:
+    if not cases:
+        raise operand_error("select_n", "at least one case is needed.", which)
+    if which.dtype != np.bool_ and which.dtype != np.int32:
+        raise operand_error("select_n", "the selector must be bool or int32.", which, *cases)
+    if which.dtype == np.bool_ and len(cases) > 2:
+        raise operand_error("select_n", f"a bool selector chooses between at most two cases, not {len(cases)}.", which, *cases)
+    if any(c.dtype != cases[0].dtype for c in cases):
+        raise operand_error("select_n", "cases must have equal dtypes; convert them first.", which, *cases)
+    shape = join_shape("select_n", (which, *cases))
+    return ShapedArray(shape, cases[0].dtype, all(c.weak_type for c in cases))
+
+
+def _select_impl(which: np.ndarray, *cases: np.ndarray) -> np.ndarray:
+    out = cases[0]
+    for i, case in enumerate(cases[1:], 1):
+        out = np.where(which if which.dtype == np.bool_ else which >= i, case, out)
+    shape = join_shape("select_n", [typeof(x) for x in (which, *cases)])
+    return np.array(np.broadcast_to(out, shape))
+
+
+def _select_lower(b: Any, which: Any, *cases: Any) -> Any:
+    out = cases[0]
+    for i, case in enumerate(cases[1:], 1):
+        on = which if which.dtype == np.bool_ else b.op("ge", which, b.const(i, which.dtype))
+        if case.is_complex:
+            out = b.complex(b.op("select", on, case.re, out.re), b.op("select", on, case.im, out.im))
+        else:
+            out = b.op("select", on, case, out)
+    return out
+
+
+def _select_jvp(primals: Sequence[Any], tangents: Sequence[Any]) -> tuple[Any, Any]:
+    which, *cases = primals
+    y = select_n_p.bind(which, *cases)
+    live = [t for t in tangents[1:] if type(t) is not Zero]
+    if not live:
+        return y, Zero(tangent_aval(typeof(y)))
+    zero = _c(live[0], 0)
+    return y, to_shape(select_n_p.bind(which, *(zero if type(t) is Zero else t for t in tangents[1:])), typeof(y).shape)
+
+
+def _select_transpose(ct: Any, which: Any, *cases: Any) -> list[Any]:
+    zero, n = _c(ct, 0), len(cases)
+    return [None] + [
+        unbroadcast(select_n_p.bind(which, *(ct if j == i else zero for j in range(n))) if n > 1 else ct, c)
+        if isinstance(c, Linear) else None for i, c in enumerate(cases)]
+
+
+select_n_p = primitive("select_n", impl=_select_impl, abstract=_select_abstract, jvp=_select_jvp, transpose=_select_transpose,
+                       lower=_select_lower)
+select_n_p.batch = elementwise_batch(select_n_p)
+
+
+# -- powers and roots -------------------------------------------------------------------------------------------------
+
+def _pow_abstract(x: ShapedArray, y: ShapedArray) -> ShapedArray:
+    check_kinds("pow", "fc", x, y)
+    if y.dtype.kind not in "iu" and y.dtype != x.dtype:
+        raise operand_error("pow", "the exponent must be an integer or of the dtype of the base; convert one first.", x, y)
+    return ShapedArray(join_shape("pow", (x, y)), x.dtype, x.weak_type and (y.weak_type or y.dtype.kind in "iu"))
+
+
+def _pow_impl(x: np.ndarray, y: np.ndarray) -> np.ndarray:
+    y = y.astype(x.dtype)
+    return SCALAR_OPS["pow"](x, y) if x.dtype.kind == "f" else np.asarray(np.power(x, y))
+
+
+def _pow_lower(b: Any, x: Any, y: Any) -> Any:
+    if x.is_complex:
+        if not y.is_complex:
+            y = b.complex(b.convert(y, x.re.dtype), b.const(0, x.re.dtype))
+        return complex_pow(b, x, y)
+    return b.op("pow", x, y if y.dtype == x.dtype else b.convert(y, x.dtype))
+
+
+def _pow_tangent_x(t: Any, z: Any, x: Any, y: Any) -> Any:
+    """y x**(y - 1). At 0**0 the exponent is held at 0, so that this and every further derivative is finite (0)."""
+    corner = _both(eq_p.bind(x, _c(x, 0)), eq_p.bind(y, _c(y, 0)))
+    lowered = _sub(_where(corner, _c(y, 1), y), _c(y, 1))
+    factor = y if typeof(y).dtype == typeof(x).dtype else convert_element_type(y, typeof(x).dtype)
+    return _mul(t, _mul(factor, pow_p.bind(x, lowered)))
+
+
+def _pow_tangent_y(t: Any, z: Any, x: Any, y: Any) -> Any:
+    """x**y log x, with 0 for the logarithm at x = 0."""
+    return _mul(t, _mul(log_p.bind(_where(eq_p.bind(x, _c(x, 0)), _c(x, 1), x)), z))
+
+
+def _pow_jvp(primals: Sequence[Any], tangents: Sequence[Any]) -> tuple[Any, Any]:
+    (x, y), (x_dot, y_dot) = primals, tangents
+    z = pow_p.bind(x, y)
+    terms = [] if type(x_dot) is Zero else [_pow_tangent_x(x_dot, z, x, y)]
+    if type(y_dot) is not Zero and typeof(y).dtype.kind in "fc":
+        terms.append(_pow_tangent_y(y_dot, z, x, y))
+    return z, sum_tangents(z, terms, _add)
+
+
+pow_p = primitive("pow", impl=_pow_impl, abstract=_pow_abstract, jvp=_pow_jvp, lower=_pow_lower,
+                  reasons={"transpose": "it is not linear; its derivative is made of products"})
+pow_p.batch = elementwise_batch(pow_p)
+
+
+def _power_chain(x: Any, n: int, one: Any, multiply: Any) -> Any:
+    """x**n by repeated squaring, for n >= 0."""
+    out = None
+    while n:
+        if n & 1:
+            out = x if out is None else multiply(out, x)
+        n >>= 1
+        if n:
+            x = multiply(x, x)
+    return one if out is None else out
+
+
+def _integer_pow_abstract(x: ShapedArray, *, y: int) -> ShapedArray:
+    check_kinds("integer_pow", "iufc", x)
+    if y < 0 and x.dtype.kind in "iu":
+        raise operand_error("integer_pow", f"integers cannot be raised to the negative power {y}; convert to a float dtype.", x)
+    return x
+
+
+def _integer_pow_impl(x: np.ndarray, *, y: int) -> np.ndarray:
+    one = np.ones_like(x)
+    wide = x.astype(np.float32) if x.dtype == np.float16 else x
+    out = _power_chain(wide, builtins.abs(y), one, np.multiply)
+    return np.asarray(np.divide(one, out) if y < 0 else out).astype(x.dtype)
+
+
+def _integer_pow_lower(b: Any, x: Any, *, y: int) -> Any:
+    elem = x.re.dtype
+    real_one = b.op("add", b.op("mul", b.const(0, elem), b.const(0, elem)), b.const(1, elem))
+    if y == 0:
+        ones = b.broadcast(real_one, x.shape, ()) if x.shape else real_one
+        return b.complex(ones, b.broadcast(b.const(0, elem), x.shape, ()) if x.shape else b.const(0, elem)) if x.is_complex else ones
+    if x.is_complex:
+        one = b.complex(b.const(1, elem), b.const(0, elem))
+        out = _power_chain(x, builtins.abs(y), one, lambda p, q: complex_mul(b, p, q))
+        return complex_div(b, one, out) if y < 0 else out
+    wide = b.convert(x, np.dtype(np.float32)) if x.dtype == np.float16 else x
+    out = _power_chain(wide, builtins.abs(y), None, lambda p, q: b.op("mul", p, q))
+    out = b.op("div", b.const(1, wide.dtype), out) if y < 0 else out
+    return b.convert(out, x.dtype) if x.dtype == np.float16 else out
+
+
+def _integer_pow_jvp(primals: Sequence[Any], tangents: Sequence[Any], *, y: int) -> tuple[Any, Any]:
+    (x,), (x_dot,) = primals, tangents
+    z = integer_pow_p.bind(x, y=y)
+    if type(x_dot) is Zero or y == 0 or typeof(x).dtype.kind not in "fc":
+        return z, Zero(tangent_aval(typeof(z)))
+    return z, x_dot if y == 1 else _mul(x_dot, _mul(_c(x, y), integer_pow_p.bind(x, y=y - 1)))
+
+
+integer_pow_p = primitive(
+    "integer_pow", impl=_integer_pow_impl, abstract=_integer_pow_abstract, jvp=_integer_pow_jvp, lower=_integer_pow_lower,
+    batch=lambda size, args, dims, *, y: (integer_pow_p.bind(*args, y=y), dims[0]),
+    reasons={"transpose": "it is not linear; its derivative is made of products"})
+square_p = unary("square", np.square, lambda x, y: _mul(_c(x, 2), x), kinds="iufc",
+                 lower=lambda b, x: complex_mul(b, x, x) if x.is_complex else b.op("mul", x, x))
+sqrt_p = unary("sqrt", SCALAR_OPS["sqrt"], lambda x, y: _div(_c(x, 0.5), y), lower=_real_or("sqrt", complex_sqrt))
+rsqrt_p = unary("rsqrt", SCALAR_OPS["rsqrt"], lambda x, y: _mul(_c(x, -0.5), _div(y, x)), lower=_real_or("rsqrt", complex_rsqrt))
+cbrt_p = unary("cbrt", SCALAR_OPS["cbrt"], lambda x, y: _div(_c(x, 1 / 3), _mul(y, y)), kinds="f")
+# The logarithm stands here because the derivative of pow needs it.
+log_p = unary("log", SCALAR_OPS["log"], lambda x, y: _div(_c(x, 1), x), lower=_real_or("log", complex_log))
+
+
+# -- parts of complex numbers -----------------------------------------------------------------------------------------
+
+def _complex_abstract(x: ShapedArray, y: ShapedArray) -> ShapedArray:
+    check_kinds("complex", "f", x, y)
+    if x.dtype != y.dtype or x.dtype == np.float16:
+        raise operand_error("complex", "the parts must both be float32 or both be float64.", x, y)
+    return ShapedArray(join_shape("complex", (x, y)), complex_dtype(x.dtype), x.weak_type and y.weak_type)
+
+
+def _complex_impl(x: np.ndarray, y: np.ndarray) -> np.ndarray:
+    out = np.empty(np.broadcast_shapes(x.shape, y.shape), complex_dtype(x.dtype))
+    out.real, out.imag = x, y
+    return out
+
+
+def _complex_jvp(primals: Sequence[Any], tangents: Sequence[Any]) -> tuple[Any, Any]:
+    z = complex_p.bind(*primals)
+    if all(type(t) is Zero for t in tangents):
+        return z, Zero(tangent_aval(typeof(z)))
+    parts = [_c(p, 0) if type(t) is Zero else t for t, p in zip(tangents, primals, strict=True)]
+    return z, to_shape(complex_p.bind(*parts), typeof(z).shape)
+
+
+complex_p = primitive(
+    "complex", impl=_complex_impl, abstract=_complex_abstract, jvp=_complex_jvp, lower=lambda b, x, y: b.complex(x, y),
+    transpose=lambda ct, x, y: [unbroadcast(real_p.bind(ct), x) if isinstance(x, Linear) else None,
+                                unbroadcast(_neg(imag_p.bind(ct)), y) if isinstance(y, Linear) else None])
+complex_p.batch = elementwise_batch(complex_p)
+
+
+def _part_abstract(name: str) -> Any:
+    return lambda x: _of_kinds(name, "c", x).update(dtype=real_dtype(x.dtype))
+
+
+real_p = linear(
+    "real", impl=lambda x: x.real.copy(), abstract=_part_abstract("real"),
+    transpose=lambda ct, x: complex_p.bind(ct, _c(ct, 0)), batch=lambda size, x, dim: (real_p.bind(x), dim),
+    lower=lambda b, x: x.re)
+imag_p = linear(
+    "imag", impl=lambda x: x.imag.copy(), abstract=_part_abstract("imag"),
+    transpose=lambda ct, x: complex_p.bind(_c(ct, 0), _neg(ct)), batch=lambda size, x, dim: (imag_p.bind(x), dim),
+    lower=lambda b, x: x.im)
+
+
+def _conj_lower(b: Any, x: Any, *, input_dtype: np.dtype) -> Any:
+    if x.is_complex:
+        return b.complex(x.re, b.op("neg", x.im))
+    return b.complex(x, b.op("mul", x, b.const(0, x.dtype)))
+
+
+def _conj_transpose(ct: Any, x: ShapedArray, *, input_dtype: np.dtype) -> Any:
+    return conj_p.bind(ct, input_dtype=typeof(ct).dtype) if x.dtype.kind == "c" else real_p.bind(ct)
+
+
+conj_p = linear(
+    "conj", impl=lambda x, *, input_dtype: np.conj(x.astype(complex_dtype(x.dtype))) if x.dtype.kind == "c" else x.astype(complex_dtype(x.dtype)),
+    abstract=lambda x, *, input_dtype: _of_kinds("conj", "fc", x).update(dtype=complex_dtype(x.dtype)), transpose=_conj_transpose,
+    batch=lambda size, x, dim, *, input_dtype: (conj_p.bind(x, input_dtype=input_dtype), dim), lower=_conj_lower)
+
+
+# -- rounding and representation --------------------------------------------------------------------------------------
+
+class RoundingMethod(enum.IntEnum):
+    """How `round` treats halves."""
+
+    AWAY_FROM_ZERO = 0
+    TO_NEAREST_EVEN = 1
+
+
+_STEP = "it is piecewise constant"
+floor_p = unary("floor", SCALAR_OPS["floor"], kinds="f", why_no_derivative=_STEP)
+ceil_p = unary("ceil", SCALAR_OPS["ceil"], kinds="f", why_no_derivative=_STEP)
+is_finite_p = unary("is_finite", SCALAR_OPS["is_finite"], kinds="f", result=lambda _: np.dtype(bool), why_no_derivative=_STEP)
+nextafter_p = nary("nextafter", SCALAR_OPS["nextafter"], kinds="f", why_no_derivative="it moves by rounding errors")
+_ROUND_OPS = ("round_away", "round_even")
+round_p = unary("round", lambda x, *, rounding_method: SCALAR_OPS[_ROUND_OPS[rounding_method]](x), kinds="f",
+                lower=lambda b, x, *, rounding_method: b.op(_ROUND_OPS[rounding_method], x), why_no_derivative=_STEP)
+
+
+def _reduce_precision_impl(x: np.ndarray, *, exponent_bits: int, mantissa_bits: int) -> np.ndarray:
+    """Round the significand to nearest even in the bit pattern, then send exponents out of range to inf or zero."""
+    info = np.finfo(x.dtype)
+    unsigned = np.dtype(f"uint{8 * x.dtype.itemsize}")
+    bits = x.view(unsigned) if x.ndim else x.reshape(1).view(unsigned).reshape(())
+    one, drop = unsigned.type(1), unsigned.type(info.nmant - mantissa_bits if mantissa_bits < info.nmant else 0)
+    if mantissa_bits < info.nmant:
+        last = (bits >> drop) & one
+        bits = (bits + (((one << (drop - one)) - one) + last)) & ~((one << drop) - one)
+    sign = bits & (one << unsigned.type(8 * x.dtype.itemsize - 1))
+    field = (bits & ~sign) >> unsigned.type(info.nmant)
+    bias = (1 << (info.nexp - 1)) - 1
+    reach = (1 << (exponent_bits - 1)) - 1
+    if exponent_bits < info.nexp:
+        infinite = ((1 << info.nexp) - 1) << info.nmant
+        bits = np.where(field > bias + reach, sign | unsigned.type(infinite), bits)
+        bits = np.where(field <= bias - reach, sign, bits)
+    out = np.asarray(bits, unsigned).view(x.dtype).reshape(x.shape)
+    return np.where(np.isnan(x), x, out)
+
+
+def _reduce_precision_lower(b: Any, x: Any, *, exponent_bits: int, mantissa_bits: int) -> Any:
+    info, op = np.finfo(x.dtype), b.op
+    width = 8 * x.dtype.itemsize
+    unsigned = np.dtype(f"uint{width}")
+    bits = b.bitcast(x, unsigned)
+    drop = builtins.max(info.nmant - mantissa_bits, 0)
+    if drop:
+        last = op("and", op("shr_logical", bits, b.const(drop, unsigned)), b.const(1, unsigned))
+        bits = op("add", bits, op("add", last, b.const((1 << (drop - 1)) - 1, unsigned)))
+        bits = op("and", bits, b.const((1 << width) - (1 << drop), unsigned))
+    sign = op("and", bits, b.const(1 << (width - 1), unsigned))
+    field = op("shr_logical", op("xor", bits, sign), b.const(info.nmant, unsigned))
+    bias, reach = (1 << (info.nexp - 1)) - 1, (1 << (exponent_bits - 1)) - 1
+    if exponent_bits < info.nexp:
+        infinite = op("or", sign, b.const(((1 << info.nexp) - 1) << info.nmant, unsigned))
+        bits = op("select", op("gt", field, b.const(bias + reach, unsigned)), infinite, bits)
+        bits = op("select", op("le", field, b.const(bias - reach, unsigned)), sign, bits)
+    return op("select", op("ne", x, x), x, b.bitcast(bits, x.dtype))
+
+
+def _reduce_precision_abstract(x: ShapedArray, *, exponent_bits: int, mantissa_bits: int) -> ShapedArray:
+    check_kinds("reduce_precision", "f", x)
+    if exponent_bits < 1 or mantissa_bits < 0:
+        raise ValueError(f"reduce_precision: exponent_bits must be at least 1 and mantissa_bits at least 0; "
+                         f"got {exponent_bits} and {mantissa_bits}.")
+    return x
+
+
+reduce_precision_p = linear(
+    "reduce_precision", impl=_reduce_precision_impl, abstract=_reduce_precision_abstract,
+    transpose=lambda ct, x, **bits: reduce_precision_p.bind(ct, **bits),
+    batch=lambda size, x, dim, **bits: (reduce_precision_p.bind(x, **bits), dim), lower=_reduce_precision_lower)
+
+
+def _stop_jvp(primals: Sequence[Any], tangents: Sequence[Any]) -> tuple[Any, Any]:
+    return stop_gradient_p.bind(*primals), Zero(tangent_aval(typeof(primals[0])))
+
+
+stop_gradient_p = primitive(
+    "stop_gradient", impl=lambda x: x, abstract=lambda x: x, jvp=_stop_jvp, lower=lambda b, x: x, view=True,
+    batch=lambda size, args, dims: (stop_gradient_p.bind(*args), dims[0]),
+    reasons={"transpose": "its tangent is zero, so it is never linear in an operand"})
+
+
+# -- public functions -------------------------------------------------------------------------------------------------
+
+def add(x: Any, y: Any) -> Any:
+    """``x + y`` elementwise; operands of equal shape and dtype, or scalars. Of booleans: or.
+
+    >>> add(np.array([1.0, 2.0], "float32"), 2)
+    Array([3., 4.], dtype=float32)
+    """
+    return add_p.bind(*promoted("add", x, y))
+
+
+def sub(x: Any, y: Any) -> Any:
+    """``x - y`` elementwise; operands of equal shape and dtype, or scalars."""
+    return sub_p.bind(*promoted("sub", x, y))
+
+
+def mul(x: Any, y: Any) -> Any:
+    """``x * y`` elementwise; operands of equal shape and dtype, or scalars. Of booleans: and."""
+    return mul_p.bind(*promoted("mul", x, y))
+
+
+def div(x: Any, y: Any) -> Any:
+    """``x / y`` elementwise; of integers the quotient truncated towards zero, with ``x / 0 == -1``.
+
+    >>> div(np.array([7, -7, 1]), np.array([2, 2, 0]))
+    Array([ 3, -3, -1], dtype=int64)
+    """
+    return div_p.bind(*promoted("div", x, y))
+
+
+def rem(x: Any, y: Any) -> Any:
+    """The remainder of the truncated quotient, with the sign of `x` (C's fmod); of integers ``rem(x, 0) == x``.
+
+    >>> rem(np.array([7, -7]), 4)
+    Array([ 3, -3], dtype=int64)
+    """
+    return rem_p.bind(*promoted("rem", x, y))
+
+
+def neg(x: Any) -> Any:
+    """``-x`` elementwise; of unsigned integers, modulo the width."""
+    return neg_p.bind(x)
+
+
+def abs(x: Any) -> Any:
+    """The absolute value; of complex numbers the modulus, a real array. The derivative at 0 is 0."""
+    return abs_p.bind(x)
+
+
+def sign(x: Any) -> Any:
+    """-1, 0 or 1 (zeros and nan stay); of complex numbers ``x / |x|``, 0 at 0."""
+    return sign_p.bind(x)
+
+
+def max(x: Any, y: Any) -> Any:
+    """The larger, elementwise; nan where either is. Complex numbers compare lexicographically."""
+    return max_p.bind(*promoted("max", x, y))
+
+
+def min(x: Any, y: Any) -> Any:
+    """The smaller, elementwise; nan where either is. Complex numbers compare lexicographically."""
+    return min_p.bind(*promoted("min", x, y))
+
+
+def clamp(min: Any, x: Any, max: Any) -> Any:
+    """`x` held between `min` and `max`, each a scalar or of the shape of `x`.
+
+    >>> clamp(0.0, np.array([-1.0, 0.5, 3.0]), 1.0)
+    Array([0. , 0.5, 1. ], dtype=float64)
+    """
+    return clamp_p.bind(*promoted("clamp", min, x, max))
+
+
+def select_n(which: Any, *cases: Any) -> Any:
+    """``cases[which]`` elementwise: `which` is bool (False takes the first case) or int32, of the shape of the cases or a scalar.
+
+    Selectors out of range take the nearest case.
+
+    >>> select_n(np.array([True, False]), np.array([1, 2]), np.array([10, 20]))
+    Array([10,  2], dtype=int64)
+    """
+    return select_n_p.bind(which, *promoted("select_n", *cases))
+
+
+def select(pred: Any, on_true: Any, on_false: Any) -> Any:
+    """`on_true` where the boolean `pred` holds, else `on_false`."""
+    return select_n(pred, on_false, on_true)
+
+
+def pow(x: Any, y: Any) -> Any:
+    """``x ** y`` for a float or complex base; the exponent is of the same dtype or an integer.
+
+    >>> pow(np.array([2.0, 3.0]), 2)
+    Array([4., 9.], dtype=float64)
+    """
+    if typeof(y).dtype.kind in "iu":
+        if typeof(x).dtype.kind not in "fc":
+            raise operand_error("pow", "the base must be floating or complex.", typeof(x), typeof(y))
+        return pow_p.bind(x, y)
+    return pow_p.bind(*promoted("pow", x, y))
+
+
+def integer_pow(x: Any, y: int) -> Any:
+    """``x ** y`` for a Python integer `y`, by multiplications.
+
+    >>> integer_pow(np.array([2.0, 3.0]), -1)
+    Array([0.5       , 0.33333333], dtype=float64)
+    """
+    return integer_pow_p.bind(x, y=operator.index(y))
+
+
+def square(x: Any) -> Any:
+    """``x * x`` elementwise."""
+    return square_p.bind(x)
+
+
+def sqrt(x: Any) -> Any:
+    """The square root; nan below zero, the principal root of complex numbers. The derivative at 0 is inf."""
+    return sqrt_p.bind(x)
+
+
+def rsqrt(x: Any) -> Any:
+    """``1 / sqrt(x)`` elementwise."""
+    return rsqrt_p.bind(x)
+
+
+def cbrt(x: Any) -> Any:
+    """The real cube root, of any sign."""
+    return cbrt_p.bind(x)
+
+
+def reciprocal(x: Any) -> Any:
+    """``1 / x`` elementwise, of floating or complex numbers."""
+    return integer_pow_p.bind(x, y=-1)
+
+
+def complex(x: Any, y: Any) -> Any:
+    """``x + 1j * y`` from two float32 or two float64 parts.
+
+    >>> complex(np.array([1.0]), np.array([2.0]))
+    Array([1.+2.j], dtype=complex128)
+    """
+    return complex_p.bind(*promoted("complex", x, y))
+
+
+def conj(x: Any) -> Any:
+    """The complex conjugate; real operands become complex."""
+    return conj_p.bind(x, input_dtype=typeof(x).dtype)
+
+
+def real(x: Any) -> Any:
+    """The real part of a complex array."""
+    return real_p.bind(x)
+
+
+def imag(x: Any) -> Any:
+    """The imaginary part of a complex array."""
+    return imag_p.bind(x)
+
+
+def floor(x: Any) -> Any:
+    """The largest whole number not above `x`."""
+    return floor_p.bind(x)
+
+
+def ceil(x: Any) -> Any:
+    """The smallest whole number not below `x`."""
+    return ceil_p.bind(x)
+
+
+def round(x: Any, rounding_method: RoundingMethod = RoundingMethod.AWAY_FROM_ZERO) -> Any:
+    """The nearest whole number; halves go away from zero, or to even ones by ``RoundingMethod.TO_NEAREST_EVEN``.
+
+    >>> round(np.array([0.5, 2.5]), RoundingMethod.TO_NEAREST_EVEN)
+    Array([0., 2.], dtype=float64)
+    """
+    return round_p.bind(x, rounding_method=RoundingMethod(rounding_method))
+
+
+def is_finite(x: Any) -> Any:
+    """Whether each element is neither infinite nor nan."""
+    return is_finite_p.bind(x)
+
+
+def nextafter(x1: Any, x2: Any) -> Any:
+    """The next number of the dtype after `x1` in the direction of `x2`."""
+    return nextafter_p.bind(*promoted("nextafter", x1, x2))
+
+
+def mulhi(x: Any, y: Any) -> Any:
+    """The upper half of the double-width product of integers."""
+    return mulhi_p.bind(*promoted("mulhi", x, y))
+
+
+def reduce_precision(operand: Any, exponent_bits: int, mantissa_bits: int) -> Any:
+    """`operand` rounded to a float format of that many bits, in its own dtype. Denormals of the format become zero.
+
+    >>> reduce_precision(np.float32(1.01), 8, 7)
+    Array(1.0078125, dtype=float32)
+    """
+    return reduce_precision_p.bind(operand, exponent_bits=operator.index(exponent_bits), mantissa_bits=operator.index(mantissa_bits))
+
+
+def stop_gradient(x: Any) -> Any:
+    """`x`, constant to every differentiation."""
+    return stop_gradient_p.bind(x)

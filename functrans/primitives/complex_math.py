@@ -1,0 +1,150 @@
+"""Complex arithmetic and elementary functions as programs over real kernel operations.
+
+Each function takes a kernel `Builder` and complex expressions, and returns one. Division is Smith's (as NumPy's); absolute
+values and square roots are scaled against overflow and underflow. Special values follow C99 annex G as far as NumPy does.
+
+References: Smith, "Algorithm 116: Complex division", CACM 5 (1962); Kahan, "Branch cuts for complex elementary
+functions" (1987); Hull, Fairgrieve and Tang, "Implementing the complex arcsine and arccosine functions using exception
+handling", ACM TOMS 23 (1997).
+"""
+
+from __future__ import annotations
+
+from typing import Any
+
+import numpy as np
+
+__all__ = ["complex_abs", "complex_div", "complex_exp", "complex_log", "complex_mul", "complex_pow", "complex_rsqrt", "complex_sign",
+           "complex_sqrt"]
+
+
+def _finite_scale(b: Any, x: Any) -> tuple[Any, Any]:
+    """Factors (s, 1 / sqrt(s)), powers of two, that bring the parts of `x` where squares neither overflow nor vanish."""
+    elem = x.re.dtype
+    info = np.finfo(elem)
+    top = b.op("max", b.op("abs", x.re), b.op("abs", x.im))
+    up = 2.0 ** (2 * info.nmant + 4)
+    high, low = b.op("gt", top, b.const(float(info.max) / 8, elem)), b.op("lt", top, b.const(float(info.tiny) * up, elem))
+    one = b.const(1, elem)
+    scale = b.op("select", high, b.const(1 / 16, elem), b.op("select", low, b.const(up, elem), one))
+    back = b.op("select", high, b.const(4, elem), b.op("select", low, b.const(2.0 ** -(info.nmant + 2), elem), one))
+    return scale, back
+
+
+def complex_abs(b: Any, x: Any) -> Any:
+    """hypot of the parts, through the ratio of the smaller to the larger; inf where either part is infinite."""
+    op, elem = b.op, x.re.dtype
+    re, im = op("abs", x.re), op("abs", x.im)
+    large, small = op("max", re, im), op("min", re, im)
+    zero, inf = b.const(0, elem), b.const(np.inf, elem)
+    ratio = op("select", op("eq", large, zero), zero, op("div", small, large))
+    size = op("mul", large, op("sqrt", op("add", b.const(1, elem), op("mul", ratio, ratio))))
+    return op("select", op("or", op("eq", re, inf), op("eq", im, inf)), inf, size)
+
+
+def complex_sign(b: Any, x: Any) -> Any:
+    """x / abs(x), 0 at 0."""
+    op = b.op
+    size = complex_abs(b, x)
+    at_zero = op("eq", size, b.const(0, x.re.dtype))
+    return b.complex(*(op("select", at_zero, p, op("div", p, size)) for p in (x.re, x.im)))
+
+
+def complex_mul(b: Any, x: Any, y: Any) -> Any:
+    op = b.op
+    re = op("sub", op("mul", x.re, y.re), op("mul", x.im, y.im))
+    return b.complex(re, op("add", op("mul", x.re, y.im), op("mul", x.im, y.re)))
+
+
+def complex_div(b: Any, x: Any, y: Any) -> Any:
+    """Smith's quotient, in the operation order of NumPy."""
+    op = b.op
+    by_re = op("ge", op("abs", y.re), op("abs", y.im))
+    large, small = op("select", by_re, y.re, y.im), op("select", by_re, y.im, y.re)
+    first, second = op("select", by_re, x.re, x.im), op("select", by_re, x.im, x.re)
+    zero, one = b.const(0, x.re.dtype), b.const(1, x.re.dtype)
+    ratio = op("div", small, large)
+    scale = op("div", one, op("add", large, op("mul", small, ratio)))
+    re = op("mul", op("add", first, op("mul", second, ratio)), scale)
+    im = op("mul", op("sub", second, op("mul", first, ratio)), scale)  # of the other branch, the negative
+    im = op("select", by_re, im, op("neg", im))
+    at_zero = op("and", op("eq", y.re, zero), op("eq", y.im, zero))
+    size = op("abs", y.re)
+    return b.complex(op("select", at_zero, op("div", x.re, size), re), op("select", at_zero, op("div", x.im, size), im))
+
+
+def complex_sqrt(b: Any, x: Any) -> Any:
+    """The root with non-negative real part, after scaling."""
+    op, elem = b.op, x.re.dtype
+    zero, half, inf = b.const(0, elem), b.const(0.5, elem), b.const(np.inf, elem)
+    scale, back = _finite_scale(b, x)
+    re, im = op("mul", x.re, scale), op("mul", x.im, scale)
+    size = complex_abs(b, b.complex(re, im))
+    main = op("sqrt", op("mul", half, op("add", op("abs", re), size)))
+    other = op("select", op("eq", main, zero), zero, op("div", op("mul", half, op("abs", im)), main))
+    main, other = op("mul", main, back), op("mul", other, back)
+    right = op("ge", x.re, zero)
+    out_re, out_im = op("select", right, main, other), op("copysign", op("select", right, other, main), x.im)
+    nan_re, nan_im = op("ne", x.re, x.re), op("ne", x.im, x.im)
+    either = op("or", nan_re, nan_im)
+    nan = b.const(np.nan, elem)
+    plus, minus = op("eq", x.re, inf), op("eq", x.re, b.const(-np.inf, elem))
+    out_re, out_im = op("select", either, nan, out_re), op("select", either, nan, out_im)
+    out_re = op("select", plus, inf, op("select", minus, op("select", nan_im, nan, zero), out_re))
+    out_im = op("select", plus, op("select", nan_im, nan, op("copysign", zero, x.im)),
+                op("select", minus, op("copysign", inf, x.im), out_im))
+    tall = op("eq", op("abs", x.im), inf)
+    return b.complex(op("select", tall, inf, out_re), op("select", tall, x.im, out_im))
+
+
+def complex_rsqrt(b: Any, x: Any) -> Any:
+    one = b.complex(b.const(1, x.re.dtype), b.const(0, x.re.dtype))
+    return complex_div(b, one, complex_sqrt(b, x))
+
+
+def complex_exp(b: Any, x: Any) -> Any:
+    """exp(re) (cos(im) + i sin(im)); beyond the overflow threshold the factor is applied in two halves."""
+    op, elem = b.op, x.re.dtype
+    zero = b.const(0, elem)
+    half = op("exp", op("mul", b.const(0.5, elem), x.re))
+    near = op("lt", x.re, b.const(float(np.log(np.finfo(elem).max)) - 1, elem))
+    size = op("exp", x.re)
+    cos, sin = op("cos", x.im), op("sin", x.im)
+
+    def scaled(p: Any) -> Any:
+        return op("select", near, op("mul", size, p), op("mul", op("mul", half, p), half))
+
+    real_line = op("eq", x.im, zero)
+    sunk = op("eq", x.re, b.const(-np.inf, elem))
+    out_re, out_im = scaled(cos), scaled(sin)
+    lost = op("and", sunk, op("not", op("is_finite", x.im)))  # exp(-inf + i inf) is 0
+    re = op("select", real_line, size, op("select", lost, zero, out_re))
+    im = op("select", real_line, x.im, op("select", lost, zero, out_im))
+    blown = op("and", op("eq", x.re, b.const(np.inf, elem)), op("not", op("is_finite", x.im)))
+    return b.complex(op("select", blown, b.const(np.inf, elem), re), im)
+
+
+def complex_log(b: Any, x: Any) -> Any:
+    """log|x| + i arg x: the logarithm through log1p near the unit circle, and after scaling elsewhere."""
+    op, elem = b.op, x.re.dtype
+    one, half = b.const(1, elem), b.const(0.5, elem)
+    scale, back = _finite_scale(b, x)
+    size = complex_abs(b, b.complex(op("mul", x.re, scale), op("mul", x.im, scale)))
+    far = op("add", op("log", size), op("mul", b.const(2, elem), op("log", back)))
+    re, im = op("abs", x.re), op("abs", x.im)
+    large, small = op("max", re, im), op("min", re, im)
+    near_value = op("mul", half, op("log1p", op("add", op("mul", op("sub", large, one), op("add", large, one)), op("mul", small, small))))
+    near = op("and", op("gt", large, half), op("lt", large, b.const(1.5, elem)))
+    return b.complex(op("select", near, near_value, far), op("atan2", x.im, x.re))
+
+
+def complex_pow(b: Any, x: Any, y: Any) -> Any:
+    """exp(y log x); x**0 is 1, and 0**y is 0 where re y > 0."""
+    op, elem = b.op, x.re.dtype
+    zero, one = b.const(0, elem), b.const(1, elem)
+    out = complex_exp(b, complex_mul(b, y, complex_log(b, x)))
+    base_zero = op("and", op("eq", x.re, zero), op("eq", x.im, zero))
+    vanishes = op("and", base_zero, op("gt", y.re, zero))
+    power_zero = op("and", op("eq", y.re, zero), op("eq", y.im, zero))
+    re, im = op("select", vanishes, zero, out.re), op("select", vanishes, zero, out.im)
+    return b.complex(op("select", power_zero, one, re), op("select", power_zero, zero, im))

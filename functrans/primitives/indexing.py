@@ -1,0 +1,658 @@
+"""gather and scatter: windows of an array read from, or combined into, computed places.
+
+The semantics and the dimension numbers are XLA's (https://openxla.org/xla/operation_semantics#gather). Each vector along the last
+axis of the indices places one window of the operand; the window's elements lie along the offset (window) axes of the result
+(updates), the vectors along the other axes. Everything here rests on one fact: for each axis of the operand, the index of the
+element that belongs to a point of the result is a sum of a start, constant along the offset axes, and an iota along one axis.
+
+Out of bounds. CLIP moves a window inside; FILL_OR_DROP fills or drops a window that is not wholly inside; ERROR raises IndexError;
+PROMISE_IN_BOUNDS behaves as CLIP. Updates apply in row-major order, so that the last of several to one element stays.
+
+Derivatives. gather and scatter_add are one another's transposes. scatter (set) is linear, and in its transpose only the update
+that stayed receives a cotangent: each update leaves its number in an integer array, and finds it again if it stayed. The tangent
+of scatter_min and scatter_max is the mean over all that attain the extremum, as in `reduce_max`.
+
+Known limits: the derivative of scatter_mul with respect to updates needs ``unique_indices=True``; scatter_min and scatter_max
+do not order complex numbers.
+"""
+
+from __future__ import annotations
+
+import enum
+import operator
+from collections.abc import Callable, Sequence
+from typing import Any, NamedTuple
+
+import numpy as np
+
+from functrans.core.aval import Linear, ShapedArray, Zero, tangent_aval
+from functrans.core.dtypes import is_integer
+from functrans.core.source import describe, user_source
+from functrans.core.trace import Primitive, typeof
+from functrans.primitives.arithmetic import add_p, div_p, eq_p, mul_p, neg_p, select_n_p
+from functrans.primitives.base import operand_error, primitive
+from functrans.primitives.builders import check_kinds
+from functrans.primitives.movement import as_dtype_of, checked, clamped_start, concatenate_p, dynamic_slice_p, dynamic_update_slice_p, iota
+from functrans.primitives.reduction import greatest, least
+from functrans.primitives.structural import (
+    broadcast_in_dim,
+    convert_element_type,
+    instantiate,
+    move_axis,
+    moved_to_front,
+    reshape,
+    zeros,
+)
+
+__all__ = [
+    "GatherDimensionNumbers", "GatherScatterMode", "ScatterDimensionNumbers", "gather", "gather_p", "scatter", "scatter_add",
+    "scatter_add_p", "scatter_max", "scatter_max_p", "scatter_min", "scatter_min_p", "scatter_mul", "scatter_mul_p", "scatter_p",
+    "scatter_sub",
+]
+
+
+class GatherScatterMode(enum.Enum):
+    """What happens to windows that are not wholly inside the operand."""
+
+    CLIP = enum.auto()
+    FILL_OR_DROP = enum.auto()
+    PROMISE_IN_BOUNDS = enum.auto()
+    ERROR = enum.auto()
+
+    @staticmethod
+    def from_any(mode: str | GatherScatterMode | None) -> GatherScatterMode:
+        """The mode a string names (``"clip"``, ``"fill"``, ``"drop"``, ``"promise_in_bounds"``, ``"error"``); None fills or drops."""
+        if isinstance(mode, GatherScatterMode):
+            return mode
+        found = _MODES.get(mode)
+        if found is None:
+            raise ValueError(f"unknown mode {mode!r}; use one of {', '.join(repr(m) for m in _MODES if m)}.")
+        return found
+
+
+_MODES = {None: GatherScatterMode.FILL_OR_DROP, "fill": GatherScatterMode.FILL_OR_DROP, "drop": GatherScatterMode.FILL_OR_DROP,
+          "clip": GatherScatterMode.CLIP, "promise_in_bounds": GatherScatterMode.PROMISE_IN_BOUNDS, "error": GatherScatterMode.ERROR}
+_FILL, _ERROR, _CLIP = GatherScatterMode.FILL_OR_DROP, GatherScatterMode.ERROR, GatherScatterMode.CLIP
+
+
+class GatherDimensionNumbers(NamedTuple):
+    """Which axes are what, in a gather (XLA's names)."""
+
+    offset_dims: tuple[int, ...]
+    collapsed_slice_dims: tuple[int, ...]
+    start_index_map: tuple[int, ...]
+    operand_batching_dims: tuple[int, ...] = ()
+    start_indices_batching_dims: tuple[int, ...] = ()
+
+
+class ScatterDimensionNumbers(NamedTuple):
+    """Which axes are what, in a scatter (XLA's names)."""
+
+    update_window_dims: tuple[int, ...]
+    inserted_window_dims: tuple[int, ...]
+    scatter_dims_to_operand_dims: tuple[int, ...]
+    operand_batching_dims: tuple[int, ...] = ()
+    scatter_indices_batching_dims: tuple[int, ...] = ()
+
+
+def _as_gather(d: ScatterDimensionNumbers) -> GatherDimensionNumbers:
+    """The gather that reads where a scatter writes: the fields correspond one to one."""
+    return GatherDimensionNumbers(*d)
+
+
+def _as_scatter(d: GatherDimensionNumbers) -> ScatterDimensionNumbers:
+    return ScatterDimensionNumbers(*d)
+
+
+# -- geometry, shared by gather and scatter ---------------------------------------------------------------------------
+
+def _check(name: str, x: ShapedArray, indices: ShapedArray, d: GatherDimensionNumbers, sizes: tuple[int, ...], rank: int) -> None:
+    """Refuse dimension numbers that do not fit. `sizes`: the window; `rank`: that of the result or the updates."""
+
+    def refuse(why: str) -> None:
+        raise operand_error(name, f"{why} dimension_numbers={d}, window sizes {sizes}.", x, indices)
+
+    def axes(what: str, dims: tuple[int, ...], n: int, ordered: bool) -> None:
+        if len(set(dims)) != len(dims) or any(not 0 <= a < n for a in dims) or (ordered and list(dims) != sorted(dims)):
+            refuse(f"{what} {dims} must be distinct axes below {n}{', in increasing order' if ordered else ''}.")
+
+    if not is_integer(indices.dtype) or not indices.ndim:
+        refuse("the indices must be integers, with the index vectors along their last axis.")
+    axes("offset (window) dims", d.offset_dims, rank, True)
+    axes("collapsed (inserted) dims", d.collapsed_slice_dims, x.ndim, True)
+    axes("operand_batching_dims", d.operand_batching_dims, x.ndim, True)
+    axes("start_index_map (scatter_dims_to_operand_dims)", d.start_index_map, x.ndim, False)
+    axes("indices' batching dims", d.start_indices_batching_dims, indices.ndim - 1, False)
+    dropped = {*d.collapsed_slice_dims, *d.operand_batching_dims}
+    if len(dropped) != len(d.collapsed_slice_dims) + len(d.operand_batching_dims) or set(d.start_index_map) & set(d.operand_batching_dims):
+        refuse("a batching axis must not be collapsed, inserted or indexed.")
+    if len(d.offset_dims) + len(dropped) != x.ndim or len(sizes) != x.ndim:
+        refuse("each axis of the operand must be an offset, a collapsed or a batching axis, and have a window size.")
+    if len(d.start_index_map) != indices.shape[-1]:
+        refuse(f"index vectors of length {indices.shape[-1]} need as many entries in start_index_map.")
+    if rank != len(d.offset_dims) + indices.ndim - 1:
+        refuse(f"the updates must have rank {len(d.offset_dims) + indices.ndim - 1}.")
+    if any(not 0 <= k <= n or (a in dropped and k > 1) for a, (k, n) in enumerate(zip(sizes, x.shape, strict=True))):
+        refuse("windows must fit into the operand, with size 1 along collapsed and batching axes.")
+    for a, i in zip(d.operand_batching_dims, d.start_indices_batching_dims, strict=True):
+        if x.shape[a] != indices.shape[i]:
+            refuse(f"batching axes must have equal sizes; axis {a} of the operand and {i} of the indices do not.")
+
+
+def _offset_axes(d: GatherDimensionNumbers, ndim: int) -> dict[int, int]:
+    """For each axis of the operand that the window keeps, the axis of the result it lies along."""
+    kept = [a for a in range(ndim) if a not in d.collapsed_slice_dims and a not in d.operand_batching_dims]
+    return dict(zip(kept, d.offset_dims, strict=True))
+
+
+def _place_axes(d: GatherDimensionNumbers, rank: int) -> list[int]:
+    """The axes of the result that index vectors lie along, in the order of the indices' axes."""
+    return [a for a in range(rank) if a not in d.offset_dims]
+
+
+def _window(d: GatherDimensionNumbers, x: ShapedArray, updates_shape: tuple[int, ...]) -> tuple[int, ...]:
+    """The window sizes that the shape of the updates of a scatter implies."""
+    offsets = _offset_axes(d, x.ndim)
+    return tuple(updates_shape[offsets[a]] if a in offsets else min(1, n) for a, n in enumerate(x.shape))
+
+
+def _starts(x_shape: tuple[int, ...], indices: np.ndarray, d: GatherDimensionNumbers, sizes: tuple[int, ...],
+            mode: GatherScatterMode) -> tuple[list[np.ndarray], np.ndarray | None]:
+    """Clamped starts (int64, of the indices' shape but for the last axis), and where windows are inside (None: everywhere)."""
+    starts, inside = [], None
+    for k, a in enumerate(d.start_index_map):
+        raw, limit = indices[..., k], x_shape[a] - sizes[a]
+        good = (raw >= 0) & (raw <= limit)
+        if good.all():
+            starts.append(raw.astype(np.int64))
+            continue
+        if mode is _ERROR:
+            value = raw[~good].flat[0]
+            what = "index" if sizes[a] == 1 else f"start of a window of {sizes[a]} elements"
+            raise IndexError(f"{what} {value} is out of bounds for axis {a} with size {x_shape[a]}, at {describe(user_source())}. "
+                             'Pass mode="clip", "fill" (to read) or "drop" (to write) to allow it.')
+        inside = good if inside is None else inside & good
+        # Clamp before converting: a uint64 beyond int64 would turn negative.
+        starts.append(np.where(good, raw, np.where(raw < 0, 0, limit)).astype(np.int64))
+    return starts, inside if mode is _FILL else None
+
+
+def _flat(x_shape: tuple[int, ...], starts: list[np.ndarray], d: GatherDimensionNumbers, out_shape: tuple[int, ...]) -> np.ndarray:
+    """The row-major position in the operand of each point of the result."""
+    rank = len(out_shape)
+    places, offsets = _place_axes(d, rank), _offset_axes(d, len(x_shape))
+    strides = [1] * len(x_shape)
+    for a in range(len(x_shape) - 2, -1, -1):
+        strides[a] = strides[a + 1] * x_shape[a + 1]
+
+    def line(axis: int, stride: int) -> np.ndarray:
+        return (np.arange(out_shape[axis]) * stride).reshape([-1 if i == axis else 1 for i in range(rank)])
+
+    place_shape = [out_shape[i] if i in places else 1 for i in range(rank)]
+    total = np.zeros(place_shape, np.int64)
+    for a, start in zip(d.start_index_map, starts, strict=True):
+        total = total + start.reshape(place_shape) * strides[a]
+    for a, i in zip(d.operand_batching_dims, d.start_indices_batching_dims, strict=True):
+        total = total + line(places[i], strides[a])
+    for a, axis in offsets.items():
+        total = total + line(axis, strides[a])
+    return np.broadcast_to(total, out_shape)
+
+
+def _spread(mask: np.ndarray, d: GatherDimensionNumbers, out_shape: tuple[int, ...]) -> np.ndarray:
+    """A mask over the index vectors as one over the result."""
+    places = _place_axes(d, len(out_shape))
+    return np.broadcast_to(mask.reshape([n if i in places else 1 for i, n in enumerate(out_shape)]), out_shape)
+
+
+def _lowered(b: Any, x_shape: tuple[int, ...], indices: Any, d: GatherDimensionNumbers, sizes: tuple[int, ...],
+             out_shape: tuple[int, ...], mode: GatherScatterMode) -> tuple[list[Any], Any]:
+    """In a lower rule: the index Expr of each axis over the result, and the mask of windows inside (None: everywhere)."""
+    i64 = np.dtype(np.int64)
+    places, offsets = _place_axes(d, len(out_shape)), _offset_axes(d, len(x_shape))
+    place_shape = indices.shape[:-1]
+    index: list[Any] = [None] * len(x_shape)
+    inside = None
+    for a, axis in offsets.items():
+        index[a] = b.iota(i64, out_shape, axis)
+    for a, i in zip(d.operand_batching_dims, d.start_indices_batching_dims, strict=True):
+        index[a] = b.iota(i64, out_shape, places[i])
+    for k, a in enumerate(d.start_index_map):
+        lo, hi = (*(0 for _ in place_shape), k), (*place_shape, k + 1)
+        raw = b.reshape(b.slice(indices, lo, hi, (1,) * len(hi)), place_shape)
+        limit = x_shape[a] - sizes[a]
+        start = clamped_start(b, raw, limit)
+        if mode in (_FILL, _ERROR):
+            if raw.dtype == np.uint64:
+                good = b.op("le", raw, b.const(limit, np.uint64))
+            else:
+                good = b.op("eq", b.convert(raw, i64), start)
+            if mode is _ERROR:
+                what = "an index" if sizes[a] == 1 else f"the start of a window of {sizes[a]} elements"
+                b.check(b.op("not", good), f"{what} is out of bounds for axis {a} with size {x_shape[a]}")
+            else:
+                inside = good if inside is None else b.op("and", inside, good)
+        start = b.broadcast(start, out_shape, places)
+        index[a] = start if index[a] is None else b.op("add", index[a], start)
+    index = [b.broadcast(b.const(0, i64), out_shape, ()) if e is None else e for e in index]
+    return index, None if inside is None else b.broadcast(inside, out_shape, places)
+
+
+def _batched_numbers(d: GatherDimensionNumbers, x_batched: bool, indices_batched: bool) -> GatherDimensionNumbers:
+    """Dimension numbers after a leading batch axis on the result and on those operands that are batched."""
+
+    def up(dims: tuple[int, ...], by: bool = True) -> tuple[int, ...]:
+        return tuple(a + by for a in dims)
+
+    offset = up(d.offset_dims)
+    operand_batching = up(d.operand_batching_dims, x_batched)
+    indices_batching = up(d.start_indices_batching_dims, indices_batched)
+    if x_batched and indices_batched:
+        operand_batching, indices_batching = (0, *operand_batching), (0, *indices_batching)
+    elif x_batched:
+        offset = (0, *offset)
+    return GatherDimensionNumbers(offset, up(d.collapsed_slice_dims, x_batched), up(d.start_index_map, x_batched),
+                                  operand_batching, indices_batching)
+
+
+# -- gather -----------------------------------------------------------------------------------------------------------
+
+def _fill(dtype: np.dtype, fill_value: Any) -> Any:
+    if fill_value is not None:
+        return np.asarray(fill_value).astype(dtype)[()]
+    if dtype.kind in "fc":
+        return dtype.type(np.nan)
+    return greatest(dtype) if dtype.kind in "ub" else least(dtype)
+
+
+def _gather_impl(x: np.ndarray, indices: np.ndarray, *, dimension_numbers: GatherDimensionNumbers, slice_sizes: tuple[int, ...],
+                 indices_are_sorted: bool, unique_indices: bool, mode: GatherScatterMode, fill_value: Any) -> np.ndarray:
+    d = dimension_numbers
+    shape = _gather_shape(indices.shape, d, slice_sizes)
+    if not all(shape):
+        return np.empty(shape, x.dtype)
+    starts, inside = _starts(x.shape, indices, d, slice_sizes, mode)
+    axis = _whole_rows(x.shape, d, slice_sizes, indices.ndim)
+    if axis is not None:
+        out = np.take(x, starts[0], axis=axis)
+    else:
+        out = x.reshape(-1)[_flat(x.shape, starts, d, shape)]
+    if inside is not None and not inside.all():
+        out = np.where(_spread(inside, d, shape), out, _fill(x.dtype, fill_value))
+    return out
+
+
+def _whole_rows(x_shape: tuple[int, ...], d: GatherDimensionNumbers, sizes: tuple[int, ...], indices_ndim: int) -> int | None:
+    """The axis along which a gather is ``numpy.take``, if it is one."""
+    if len(d.start_index_map) != 1 or d.operand_batching_dims or d.collapsed_slice_dims != d.start_index_map:
+        return None
+    (axis,) = d.start_index_map
+    before = tuple(range(axis))
+    after = tuple(range(axis + indices_ndim - 1, len(x_shape) + indices_ndim - 2))
+    whole = all(k == n for a, (k, n) in enumerate(zip(sizes, x_shape, strict=True)) if a != axis)
+    return axis if whole and d.offset_dims == before + after else None
+
+
+def _gather_shape(indices_shape: tuple[int, ...], d: GatherDimensionNumbers, sizes: tuple[int, ...]) -> tuple[int, ...]:
+    kept = iter([k for a, k in enumerate(sizes) if a not in d.collapsed_slice_dims and a not in d.operand_batching_dims])
+    places = iter(indices_shape[:-1])
+    rank = len(d.offset_dims) + len(indices_shape) - 1
+    return tuple(next(kept) if i in d.offset_dims else next(places) for i in range(rank))
+
+
+def _gather_abstract(x: ShapedArray, indices: ShapedArray, *, dimension_numbers: GatherDimensionNumbers,
+                     slice_sizes: tuple[int, ...], **_: Any) -> ShapedArray:
+    d = dimension_numbers
+    _check("gather", x, indices, d, slice_sizes, len(d.offset_dims) + max(indices.ndim - 1, 0))
+    return x.update(shape=_gather_shape(indices.shape, d, slice_sizes))
+
+
+def _gather_jvp(primals: Any, tangents: Any, **params: Any) -> tuple[Any, Any]:
+    y = gather_p.bind(*primals, **params)
+    if type(tangents[0]) is Zero:
+        return y, Zero(tangent_aval(typeof(y)))
+    return y, gather_p.bind(tangents[0], primals[1], **_unchecked(params), fill_value=0)
+
+
+def _unchecked(params: dict[str, Any]) -> dict[str, Any]:
+    """Params for a tangent or cotangent: bounds have been checked by the primal operation."""
+    kept = {name: value for name, value in params.items() if name != "fill_value"}
+    return kept | {"mode": _CLIP} if kept["mode"] is _ERROR else kept
+
+
+def _gather_transpose(ct: Any, x: Any, indices: Any, *, dimension_numbers: GatherDimensionNumbers, slice_sizes: tuple[int, ...],
+                      fill_value: Any, **params: Any) -> list[Any]:
+    x_bar = scatter_add_p.bind(zeros(x.aval.strong()), indices, ct, dimension_numbers=_as_scatter(dimension_numbers),
+                               **_unchecked(params))
+    return [x_bar, None]
+
+
+def _gather_batch(size: int, args: Sequence[Any], dims: Sequence[int | None], *, dimension_numbers: GatherDimensionNumbers,
+                  slice_sizes: tuple[int, ...], indices_are_sorted: bool, **params: Any) -> tuple[Any, int]:
+    (x, indices), (x_dim, i_dim) = args, dims
+    x = x if x_dim is None else move_axis(x, x_dim, 0)
+    indices = indices if i_dim is None else move_axis(indices, i_dim, 0)
+    if x_dim is not None:
+        slice_sizes = (size if i_dim is None else min(1, size), *slice_sizes)
+    numbers = _batched_numbers(dimension_numbers, x_dim is not None, i_dim is not None)
+    return gather_p.bind(x, indices, dimension_numbers=numbers, slice_sizes=slice_sizes, indices_are_sorted=False, **params), 0
+
+
+def _gather_lower(b: Any, x: Any, indices: Any, *, dimension_numbers: GatherDimensionNumbers, slice_sizes: tuple[int, ...],
+                  mode: GatherScatterMode, fill_value: Any, **_: Any) -> Any:
+    shape = _gather_shape(indices.shape, dimension_numbers, slice_sizes)
+    if not x.shape:
+        return b.broadcast(x, shape, ())
+    index, inside = _lowered(b, x.shape, indices, dimension_numbers, slice_sizes, shape, mode)
+    out = b.take(x, index)
+    if inside is None:
+        return out
+    fill = b.const(_fill(x.dtype, fill_value), x.dtype)
+    if out.is_complex:
+        return b.complex(b.op("select", inside, out.re, fill.re), b.op("select", inside, out.im, fill.im))
+    return b.op("select", inside, out, fill)
+
+
+gather_p = primitive("gather", impl=checked(_gather_abstract, _gather_impl), abstract=_gather_abstract, jvp=_gather_jvp, transpose=_gather_transpose,
+                     batch=_gather_batch, lower=_gather_lower)
+
+
+def gather(
+    operand: Any, start_indices: Any, dimension_numbers: GatherDimensionNumbers, slice_sizes: Sequence[int], *,
+    unique_indices: bool = False, indices_are_sorted: bool = False, mode: str | GatherScatterMode | None = None,
+    fill_value: Any = None,
+) -> Any:
+    """Windows of `operand` from computed starts.
+
+    Args:
+        operand: the array read.
+        start_indices: integers; each vector along the last axis is the start of a window.
+        dimension_numbers: which axes are what.
+        slice_sizes: the size of the window along each axis of `operand`.
+        unique_indices, indices_are_sorted: promises about the indices; nothing here needs them.
+        mode: what becomes of windows that are not wholly inside; None fills.
+        fill_value: what FILL_OR_DROP fills with; by default nan, or the least signed or greatest unsigned integer, or True.
+
+    Raises:
+        TypeError: if the dimension numbers do not fit.
+        IndexError: in mode ERROR, if a window is not wholly inside.
+
+    >>> numbers = GatherDimensionNumbers(offset_dims=(), collapsed_slice_dims=(0,), start_index_map=(0,))
+    >>> gather(np.array([10.0, 20.0, 30.0]), np.array([[2], [0], [3]]), numbers, (1,))
+    Array([30., 10., nan], dtype=float64)
+    """
+    return gather_p.bind(
+        operand, start_indices, dimension_numbers=GatherDimensionNumbers(*map(_ints, dimension_numbers)),
+        slice_sizes=_ints(slice_sizes), indices_are_sorted=bool(indices_are_sorted), unique_indices=bool(unique_indices),
+        mode=GatherScatterMode.from_any(mode), fill_value=None if fill_value is None else np.asarray(fill_value).item())
+
+
+def _ints(xs: Any) -> tuple[int, ...]:
+    return tuple(map(operator.index, xs))
+
+
+# -- scatter ----------------------------------------------------------------------------------------------------------
+
+def _scatter_primitive(name: str, combine: str, ufunc: np.ufunc | None, kinds: str, jvp: Callable[..., Any]) -> Primitive:
+    """One of the five scatters; `ufunc` combines, None sets."""
+
+    def impl(x: np.ndarray, indices: np.ndarray, updates: np.ndarray, *, dimension_numbers: ScatterDimensionNumbers,
+             indices_are_sorted: bool, unique_indices: bool, mode: GatherScatterMode) -> np.ndarray:
+        d = _as_gather(dimension_numbers)
+        out = np.array(x, order="C")
+        if not updates.size:
+            return out
+        sizes = _window(d, ShapedArray(x.shape, x.dtype), updates.shape)
+        starts, inside = _starts(x.shape, indices, d, sizes, mode)
+        places, values = _flat(x.shape, starts, d, updates.shape).reshape(-1), updates.reshape(-1)
+        if inside is not None:
+            kept = _spread(inside, d, updates.shape).reshape(-1)
+            places, values = places[kept], values[kept]
+        # One flat axis, so that NumPy takes the updates in row-major order and the last one stays.
+        if ufunc is None:
+            out.reshape(-1)[places] = values
+        else:
+            ufunc.at(out.reshape(-1), places, values)
+        return out
+
+    def abstract(x: ShapedArray, indices: ShapedArray, updates: ShapedArray, *, dimension_numbers: ScatterDimensionNumbers,
+                 **_: Any) -> ShapedArray:
+        d = _as_gather(dimension_numbers)
+        check_kinds(name, kinds, x)
+        if x.dtype != updates.dtype:
+            raise operand_error(name, "the operand and the updates must have equal dtypes.", x, updates)
+        if any(not 0 <= a < updates.ndim for a in d.offset_dims) or len(d.offset_dims) > x.ndim - len(
+                {*d.collapsed_slice_dims, *d.operand_batching_dims}):
+            raise operand_error(name, f"update_window_dims {d.offset_dims} do not fit the operand and the updates.", x, updates)
+        kept = [a for a in range(x.ndim) if a not in d.collapsed_slice_dims and a not in d.operand_batching_dims]
+        sizes = tuple(min(1, n) for n in x.shape) if len(kept) != len(d.offset_dims) else _window(d, x, updates.shape)
+        _check(name, x, indices, d, sizes, updates.ndim)
+        if _gather_shape(indices.shape, d, sizes) != updates.shape:
+            raise operand_error(name, f"updates must have shape {_gather_shape(indices.shape, d, sizes)}.", x, indices, updates)
+        return x.update(weak_type=x.weak_type and updates.weak_type)
+
+    def batch(size: int, args: Sequence[Any], dims: Sequence[int | None], *, dimension_numbers: ScatterDimensionNumbers,
+              indices_are_sorted: bool, unique_indices: bool, mode: GatherScatterMode) -> tuple[Any, int]:
+        (x, indices, updates), (x_dim, i_dim, u_dim) = args, dims
+        x, updates = moved_to_front(size, x, x_dim), moved_to_front(size, updates, u_dim)
+        indices = indices if i_dim is None else move_axis(indices, i_dim, 0)
+        numbers = _as_scatter(_batched_numbers(_as_gather(dimension_numbers), True, i_dim is not None))
+        return made.bind(x, indices, updates, dimension_numbers=numbers, indices_are_sorted=False,
+                         unique_indices=unique_indices, mode=mode), 0
+
+    def lower(b: Any, x: Any, indices: Any, updates: Any, *, dimension_numbers: ScatterDimensionNumbers,
+              mode: GatherScatterMode, **_: Any) -> Any:
+        d = _as_gather(dimension_numbers)
+        sizes = _window(d, ShapedArray(x.shape, x.dtype), updates.shape)
+        index, inside = _lowered(b, x.shape, indices, d, sizes, updates.shape, mode)
+        how = {"add": "max", "mul": "min"}.get(combine, combine) if x.dtype == np.bool_ else combine
+        if x.shape:
+            return b.scatter(x, index, updates, how, inside)
+        zero = b.broadcast(b.const(0, np.int64), updates.shape, ())
+        return b.reshape(b.scatter(b.reshape(x, (1,)), [zero], updates, how, inside), ())
+
+    def jvp_rule(primals: Any, tangents: Any, **params: Any) -> tuple[Any, Any]:
+        y = made.bind(*primals, **params)
+        x_dot, _, u_dot = tangents
+        if type(x_dot) is Zero and type(u_dot) is Zero:
+            return y, Zero(tangent_aval(typeof(y)))
+        return y, jvp(y, primals, x_dot, u_dot, _unchecked(params))
+
+    made = primitive(name, impl=checked(abstract, impl), abstract=abstract, jvp=jvp_rule, batch=batch, lower=lower)
+    return made
+
+
+def _read_back(y: Any, indices: Any, updates: ShapedArray, params: dict[str, Any]) -> Any:
+    """The elements of `y` that the updates of a scatter went to; 0 for those dropped."""
+    d = _as_gather(params["dimension_numbers"])
+    return gather_p.bind(y, indices, slice_sizes=_window(d, typeof(y), updates.shape), fill_value=0,
+                         **(_unchecked(params) | {"dimension_numbers": d}))
+
+
+def _aval_of(x: Any) -> ShapedArray:
+    return x.aval if isinstance(x, Linear) else typeof(x)
+
+
+def _linear_tangent(prim: Callable[[], Primitive]) -> Callable[..., Any]:
+    def jvp(y: Any, primals: Any, x_dot: Any, u_dot: Any, params: dict[str, Any]) -> Any:
+        return prim().bind(instantiate(x_dot), primals[1], instantiate(u_dot), **params)
+
+    return jvp
+
+
+def _mul_tangent(y: Any, primals: Any, x_dot: Any, u_dot: Any, params: dict[str, Any]) -> Any:
+    x, indices, updates = primals
+    terms = []
+    if type(x_dot) is not Zero:
+        terms.append(scatter_mul_p.bind(x_dot, indices, updates, **params))
+    if type(u_dot) is not Zero:
+        if not params["unique_indices"]:
+            raise NotImplementedError(
+                "the derivative of scatter_mul with respect to its updates needs unique_indices=True: where several updates meet "
+                f"in one element, each needs the product of the others. At {describe(user_source())}.")
+        part = mul_p.bind(u_dot, _read_back(x, indices, typeof(updates), params))
+        terms.append(scatter_add_p.bind(zeros(tangent_aval(typeof(x))), indices, part, **params))
+    return terms[0] if len(terms) == 1 else add_p.bind(*terms)
+
+
+def _extremum_tangent(y: Any, primals: Any, x_dot: Any, u_dot: Any, params: dict[str, Any]) -> Any:
+    x, indices, updates = primals
+    dtype = typeof(x).dtype
+    x_wins, u_wins = eq_p.bind(x, y), eq_p.bind(updates, _read_back(y, indices, typeof(updates), params))
+
+    def total(a: Any, b: Any) -> Any:
+        return scatter_add_p.bind(a, indices, b, **params)
+
+    def where(mask: Any, t: Any) -> Any:
+        return zeros(t.aval) if type(t) is Zero else select_n_p.bind(mask, zeros(typeof(t)), t)
+
+    count = total(convert_element_type(x_wins, dtype), convert_element_type(u_wins, dtype))
+    return div_p.bind(total(where(x_wins, x_dot), where(u_wins, u_dot)), count)
+
+
+scatter_p = _scatter_primitive("scatter", "set", None, "biufc", _linear_tangent(lambda: scatter_p))
+scatter_add_p = _scatter_primitive("scatter_add", "add", np.add, "biufc", _linear_tangent(lambda: scatter_add_p))
+scatter_mul_p = _scatter_primitive("scatter_mul", "mul", np.multiply, "biufc", _mul_tangent)
+scatter_min_p = _scatter_primitive("scatter_min", "min", np.minimum, "biuf", _extremum_tangent)
+scatter_max_p = _scatter_primitive("scatter_max", "max", np.maximum, "biuf", _extremum_tangent)
+for _p in (scatter_min_p, scatter_max_p):
+    _p.reasons["transpose"] = "it is not linear; its derivative is made of masked scatter_add"
+
+
+def _scatter_add_transpose(ct: Any, x: Any, indices: Any, updates: Any, **params: Any) -> list[Any]:
+    return [ct if isinstance(x, Linear) else None, None,
+            _read_back(ct, indices, updates.aval, params) if isinstance(updates, Linear) else None]
+
+
+def _scatter_mul_transpose(ct: Any, x: Any, indices: Any, updates: Any, **params: Any) -> list[Any]:
+    if isinstance(updates, Linear):
+        raise NotImplementedError("scatter_mul is linear in its operand only; its updates cannot be linear.")
+    return [scatter_mul_p.bind(ct, indices, updates, **_unchecked(params)), None, None]
+
+
+def _scatter_transpose(ct: Any, x: Any, indices: Any, updates: Any, **params: Any) -> list[Any]:
+    params = _unchecked(params)
+    aval = _aval_of(updates)
+    x_bar = u_bar = None
+    if isinstance(x, Linear):
+        x_bar = scatter_p.bind(ct, indices, zeros(ShapedArray(aval.shape, typeof(ct).dtype)), **params)
+    if isinstance(updates, Linear):
+        u_bar = _read_back(ct, indices, aval, params)
+        if not params["unique_indices"] or params["mode"] is not _FILL:  # clipping makes equal indices of different ones
+            number = reshape(convert_element_type(iota(np.int64, aval.size), np.int64), aval.shape)
+            stayed = scatter_p.bind(zeros(ShapedArray(typeof(ct).shape, np.dtype(np.int64))), indices, number, **params)
+            won = eq_p.bind(number, _read_back(stayed, indices, aval, params))
+            u_bar = select_n_p.bind(won, zeros(typeof(u_bar)), u_bar)
+    return [x_bar, None, u_bar]
+
+
+scatter_p.transpose = _scatter_transpose
+scatter_add_p.transpose = _scatter_add_transpose
+scatter_mul_p.transpose = _scatter_mul_transpose
+
+
+def _bind_scatter(prim: Primitive, operand: Any, scatter_indices: Any, updates: Any, dimension_numbers: ScatterDimensionNumbers,
+                  indices_are_sorted: bool, unique_indices: bool, mode: str | GatherScatterMode | None) -> Any:
+    return prim.bind(
+        operand, scatter_indices, as_dtype_of(operand, updates),
+        dimension_numbers=ScatterDimensionNumbers(*map(_ints, dimension_numbers)), indices_are_sorted=bool(indices_are_sorted),
+        unique_indices=bool(unique_indices), mode=GatherScatterMode.from_any(mode))
+
+
+def scatter(operand: Any, scatter_indices: Any, updates: Any, dimension_numbers: ScatterDimensionNumbers, *,
+            indices_are_sorted: bool = False, unique_indices: bool = False, mode: str | GatherScatterMode | None = None) -> Any:
+    """A copy of `operand` with windows set to `updates` at computed places; of several to one element, the last stays.
+
+    Args:
+        operand: the array copied.
+        scatter_indices: integers; each vector along the last axis is the start of a window.
+        updates: the windows, along ``update_window_dims``, in the operand's dtype.
+        dimension_numbers: which axes are what.
+        indices_are_sorted: a promise that nothing here needs.
+        unique_indices: a promise that no element is updated twice; derivatives make use of it.
+        mode: what becomes of windows that are not wholly inside; None drops them.
+
+    Raises:
+        TypeError: if the dimension numbers do not fit.
+        IndexError: in mode ERROR, if a window is not wholly inside.
+
+    >>> numbers = ScatterDimensionNumbers((), inserted_window_dims=(0,), scatter_dims_to_operand_dims=(0,))
+    >>> scatter(np.zeros(3), np.array([[1], [1], [5]]), np.array([2.0, 3.0, 4.0]), numbers)
+    Array([0., 3., 0.], dtype=float64)
+    """
+    return _bind_scatter(scatter_p, operand, scatter_indices, updates, dimension_numbers, indices_are_sorted, unique_indices, mode)
+
+
+def scatter_add(operand: Any, scatter_indices: Any, updates: Any, dimension_numbers: ScatterDimensionNumbers, *,
+                indices_are_sorted: bool = False, unique_indices: bool = False, mode: str | GatherScatterMode | None = None) -> Any:
+    """A copy of `operand` with `updates` added at computed places; see `scatter`.
+
+    >>> numbers = ScatterDimensionNumbers((), inserted_window_dims=(0,), scatter_dims_to_operand_dims=(0,))
+    >>> scatter_add(np.zeros(3), np.array([[1], [1], [5]]), np.array([2.0, 3.0, 4.0]), numbers)
+    Array([0., 5., 0.], dtype=float64)
+    """
+    return _bind_scatter(scatter_add_p, operand, scatter_indices, updates, dimension_numbers, indices_are_sorted, unique_indices, mode)
+
+
+def scatter_sub(operand: Any, scatter_indices: Any, updates: Any, dimension_numbers: ScatterDimensionNumbers, *,
+                indices_are_sorted: bool = False, unique_indices: bool = False, mode: str | GatherScatterMode | None = None) -> Any:
+    """A copy of `operand` with `updates` subtracted at computed places; see `scatter`."""
+    updates = neg_p.bind(as_dtype_of(operand, updates))
+    return _bind_scatter(scatter_add_p, operand, scatter_indices, updates, dimension_numbers, indices_are_sorted, unique_indices, mode)
+
+
+def scatter_mul(operand: Any, scatter_indices: Any, updates: Any, dimension_numbers: ScatterDimensionNumbers, *,
+                indices_are_sorted: bool = False, unique_indices: bool = False, mode: str | GatherScatterMode | None = None) -> Any:
+    """A copy of `operand` multiplied by `updates` at computed places; see `scatter`. Derivatives by `updates` need `unique_indices`."""
+    return _bind_scatter(scatter_mul_p, operand, scatter_indices, updates, dimension_numbers, indices_are_sorted, unique_indices, mode)
+
+
+def scatter_min(operand: Any, scatter_indices: Any, updates: Any, dimension_numbers: ScatterDimensionNumbers, *,
+                indices_are_sorted: bool = False, unique_indices: bool = False, mode: str | GatherScatterMode | None = None) -> Any:
+    """A copy of real `operand` with the lesser of itself and `updates` at computed places (nan wins); see `scatter`."""
+    return _bind_scatter(scatter_min_p, operand, scatter_indices, updates, dimension_numbers, indices_are_sorted, unique_indices, mode)
+
+
+def scatter_max(operand: Any, scatter_indices: Any, updates: Any, dimension_numbers: ScatterDimensionNumbers, *,
+                indices_are_sorted: bool = False, unique_indices: bool = False, mode: str | GatherScatterMode | None = None) -> Any:
+    """A copy of real `operand` with the greater of itself and `updates` at computed places (nan wins); see `scatter`."""
+    return _bind_scatter(scatter_max_p, operand, scatter_indices, updates, dimension_numbers, indices_are_sorted, unique_indices, mode)
+
+
+# -- batching of dynamic slices ---------------------------------------------------------------------------------------
+# Starts that differ from one batch element to the next place one window each: a gather or a scatter along a batching axis.
+
+def _start_vectors(size: int, starts: Sequence[Any], dims: Sequence[int | None]) -> Any:
+    columns = [reshape(convert_element_type(s if d is not None else broadcast_in_dim(s, (size,), ()), np.int64), (size, 1))
+               for s, d in zip(starts, dims, strict=True)]
+    return concatenate_p.bind(*columns, dimension=1)
+
+
+def _window_numbers(n: int) -> GatherDimensionNumbers:
+    axes = tuple(range(1, n + 1))
+    return GatherDimensionNumbers(axes, (), axes, (0,), (0,))
+
+
+def _dynamic_slice_batch(size: int, args: Sequence[Any], dims: Sequence[int | None], *, slice_sizes: tuple[int, ...]) -> tuple[Any, int]:
+    (x, *starts), (x_dim, *start_dims) = args, dims
+    if all(d is None for d in start_dims):
+        return dynamic_slice_p.bind(move_axis(x, x_dim or 0, 0), np.int64(0), *starts, slice_sizes=(size, *slice_sizes)), 0
+    x = moved_to_front(size, x, x_dim)
+    out = gather_p.bind(x, _start_vectors(size, starts, start_dims), dimension_numbers=_window_numbers(len(slice_sizes)),
+                        slice_sizes=(min(1, size), *slice_sizes), indices_are_sorted=True, unique_indices=True, mode=_CLIP,
+                        fill_value=None)
+    return out, 0
+
+
+def _dynamic_update_batch(size: int, args: Sequence[Any], dims: Sequence[int | None]) -> tuple[Any, int]:
+    (x, update, *starts), (x_dim, u_dim, *start_dims) = args, dims
+    x, update = moved_to_front(size, x, x_dim), moved_to_front(size, update, u_dim)
+    if all(d is None for d in start_dims):
+        return dynamic_update_slice_p.bind(x, update, np.int64(0), *starts), 0
+    numbers = _as_scatter(_window_numbers(len(starts)))
+    return scatter_p.bind(x, _start_vectors(size, starts, start_dims), update, dimension_numbers=numbers, indices_are_sorted=True,
+                          unique_indices=True, mode=_CLIP), 0
+
+
+dynamic_slice_p.batch = _dynamic_slice_batch
+dynamic_update_slice_p.batch = _dynamic_update_batch

@@ -1,0 +1,710 @@
+"""Movement of data: slice, pad, concatenate, reverse, iota, and slices whose place is computed.
+
+All but iota are linear in what they move, and their transposes are one another: the transpose of a slice is a pad, that of a
+pad a slice, that of a concatenation its pieces, that of a dynamic slice a dynamic update. Semantics, names and params are
+those of XLA (https://openxla.org/xla/operation_semantics): a pad may have negative edges, which crop, and interior
+padding, which puts values between neighbours; the start of a dynamic slice is clamped so that the slice is inside.
+
+Known limits: batching a dynamic slice whose start is itself batched needs a gather, so that rule stands in
+`functrans.primitives.indexing`, which fills the `batch` slots of the two dynamic primitives.
+"""
+
+from __future__ import annotations
+
+import operator
+from collections.abc import Callable, Sequence
+from functools import lru_cache
+from math import prod
+from typing import Any
+
+import numpy as np
+
+from functrans.core.aval import Linear, ShapedArray, Zero, tangent_aval
+from functrans.core.dtypes import canonical, is_integer
+from functrans.core.trace import typeof
+from functrans.primitives.arithmetic import add_p, lt_p, select_n_p
+from functrans.primitives.base import linear, operand_error, primitive
+from functrans.primitives.structural import (
+    broadcast_in_dim,
+    convert_element_type,
+    instantiate,
+    moved_to_front,
+    reduce_sum,
+    reshape,
+    zeros,
+)
+from functrans.util import canonicalize_axis, tuple_insert
+
+__all__ = [
+    "broadcast", "broadcast_to_rank", "broadcasted_iota", "checked", "clamped_start", "collapse", "concatenate", "concatenate_p",
+    "dynamic_index_in_dim", "dynamic_slice", "dynamic_slice_in_dim", "dynamic_slice_p", "dynamic_update_index_in_dim",
+    "dynamic_update_slice", "dynamic_update_slice_in_dim", "dynamic_update_slice_p", "expand_dims", "full", "full_like",
+    "index_in_dim", "iota", "iota_p", "pad", "pad_p", "rev", "rev_p", "slice", "slice_in_dim", "slice_p", "split",
+    "squeeze", "zeros_like",
+]
+
+_slice = slice  # the built-in, which the public function below shadows
+
+
+@lru_cache(maxsize=4096)
+def _validate(abstract: Callable[..., Any], operands: tuple[Any, ...], params: tuple[Any, ...]) -> None:
+    abstract(*(ShapedArray(shape, dtype) for shape, dtype in operands), **dict(params))
+
+
+def checked(abstract: Callable[..., Any], impl: Callable[..., np.ndarray]) -> Callable[..., np.ndarray]:
+    """`impl` after the aval rule has accepted the operands: evaluation alone does not ask it, and NumPy clips and promotes
+    where these primitives refuse. What has been accepted once is remembered."""
+
+    def evaluate(*xs: np.ndarray, **params: Any) -> np.ndarray:
+        _validate(abstract, tuple([(x.shape, x.dtype) for x in xs]), tuple(params.items()))
+        return impl(*xs, **params)
+
+    return evaluate
+
+
+# -- slice ------------------------------------------------------------------------------------------------------------
+
+def _slice_impl(x: np.ndarray, *, start_indices: tuple[int, ...], limit_indices: tuple[int, ...],
+                strides: tuple[int, ...] | None) -> np.ndarray:
+    steps = strides or (1,) * x.ndim
+    return x[tuple(map(_slice, start_indices, limit_indices, steps))]
+
+
+def _slice_abstract(x: ShapedArray, *, start_indices: tuple[int, ...], limit_indices: tuple[int, ...],
+                    strides: tuple[int, ...] | None) -> ShapedArray:
+    steps = strides or (1,) * x.ndim
+    if not len(start_indices) == len(limit_indices) == len(steps) == x.ndim:
+        raise operand_error("slice", f"start_indices {start_indices}, limit_indices {limit_indices} and strides {strides} need "
+                            f"one entry for each of the {x.ndim} axes.", x)
+    shape = []
+    for axis, (start, limit, step, size) in enumerate(zip(start_indices, limit_indices, steps, x.shape, strict=True)):
+        if not 0 <= start <= limit <= size or step < 1:
+            raise operand_error("slice", f"along axis {axis} of size {size}, start {start} and limit {limit} must satisfy "
+                                f"0 <= start <= limit <= size, and the stride {step} must be positive.", x)
+        shape.append(-((start - limit) // step))
+    return x.update(shape=tuple(shape))
+
+
+def _slice_transpose(ct: Any, x: ShapedArray, *, start_indices: tuple[int, ...], limit_indices: tuple[int, ...],
+                     strides: tuple[int, ...] | None) -> Any:
+    config = []
+    for start, step, n, size in zip(start_indices, strides or (1,) * x.ndim, typeof(ct).shape, x.shape, strict=True):
+        end = start + (1 + (n - 1) * step if n else 0)
+        config.append((start, size - end, step - 1))
+    return pad_p.bind(ct, x.dtype.type(0), padding_config=tuple(config))
+
+
+def _slice_batch(size: int, x: Any, dim: int, *, start_indices: tuple[int, ...], limit_indices: tuple[int, ...],
+                 strides: tuple[int, ...] | None) -> tuple[Any, int]:
+    out = slice_p.bind(x, start_indices=tuple_insert(start_indices, dim, 0), limit_indices=tuple_insert(limit_indices, dim, size),
+                       strides=None if strides is None else tuple_insert(strides, dim, 1))
+    return out, dim
+
+
+slice_p = linear(
+    "slice", view=True, impl=checked(_slice_abstract, _slice_impl), abstract=_slice_abstract, transpose=_slice_transpose, batch=_slice_batch,
+    lower=lambda b, x, *, start_indices, limit_indices, strides: b.slice(
+        x, start_indices, limit_indices, strides or (1,) * len(x.shape)),
+)
+
+
+def slice(operand: Any, start_indices: Sequence[int], limit_indices: Sequence[int], strides: Sequence[int] | None = None) -> Any:
+    """The elements from `start_indices` up to and without `limit_indices`, every `strides`-th along each axis.
+
+    Raises:
+        TypeError: unless ``0 <= start <= limit <= size`` along each axis and strides are positive.
+
+    >>> slice(np.arange(10), (2,), (9,), (3,))
+    Array([2, 5, 8], dtype=int64)
+    """
+    starts, limits = _ints(start_indices), _ints(limit_indices)
+    steps = None if strides is None else _ints(strides)
+    if steps is not None and all(s == 1 for s in steps):
+        steps = None
+    if steps is None and limits == typeof(operand).shape and not any(starts) and len(starts) == len(limits):
+        return operand
+    return slice_p.bind(operand, start_indices=starts, limit_indices=limits, strides=steps)
+
+
+def _ints(xs: Any) -> tuple[int, ...]:
+    return tuple(map(operator.index, xs))
+
+
+def slice_in_dim(operand: Any, start_index: int | None, limit_index: int | None, stride: int = 1, axis: int = 0) -> Any:
+    """A slice along one axis; None and negative indices as in ``x[start:limit:stride]``, without clipping.
+
+    >>> slice_in_dim(np.arange(6), 1, -1, stride=2)
+    Array([1, 3], dtype=int64)
+    """
+    shape = typeof(operand).shape
+    axis = canonicalize_axis(axis, len(shape))
+    size = shape[axis]
+    start = 0 if start_index is None else operator.index(start_index)
+    limit = size if limit_index is None else operator.index(limit_index)
+    starts, limits, steps = [0] * len(shape), list(shape), [1] * len(shape)
+    starts[axis] = start + size if start < 0 else start
+    limits[axis] = limit + size if limit < 0 else limit
+    steps[axis] = operator.index(stride)
+    return slice(operand, starts, limits, steps)
+
+
+def index_in_dim(operand: Any, index: int, axis: int = 0, keepdims: bool = True) -> Any:
+    """The slice of size 1 at a static `index` of `axis`; without `keepdims` the axis vanishes.
+
+    Raises:
+        IndexError: if the index is outside the axis.
+
+    >>> index_in_dim(np.arange(6).reshape(2, 3), -1, axis=1, keepdims=False)
+    Array([2, 5], dtype=int64)
+    """
+    shape = typeof(operand).shape
+    axis = canonicalize_axis(axis, len(shape))
+    index, size = operator.index(index), shape[axis]
+    if not -size <= index < size:
+        raise IndexError(f"index_in_dim: index {index} is out of bounds for axis {axis} of size {size}.")
+    index %= size
+    out = slice_in_dim(operand, index, index + 1, axis=axis)
+    return out if keepdims else squeeze(out, (axis,))
+
+
+def split(operand: Any, sizes: Sequence[int], axis: int = 0) -> list[Any]:
+    """Consecutive pieces of the given `sizes` along `axis`; the sizes must add up to that of the axis.
+
+    >>> split(np.arange(5), (2, 3))
+    [Array([0, 1], dtype=int64), Array([2, 3, 4], dtype=int64)]
+    """
+    aval = typeof(operand)
+    axis, sizes = canonicalize_axis(axis, aval.ndim), _ints(sizes)
+    if any(s < 0 for s in sizes) or sum(sizes) != aval.shape[axis]:
+        raise ValueError(f"split: sizes {sizes} must be non-negative and add up to {aval.shape[axis]}, the size of axis {axis}.")
+    pieces, start = [], 0
+    for size in sizes:
+        pieces.append(slice_in_dim(operand, start, start + size, axis=axis))
+        start += size
+    return pieces
+
+
+# -- pad --------------------------------------------------------------------------------------------------------------
+
+PaddingConfig = tuple[tuple[int, int, int], ...]
+
+
+def _pad_impl(x: np.ndarray, value: np.ndarray, *, padding_config: PaddingConfig) -> np.ndarray:
+    shape = _padded_shape(x.shape, padding_config)
+    out = np.full(shape, value, x.dtype)
+    source, target = [], []
+    for n, size, (lo, _, interior) in zip(x.shape, shape, padding_config, strict=True):
+        step = interior + 1
+        first = max(0, -(lo // step))  # the least i with lo + i * step >= 0
+        stop = min(n, (size - 1 - lo) // step + 1)
+        if first >= stop:
+            return out
+        source.append(_slice(first, stop))
+        target.append(_slice(lo + first * step, lo + (stop - 1) * step + 1, step))
+    out[tuple(target)] = x[tuple(source)]
+    return out
+
+
+def _padded_shape(shape: tuple[int, ...], config: PaddingConfig) -> tuple[int, ...]:
+    return tuple(lo + hi + (n + (n - 1) * interior if n else 0) for n, (lo, hi, interior) in zip(shape, config, strict=True))
+
+
+def _pad_abstract(x: ShapedArray, value: ShapedArray, *, padding_config: PaddingConfig) -> ShapedArray:
+    if value.shape or value.dtype != x.dtype:
+        raise operand_error("pad", "the padding value must be a scalar of the operand's dtype.", x, value)
+    if len(padding_config) != x.ndim or any(interior < 0 for _, _, interior in padding_config):
+        raise operand_error("pad", f"padding_config {padding_config} needs (low, high, interior) for each of the {x.ndim} axes, "
+                            "with interior not negative.", x)
+    shape = _padded_shape(x.shape, padding_config)
+    if any(d < 0 for d in shape):
+        raise operand_error("pad", f"padding_config {padding_config} crops more than there is: it would give shape {shape}.", x)
+    return x.update(shape=shape, weak_type=x.weak_type and value.weak_type)
+
+
+def _pad_jvp(primals: Any, tangents: Any, *, padding_config: PaddingConfig) -> tuple[Any, Any]:
+    y = pad_p.bind(*primals, padding_config=padding_config)
+    if all(type(t) is Zero for t in tangents):
+        return y, Zero(tangent_aval(typeof(y)))
+    x_dot, value_dot = map(instantiate, tangents)
+    return y, pad_p.bind(x_dot, value_dot, padding_config=padding_config)
+
+
+def _is_padding(shape: tuple[int, ...], config: PaddingConfig) -> Any:
+    """A mask of the result of a pad: true where the padding value stands."""
+    return pad_p.bind(full(shape, False, np.bool_), np.True_, padding_config=config)
+
+
+def _pad_transpose(ct: Any, x: Any, value: Any, *, padding_config: PaddingConfig) -> list[Any]:
+    x_bar = value_bar = None
+    aval = typeof(ct)
+    zero = aval.dtype.type(0)
+    if isinstance(x, Linear):
+        whole = pad_p.bind(ct, zero, padding_config=tuple((-lo, -hi, 0) for lo, hi, _ in padding_config))
+        shape = typeof(whole).shape
+        x_bar = slice(whole, (0,) * len(shape), shape, [interior + 1 for _, _, interior in padding_config])
+    if isinstance(value, Linear):
+        # A masked sum, not the difference of two sums: that would cancel where the operand outweighs the padding.
+        shape = x.aval.shape if isinstance(x, Linear) else typeof(x).shape
+        masked = select_n_p.bind(_is_padding(shape, padding_config), zeros(aval), ct)
+        value_bar = reduce_sum(masked, range(aval.ndim))
+    return [x_bar, value_bar]
+
+
+def _pad_batch(size: int, args: Sequence[Any], dims: Sequence[int | None], *, padding_config: PaddingConfig) -> tuple[Any, int]:
+    (x, value), (x_dim, value_dim) = args, dims
+    if value_dim is None:
+        assert x_dim is not None
+        return pad_p.bind(x, value, padding_config=tuple_insert(padding_config, x_dim, (0, 0, 0))), x_dim
+    x = moved_to_front(size, x, x_dim)
+    config = ((0, 0, 0), *padding_config)
+    aval = typeof(x)
+    padded = pad_p.bind(x, aval.dtype.type(0), padding_config=config)
+    spread = broadcast_in_dim(value, typeof(padded).shape, (0,))
+    return select_n_p.bind(_is_padding(aval.shape, config), padded, spread), 0
+
+
+pad_p = primitive(
+    "pad", impl=checked(_pad_abstract, _pad_impl), abstract=_pad_abstract, jvp=_pad_jvp, transpose=_pad_transpose, batch=_pad_batch,
+    lower=lambda b, x, value, *, padding_config: b.pad(x, value, padding_config),
+)
+
+
+def pad(operand: Any, padding_value: Any, padding_config: Sequence[tuple[int, int, int]]) -> Any:
+    """`operand` with `padding_value` before, after and between its elements.
+
+    ``padding_config`` has (low, high, interior) for each axis; negative low or high crop.
+
+    Raises:
+        TypeError: if the config does not fit the rank, or crops more than there is, or the dtypes differ.
+
+    >>> pad(np.array([1, 2, 3]), 0, [(2, -1, 1)])
+    Array([0, 0, 1, 0, 2, 0], dtype=int64)
+    """
+    config = tuple((operator.index(lo), operator.index(hi), operator.index(inner)) for lo, hi, inner in padding_config)
+    return pad_p.bind(operand, as_dtype_of(operand, padding_value), padding_config=config)
+
+
+def as_dtype_of(operand: Any, value: Any) -> Any:
+    """A weak scalar in the dtype of `operand`; others as they are."""
+    aval = typeof(value)
+    dtype = typeof(operand).dtype
+    return convert_element_type(value, dtype) if aval.weak_type and aval.dtype != dtype else value
+
+
+# -- concatenate ------------------------------------------------------------------------------------------------------
+
+def _concatenate_impl(*xs: np.ndarray, dimension: int) -> np.ndarray:
+    return np.concatenate(xs, dimension)
+
+
+def _concatenate_abstract(*xs: ShapedArray, dimension: int) -> ShapedArray:
+    if not xs:
+        raise ValueError("concatenate needs at least one operand; it got none.")
+    first = xs[0]
+    if not 0 <= dimension < first.ndim:
+        raise operand_error("concatenate", f"dimension {dimension} is not an axis of the operands.", *xs)
+
+    def others(x: ShapedArray) -> tuple[int, ...]:
+        return x.shape[:dimension] + x.shape[dimension + 1:]
+
+    if any(x.dtype != first.dtype or x.ndim != first.ndim or others(x) != others(first) for x in xs):
+        raise operand_error("concatenate", f"operands must have equal dtypes, and equal shapes but for axis {dimension}.", *xs)
+    shape = list(first.shape)
+    shape[dimension] = sum(x.shape[dimension] for x in xs)
+    return ShapedArray(tuple(shape), first.dtype, all(x.weak_type for x in xs))
+
+
+def _concatenate_jvp(primals: Any, tangents: Any, *, dimension: int) -> tuple[Any, Any]:
+    y = concatenate_p.bind(*primals, dimension=dimension)
+    if all(type(t) is Zero for t in tangents):
+        return y, Zero(tangent_aval(typeof(y)))
+    return y, concatenate_p.bind(*map(instantiate, tangents), dimension=dimension)
+
+
+def _concatenate_transpose(ct: Any, *xs: Any, dimension: int) -> list[Any]:
+    out: list[Any] = []
+    start = 0
+    for x in xs:
+        size = (x.aval if isinstance(x, Linear) else typeof(x)).shape[dimension]
+        out.append(slice_in_dim(ct, start, start + size, axis=dimension) if isinstance(x, Linear) else None)
+        start += size
+    return out
+
+
+def _concatenate_batch(size: int, args: Sequence[Any], dims: Sequence[int | None], *, dimension: int) -> tuple[Any, int]:
+    moved = [moved_to_front(size, x, d) for x, d in zip(args, dims, strict=True)]
+    return concatenate_p.bind(*moved, dimension=dimension + 1), 0
+
+
+concatenate_p = primitive(
+    "concatenate", impl=checked(_concatenate_abstract, _concatenate_impl), abstract=_concatenate_abstract, jvp=_concatenate_jvp,
+    transpose=_concatenate_transpose, batch=_concatenate_batch,
+    lower=lambda b, *xs, dimension: b.concatenate(xs, dimension),
+)
+
+
+def concatenate(operands: Sequence[Any], dimension: int) -> Any:
+    """The operands one after another along an existing axis.
+
+    Raises:
+        TypeError: if dtypes differ, or shapes differ elsewhere than along `dimension`.
+
+    >>> concatenate([np.zeros(2), np.ones(1)], 0)
+    Array([0., 0., 1.], dtype=float64)
+    """
+    operands = list(operands)
+    if not operands:
+        raise ValueError("concatenate needs at least one operand; it got none.")
+    dimension = canonicalize_axis(dimension, typeof(operands[0]).ndim)
+    return operands[0] if len(operands) == 1 else concatenate_p.bind(*operands, dimension=dimension)
+
+
+# -- rev --------------------------------------------------------------------------------------------------------------
+
+def _rev_abstract(x: ShapedArray, *, dimensions: tuple[int, ...]) -> ShapedArray:
+    if len(set(dimensions)) != len(dimensions) or any(not 0 <= d < x.ndim for d in dimensions):
+        raise operand_error("rev", f"dimensions {dimensions} must be distinct axes of the operand.", x)
+    return x
+
+
+rev_p = linear(
+    "rev", view=True,
+    impl=checked(_rev_abstract, lambda x, *, dimensions: np.flip(x, dimensions)),
+    abstract=_rev_abstract,
+    transpose=lambda ct, x, *, dimensions: rev_p.bind(ct, dimensions=dimensions),
+    batch=lambda size, x, dim, *, dimensions: (rev_p.bind(x, dimensions=tuple(d + (d >= dim) for d in dimensions)), dim),
+    lower=lambda b, x, *, dimensions: b.reverse(x, dimensions),
+)
+
+
+def rev(operand: Any, dimensions: Sequence[int]) -> Any:
+    """`operand` with the order of elements reversed along `dimensions`.
+
+    >>> rev(np.arange(3), (0,))
+    Array([2, 1, 0], dtype=int64)
+    """
+    dims = tuple(canonicalize_axis(d, typeof(operand).ndim) for d in dimensions)
+    return rev_p.bind(operand, dimensions=dims) if dims else operand
+
+
+# -- iota and constants -----------------------------------------------------------------------------------------------
+
+def _iota_impl(*, dtype: np.dtype, shape: tuple[int, ...], dimension: int) -> np.ndarray:
+    aligned = [1] * len(shape)
+    aligned[dimension] = shape[dimension]
+    line = np.arange(shape[dimension], dtype=np.int64).astype(dtype)
+    return np.broadcast_to(line.reshape(aligned), shape)
+
+
+def _iota_abstract(*, dtype: np.dtype, shape: tuple[int, ...], dimension: int) -> ShapedArray:
+    if not 0 <= dimension < len(shape) or any(d < 0 for d in shape):
+        raise TypeError(f"iota: dimension {dimension} must be an axis of the shape {shape}, whose sizes must not be negative.")
+    if dtype.kind not in "iufc":
+        raise TypeError(f"iota: dtype {dtype} cannot count; use an integer, floating or complex dtype.")
+    return ShapedArray(shape, dtype)
+
+
+def _iota_jvp(primals: Any, tangents: Any, **params: Any) -> tuple[Any, Any]:
+    y = iota_p.bind(**params)
+    return y, Zero(tangent_aval(typeof(y)))
+
+
+def _iota_lower(b: Any, *, dtype: np.dtype, shape: tuple[int, ...], dimension: int) -> Any:
+    if dtype.kind != "c":
+        return b.iota(dtype, shape, dimension)
+    re = b.iota(np.empty(0, dtype).real.dtype, shape, dimension)
+    return b.complex(re, b.op("sub", re, re))
+
+
+iota_p = primitive(
+    "iota", impl=checked(_iota_abstract, _iota_impl), abstract=_iota_abstract, jvp=_iota_jvp, lower=_iota_lower,
+    reasons={"transpose": "it has no operands", "batch": "it has no operands to be batched"},
+)
+
+
+def iota(dtype: Any, size: int) -> Any:
+    """``0, 1, ..., size - 1`` in `dtype`.
+
+    >>> iota("int32", 3)
+    Array([0, 1, 2], dtype=int32)
+    """
+    return broadcasted_iota(dtype, (size,), 0)
+
+
+def broadcasted_iota(dtype: Any, shape: Sequence[int], dimension: int) -> Any:
+    """An array of `shape` whose elements are their own index along `dimension`.
+
+    >>> broadcasted_iota("int32", (2, 3), 1)
+    Array([[0, 1, 2],
+           [0, 1, 2]], dtype=int32)
+    """
+    shape = _ints(shape)
+    return iota_p.bind(dtype=canonical(dtype), shape=shape, dimension=canonicalize_axis(dimension, len(shape)))
+
+
+def full(shape: Sequence[int], fill_value: Any, dtype: Any = None) -> Any:
+    """An array of `shape` filled with a scalar, in `dtype` (by default the scalar's).
+
+    >>> full((2,), 7, "float32")
+    Array([7., 7.], dtype=float32)
+    """
+    if typeof(fill_value).shape:
+        raise TypeError(f"full: the fill value must be a scalar; got {typeof(fill_value)}.")
+    return broadcast_in_dim(_in_dtype(fill_value, dtype), _ints(shape), ())
+
+
+def _in_dtype(value: Any, dtype: Any) -> Any:
+    """A scalar in `dtype`; Python numbers become NumPy scalars, so that constants in rules record no conversion."""
+    if dtype is None:
+        return value
+    dtype = canonical(dtype)
+    if isinstance(value, (bool, int, float, complex)) and (dtype.kind in "fcb" or isinstance(value, int)):
+        return np.asarray(value).astype(dtype)[()] if dtype.kind in "cb" or not isinstance(value, complex) else dtype.type(value.real)
+    return convert_element_type(value, dtype)
+
+
+def full_like(x: Any, fill_value: Any, dtype: Any = None, shape: Sequence[int] | None = None) -> Any:
+    """An array with the shape and dtype of `x` (unless given) filled with a scalar.
+
+    >>> full_like(np.zeros(2, "int8"), 3)
+    Array([3, 3], dtype=int8)
+    """
+    aval = typeof(x)
+    return full(aval.shape if shape is None else shape, fill_value, aval.dtype if dtype is None else dtype)
+
+
+def zeros_like(x: Any) -> Any:
+    """Zeros with the shape and dtype of `x`."""
+    return zeros(typeof(x).strong())
+
+
+# -- changes of shape -------------------------------------------------------------------------------------------------
+
+def squeeze(array: Any, dimensions: Sequence[int]) -> Any:
+    """`array` without the axes `dimensions`, which must have size 1.
+
+    Raises:
+        ValueError: if one of them has another size or is named twice.
+    """
+    shape = typeof(array).shape
+    dims = [canonicalize_axis(d, len(shape)) for d in dimensions]
+    if len(set(dims)) != len(dims) or any(shape[d] != 1 for d in dims):
+        raise ValueError(f"squeeze: dimensions {tuple(dimensions)} must be distinct axes of size 1 of the shape {shape}.")
+    return reshape(array, [s for i, s in enumerate(shape) if i not in dims])
+
+
+def expand_dims(array: Any, dimensions: Sequence[int]) -> Any:
+    """`array` with new axes of size 1 that stand at `dimensions` of the result."""
+    shape = typeof(array).shape
+    rank = len(shape) + len(tuple(dimensions))
+    dims = {canonicalize_axis(d, rank) for d in dimensions}
+    if len(shape) + len(dims) != rank:
+        raise ValueError(f"expand_dims: dimensions {tuple(dimensions)} name an axis twice.")
+    old = iter(shape)
+    return reshape(array, [1 if i in dims else next(old) for i in range(rank)])
+
+
+def collapse(operand: Any, start_dimension: int, stop_dimension: int | None = None) -> Any:
+    """`operand` with the axes from `start_dimension` up to and without `stop_dimension` flattened into one.
+
+    >>> collapse(np.zeros((2, 3, 4)), 1).shape
+    (2, 12)
+    """
+    shape = typeof(operand).shape
+    start, stop, _ = _slice(start_dimension, stop_dimension).indices(len(shape))
+    if stop < start:
+        raise ValueError(f"collapse: stop_dimension {stop_dimension} lies before start_dimension {start_dimension} in {shape}.")
+    return reshape(operand, (*shape[:start], prod(shape[start:stop]), *shape[stop:]))
+
+
+def broadcast(operand: Any, sizes: Sequence[int]) -> Any:
+    """`operand` repeated along new leading axes of the given sizes."""
+    sizes, shape = _ints(sizes), typeof(operand).shape
+    return broadcast_in_dim(operand, sizes + shape, range(len(sizes), len(sizes) + len(shape)))
+
+
+def broadcast_to_rank(x: Any, rank: int) -> Any:
+    """`x` with leading axes of size 1 up to `rank`."""
+    shape = typeof(x).shape
+    return reshape(x, (1,) * (rank - len(shape)) + shape)
+
+
+# -- dynamic slices ---------------------------------------------------------------------------------------------------
+
+def _starts(starts: Sequence[np.ndarray], shape: tuple[int, ...], sizes: tuple[int, ...]) -> list[int]:
+    return [min(max(int(s), 0), n - k) for s, n, k in zip(starts, shape, sizes, strict=True)]
+
+
+def _check_dynamic(name: str, x: ShapedArray, sizes: tuple[int, ...], starts: Sequence[ShapedArray]) -> None:
+    if len(starts) != x.ndim or any(s.shape or not is_integer(s.dtype) for s in starts):
+        raise operand_error(name, f"start indices must be {x.ndim} integer scalars, one for each axis.", x, *starts)
+    if len(sizes) != x.ndim or any(not 0 <= k <= n for k, n in zip(sizes, x.shape, strict=True)):
+        raise operand_error(name, f"the slice {sizes} must fit into the operand, axis by axis.", x)
+
+
+def clamped_start(b: Any, start: Any, limit: int) -> Any:
+    """In a lower rule: an integer Expr as int64, clamped to ``[0, limit]``."""
+    if start.dtype == np.uint64:  # beyond int64 it would turn negative and clamp to the wrong end
+        start = b.op("min", start, b.const(limit, np.uint64))
+    start = b.convert(start, np.dtype("int64"))
+    return b.op("min", b.op("max", start, b.const(0, np.int64)), b.const(limit, np.int64))
+
+
+def _places(b: Any, shape: tuple[int, ...], sizes: tuple[int, ...], starts: Sequence[Any]) -> list[Any]:
+    """For each axis the index, at every point of the slice, into the whole."""
+    return [b.op("add", b.iota(np.dtype("int64"), sizes, axis), clamped_start(b, start, n - k))
+            for axis, (start, n, k) in enumerate(zip(starts, shape, sizes, strict=True))]
+
+
+def _dynamic_slice_impl(x: np.ndarray, *starts: np.ndarray, slice_sizes: tuple[int, ...]) -> np.ndarray:
+    return x[tuple(_slice(s, s + k) for s, k in zip(_starts(starts, x.shape, slice_sizes), slice_sizes, strict=True))].copy()
+
+
+def _dynamic_slice_abstract(x: ShapedArray, *starts: ShapedArray, slice_sizes: tuple[int, ...]) -> ShapedArray:
+    _check_dynamic("dynamic_slice", x, slice_sizes, starts)
+    return x.update(shape=slice_sizes)
+
+
+def _dynamic_slice_jvp(primals: Any, tangents: Any, *, slice_sizes: tuple[int, ...]) -> tuple[Any, Any]:
+    x, *starts = primals
+    y = dynamic_slice_p.bind(x, *starts, slice_sizes=slice_sizes)
+    if type(tangents[0]) is Zero:
+        return y, Zero(tangent_aval(typeof(y)))
+    return y, dynamic_slice_p.bind(tangents[0], *starts, slice_sizes=slice_sizes)
+
+
+def _dynamic_slice_transpose(ct: Any, x: Any, *starts: Any, slice_sizes: tuple[int, ...]) -> list[Any]:
+    out = dynamic_update_slice_p.bind(zeros(x.aval.strong()), ct, *starts)
+    return [out, *(None for _ in starts)]
+
+
+def _dynamic_slice_lower(b: Any, x: Any, *starts: Any, slice_sizes: tuple[int, ...]) -> Any:
+    return b.take(x, _places(b, x.shape, slice_sizes, starts)) if x.shape else x
+
+
+dynamic_slice_p = primitive(
+    "dynamic_slice", impl=checked(_dynamic_slice_abstract, _dynamic_slice_impl), abstract=_dynamic_slice_abstract, jvp=_dynamic_slice_jvp,
+    transpose=_dynamic_slice_transpose, lower=_dynamic_slice_lower,
+)
+
+
+def _dynamic_update_impl(x: np.ndarray, update: np.ndarray, *starts: np.ndarray) -> np.ndarray:
+    out = x.copy()
+    places = _starts(starts, x.shape, update.shape)
+    out[tuple(_slice(s, s + k) for s, k in zip(places, update.shape, strict=True))] = update
+    return out
+
+
+def _dynamic_update_abstract(x: ShapedArray, update: ShapedArray, *starts: ShapedArray) -> ShapedArray:
+    if x.dtype != update.dtype:
+        raise operand_error("dynamic_update_slice", "the operand and the update must have equal dtypes.", x, update)
+    _check_dynamic("dynamic_update_slice", x, update.shape, starts)
+    return x.update(weak_type=x.weak_type and update.weak_type)
+
+
+def _dynamic_update_jvp(primals: Any, tangents: Any) -> tuple[Any, Any]:
+    x, update, *starts = primals
+    y = dynamic_update_slice_p.bind(x, update, *starts)
+    if type(tangents[0]) is Zero and type(tangents[1]) is Zero:
+        return y, Zero(tangent_aval(typeof(y)))
+    return y, dynamic_update_slice_p.bind(instantiate(tangents[0]), instantiate(tangents[1]), *starts)
+
+
+def _dynamic_update_transpose(ct: Any, x: Any, update: Any, *starts: Any) -> list[Any]:
+    x_bar = update_bar = None
+    aval = update.aval if isinstance(update, Linear) else typeof(update)
+    if isinstance(x, Linear):
+        x_bar = dynamic_update_slice_p.bind(ct, zeros(ShapedArray(aval.shape, typeof(ct).dtype)), *starts)
+    if isinstance(update, Linear):
+        update_bar = dynamic_slice_p.bind(ct, *starts, slice_sizes=aval.shape)
+    return [x_bar, update_bar, *(None for _ in starts)]
+
+
+def _dynamic_update_lower(b: Any, x: Any, update: Any, *starts: Any) -> Any:
+    return b.scatter(x, _places(b, x.shape, update.shape, starts), update, "set", None) if x.shape else update
+
+
+dynamic_update_slice_p = primitive(
+    "dynamic_update_slice", impl=checked(_dynamic_update_abstract, _dynamic_update_impl), abstract=_dynamic_update_abstract, jvp=_dynamic_update_jvp,
+    transpose=_dynamic_update_transpose, lower=_dynamic_update_lower,
+)
+
+
+def _from_end(index: Any, size: int) -> Any:
+    """A start index with negative values counted from the end."""
+    if isinstance(index, (int, np.integer)):
+        return np.int64(index + size) if index < 0 else np.asarray(index)[()]
+    aval = typeof(index)
+    if aval.dtype.kind != "i":
+        return index
+    index = convert_element_type(index, np.int64)  # index + size may not fit a narrower type
+    return select_n_p.bind(lt_p.bind(index, np.int64(0)), index, add_p.bind(index, np.int64(size)))
+
+
+def _start_list(operand: Any, start_indices: Any) -> list[Any]:
+    shape = typeof(operand).shape
+    if not isinstance(start_indices, (tuple, list)):
+        n = typeof(start_indices).shape
+        if len(n) != 1:
+            raise TypeError(f"start indices must be a sequence of scalars or an array of one axis; got {typeof(start_indices)}.")
+        start_indices = [index_in_dim(start_indices, i, keepdims=False) for i in range(n[0])]
+    if len(start_indices) != len(shape):
+        raise TypeError(f"{len(shape)} start indices are needed, one for each axis of the shape {shape}; got {len(start_indices)}.")
+    return [_from_end(i, n) for i, n in zip(start_indices, shape, strict=True)]
+
+
+def dynamic_slice(operand: Any, start_indices: Any, slice_sizes: Sequence[int]) -> Any:
+    """The slice of static sizes at computed starts.
+
+    `start_indices` is a sequence of integer scalars or an integer array of one axis; negative ones count from the end. A start
+    from which the slice would reach outside is clamped, so that the slice is always inside.
+
+    >>> dynamic_slice(np.arange(5), [3], [3])
+    Array([2, 3, 4], dtype=int64)
+    """
+    return dynamic_slice_p.bind(operand, *_start_list(operand, start_indices), slice_sizes=_ints(slice_sizes))
+
+
+def dynamic_update_slice(operand: Any, update: Any, start_indices: Any) -> Any:
+    """A copy of `operand` in which `update` stands at computed starts, clamped as in `dynamic_slice`.
+
+    >>> dynamic_update_slice(np.zeros(4), np.ones(2), [3])
+    Array([0., 0., 1., 1.], dtype=float64)
+    """
+    return dynamic_update_slice_p.bind(operand, as_dtype_of(operand, update), *_start_list(operand, start_indices))
+
+
+def _starts_on(operand: Any, start: Any, axis: int) -> tuple[list[Any], int]:
+    n = typeof(operand).ndim
+    axis = canonicalize_axis(axis, n)
+    starts: list[Any] = [0] * n
+    starts[axis] = start
+    return starts, axis
+
+
+def dynamic_slice_in_dim(operand: Any, start_index: Any, slice_size: int, axis: int = 0) -> Any:
+    """`dynamic_slice` along one axis, all of the others."""
+    starts, axis = _starts_on(operand, start_index, axis)
+    sizes = list(typeof(operand).shape)
+    sizes[axis] = operator.index(slice_size)
+    return dynamic_slice(operand, starts, sizes)
+
+
+def dynamic_index_in_dim(operand: Any, index: Any, axis: int = 0, keepdims: bool = True) -> Any:
+    """The slice of size 1 at a computed index of `axis` (clamped); without `keepdims` the axis vanishes."""
+    out = dynamic_slice_in_dim(operand, index, 1, axis)
+    return out if keepdims else squeeze(out, (axis,))
+
+
+def dynamic_update_slice_in_dim(operand: Any, update: Any, start_index: Any, axis: int) -> Any:
+    """`dynamic_update_slice` along one axis, from 0 along the others."""
+    return dynamic_update_slice(operand, update, _starts_on(operand, start_index, axis)[0])
+
+
+def dynamic_update_index_in_dim(operand: Any, update: Any, index: Any, axis: int) -> Any:
+    """A copy of `operand` with the slice at `index` of `axis` replaced; `update` may lack that axis."""
+    n = typeof(operand).ndim
+    axis = canonicalize_axis(axis, n)
+    if typeof(update).ndim != n:
+        update = expand_dims(update, (axis,))
+    return dynamic_update_slice_in_dim(operand, update, index, axis)

@@ -1,0 +1,285 @@
+"""Reductions other than the sum: prod, max, min, and, or, xor, argmax, argmin.
+
+Derivatives. The tangent of a maximum is the mean of the tangents of the elements that attain it (the reference library's
+convention; any other subgradient would favour one of them). That of a product sums, over the elements, the tangent times the
+product of all *others*. It is computed by halving: a pair of halves ``a, b`` becomes ``a * b`` with tangent
+``a_dot * b + a * b_dot``, which costs a few products an element, has logarithmic depth, divides by nothing, and, being a polynomial
+in the elements, is right for every order of derivative even where some elements are zero.
+
+Empty reductions give the identity: 1, -inf or the least integer for max, +inf or the greatest for min, all ones for and,
+0 for or and xor. nan wins min and max; argmin and argmax give the first nan if there is one, else the first extremum.
+
+Known limits: max, min, argmax and argmin do not order complex numbers.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Sequence
+from math import prod
+from typing import Any
+
+import numpy as np
+
+from functrans.core.aval import ShapedArray, Zero, tangent_aval
+from functrans.core.dtypes import canonical, is_integer
+from functrans.core.trace import Primitive, typeof
+from functrans.primitives.arithmetic import add_p, div_p, eq_p, mul_p, select_n_p
+from functrans.primitives.base import operand_error, primitive
+from functrans.primitives.builders import check_kinds
+from functrans.primitives.movement import checked, pad_p, slice_in_dim
+from functrans.primitives.structural import (
+    broadcast_in_dim,
+    convert_element_type,
+    reduce_sum,
+    reduced_shape,
+    reduction_batch,
+    reshape,
+    transpose,
+    zeros,
+)
+from functrans.util import canonicalize_axis
+
+__all__ = [
+    "argmax", "argmax_p", "argmin", "argmin_p", "reduce_and", "reduce_and_p", "reduce_max", "reduce_max_p", "reduce_min",
+    "reduce_min_p", "reduce_or", "reduce_or_p", "reduce_prod", "reduce_prod_p", "reduce_xor", "reduce_xor_p",
+]
+
+Rule = Callable[..., Any]
+
+
+def least(dtype: np.dtype) -> Any:
+    """The identity of max: -inf, the least integer, or False."""
+    return _extreme(dtype, -np.inf, "min", False)
+
+
+def greatest(dtype: np.dtype) -> Any:
+    """The identity of min: inf, the greatest integer, or True."""
+    return _extreme(dtype, np.inf, "max", True)
+
+
+def _extreme(dtype: np.dtype, real: float, end: str, boolean: bool) -> Any:
+    if dtype.kind == "b":
+        return np.bool_(boolean)
+    return dtype.type(getattr(np.iinfo(dtype), end) if is_integer(dtype) else real)
+
+
+def _zero_jvp(prim: Primitive) -> Rule:
+    def jvp(primals: Any, tangents: Any, **params: Any) -> tuple[Any, Any]:
+        y = prim.bind(*primals, **params)
+        return y, Zero(tangent_aval(typeof(y)))
+
+    return jvp
+
+
+def _reducer(name: str, impl: Rule, *, kinds: str, op: str, bool_op: str, jvp: Rule | None, why: str) -> Primitive:
+    """A reduction over ``axes``; ``jvp(x, x_dot, y, axes)`` gives the tangent, None means the derivative is zero."""
+
+    def abstract(x: ShapedArray, *, axes: tuple[int, ...]) -> ShapedArray:
+        check_kinds(name, kinds, x)
+        return x.update(shape=reduced_shape(name, x, axes))
+
+    def batch(size: int, args: Sequence[Any], dims: Sequence[Any], *, axes: tuple[int, ...]) -> tuple[Any, int]:
+        return reduction_batch(made, args[0], dims[0], axes)
+
+    def jvp_rule(primals: Any, tangents: Any, *, axes: tuple[int, ...]) -> tuple[Any, Any]:
+        (x,), (x_dot,) = primals, tangents
+        y = made.bind(x, axes=axes)
+        if jvp is None or type(x_dot) is Zero or 0 in typeof(x).shape:
+            return y, Zero(tangent_aval(typeof(y)))
+        return y, jvp(x, x_dot, y, axes)
+
+    made = primitive(
+        name, impl=checked(abstract, impl), abstract=abstract, jvp=jvp_rule, batch=batch,
+        lower=lambda b, x, *, axes: b.reduce(bool_op if x.dtype == np.bool_ else op, x, axes), reasons={"transpose": why},
+    )
+    return made
+
+
+def _reduce_function(prim: Primitive) -> Rule:
+    """Canonicalises axes; none at all leave the operand as it is."""
+
+    def reduce(operand: Any, axes: Sequence[int]) -> Any:
+        n = typeof(operand).ndim
+        axes = tuple(canonicalize_axis(a, n) for a in axes)
+        return prim.bind(operand, axes=axes)
+
+    return reduce
+
+
+# -- product ----------------------------------------------------------------------------------------------------------
+
+def _prod_impl(x: np.ndarray, *, axes: tuple[int, ...]) -> np.ndarray:
+    if x.dtype == np.float16:
+        return np.prod(x, axis=axes, dtype=np.float32).astype(np.float16)
+    return np.prod(x, axis=axes, dtype=x.dtype)
+
+
+def _prod_tangent(x: Any, x_dot: Any, y: Any, axes: tuple[int, ...]) -> Any:
+    shape = typeof(x).shape
+    kept = [d for d in range(len(shape)) if d not in axes]
+    flat = (prod(shape[a] for a in axes), *(shape[d] for d in kept))
+    x, x_dot = (reshape(transpose(t, (*axes, *kept)), flat) for t in (x, x_dot))
+    one, zero = typeof(x).dtype.type(1), typeof(x).dtype.type(0)
+    n = flat[0]
+    while n > 1:
+        if n % 2:
+            edge = ((0, 1, 0), *((0, 0, 0) for _ in kept))
+            x, x_dot = pad_p.bind(x, one, padding_config=edge), pad_p.bind(x_dot, zero, padding_config=edge)
+        n = (n + 1) // 2
+        a, b, a_dot, b_dot = (slice_in_dim(t, at, at + n) for t in (x, x_dot) for at in (0, n))
+        x_dot = add_p.bind(mul_p.bind(a_dot, b), mul_p.bind(a, b_dot))
+        x = mul_p.bind(a, b)
+    return reshape(x_dot, typeof(y).shape)
+
+
+reduce_prod_p = _reducer("reduce_prod", _prod_impl, kinds="biufc", op="mul", bool_op="and", jvp=_prod_tangent,
+                         why="it is not linear; its derivative is made of products")
+
+
+# -- maximum and minimum ----------------------------------------------------------------------------------------------
+
+def _chooser_tangent(x: Any, x_dot: Any, y: Any, axes: tuple[int, ...]) -> Any:
+    aval = typeof(x)
+    spread = broadcast_in_dim(y, aval.shape, [d for d in range(aval.ndim) if d not in axes])
+    attained = eq_p.bind(x, spread)
+    count = reduce_sum(convert_element_type(attained, aval.dtype), axes)
+    total = reduce_sum(select_n_p.bind(attained, zeros(typeof(x_dot)), x_dot), axes)
+    return div_p.bind(total, count)
+
+
+reduce_max_p = _reducer(
+    "reduce_max", lambda x, *, axes: np.max(x, axis=axes, initial=least(x.dtype)), kinds="biuf", op="max", bool_op="or",
+    jvp=_chooser_tangent, why="it is not linear; its derivative selects elements")
+reduce_min_p = _reducer(
+    "reduce_min", lambda x, *, axes: np.min(x, axis=axes, initial=greatest(x.dtype)), kinds="biuf", op="min", bool_op="and",
+    jvp=_chooser_tangent, why="it is not linear; its derivative selects elements")
+
+
+# -- bits -------------------------------------------------------------------------------------------------------------
+
+def _bits(name: str, ufunc: np.ufunc, identity: int) -> Primitive:
+    def impl(x: np.ndarray, *, axes: tuple[int, ...]) -> np.ndarray:
+        return ufunc.reduce(x, axis=axes, initial=np.asarray(identity).astype(x.dtype)[()])
+
+    op = name.removeprefix("reduce_")
+    return _reducer(name, impl, kinds="biu", op=op, bool_op=op, jvp=None, why="integers and booleans have no cotangents")
+
+
+reduce_and_p = _bits("reduce_and", np.bitwise_and, -1)
+reduce_or_p = _bits("reduce_or", np.bitwise_or, 0)
+reduce_xor_p = _bits("reduce_xor", np.bitwise_xor, 0)
+
+
+# -- argmax and argmin ------------------------------------------------------------------------------------------------
+
+def _arg_reducer(name: str, find: Rule) -> Primitive:
+    def impl(x: np.ndarray, *, axes: tuple[int], index_dtype: np.dtype) -> np.ndarray:
+        return np.asarray(find(x, axis=axes[0])).astype(index_dtype)
+
+    def abstract(x: ShapedArray, *, axes: tuple[int], index_dtype: np.dtype) -> ShapedArray:
+        check_kinds(name, "biuf", x)
+        shape = reduced_shape(name, x, axes)
+        if len(axes) != 1 or not is_integer(index_dtype):
+            raise TypeError(f"{name}: one axis and an integer index_dtype are needed; got axes {axes} and {index_dtype}.")
+        size = x.shape[axes[0]]
+        if not size:
+            raise operand_error(name, f"an empty axis ({axes[0]}) has no extremum.", x)
+        if size - 1 > np.iinfo(index_dtype).max:
+            raise operand_error(name, f"index_dtype {index_dtype} cannot count the {size} elements of axis {axes[0]}.", x)
+        return ShapedArray(shape, index_dtype)
+
+    def batch(size: int, args: Sequence[Any], dims: Sequence[Any], *, axes: tuple[int], index_dtype: np.dtype) -> tuple[Any, int]:
+        return reduction_batch(made, args[0], dims[0], axes, index_dtype=index_dtype)
+
+    made = primitive(
+        name, impl=checked(abstract, impl), abstract=abstract, batch=batch,
+        lower=lambda b, x, *, axes, index_dtype: b.arg_reduce(name, x, axes[0], index_dtype),
+        reasons={"transpose": "integers have no cotangents"},
+    )
+    made.jvp = _zero_jvp(made)
+    return made
+
+
+argmax_p = _arg_reducer("argmax", np.argmax)
+argmin_p = _arg_reducer("argmin", np.argmin)
+
+
+# -- public functions -------------------------------------------------------------------------------------------------
+
+_prod, _max, _min, _and, _or, _xor = map(
+    _reduce_function, (reduce_prod_p, reduce_max_p, reduce_min_p, reduce_and_p, reduce_or_p, reduce_xor_p))
+
+
+def reduce_prod(operand: Any, axes: Sequence[int]) -> Any:
+    """The product over `axes`, which vanish; 1 over empty axes.
+
+    >>> reduce_prod(np.array([2.0, 3.0, 4.0]), (0,))
+    Array(24., dtype=float64)
+    """
+    return _prod(operand, axes)
+
+
+def reduce_max(operand: Any, axes: Sequence[int]) -> Any:
+    """The greatest element over `axes` of a real array; nan if there is one; -inf or the least integer over empty axes.
+
+    >>> reduce_max(np.array([[1, 5], [7, 2]]), (1,))
+    Array([5, 7], dtype=int64)
+    """
+    return _max(operand, axes)
+
+
+def reduce_min(operand: Any, axes: Sequence[int]) -> Any:
+    """The least element over `axes` of a real array; nan if there is one; inf or the greatest integer over empty axes.
+
+    >>> reduce_min(np.array([[1, 5], [7, 2]]), (1,))
+    Array([1, 2], dtype=int64)
+    """
+    return _min(operand, axes)
+
+
+def reduce_and(operand: Any, axes: Sequence[int]) -> Any:
+    """The bitwise (for booleans, logical) and over `axes`; all ones over empty axes.
+
+    >>> reduce_and(np.array([6, 3]), (0,))
+    Array(2, dtype=int64)
+    """
+    return _and(operand, axes)
+
+
+def reduce_or(operand: Any, axes: Sequence[int]) -> Any:
+    """The bitwise (for booleans, logical) or over `axes`; 0 over empty axes.
+
+    >>> reduce_or(np.array([6, 3]), (0,))
+    Array(7, dtype=int64)
+    """
+    return _or(operand, axes)
+
+
+def reduce_xor(operand: Any, axes: Sequence[int]) -> Any:
+    """The bitwise (for booleans, logical) exclusive or over `axes`; 0 over empty axes.
+
+    >>> reduce_xor(np.array([6, 3]), (0,))
+    Array(5, dtype=int64)
+    """
+    return _xor(operand, axes)
+
+
+def argmax(operand: Any, axis: int, index_dtype: Any = np.int64) -> Any:
+    """The index of the first greatest element (of the first nan, if there is one) along `axis`.
+
+    Raises:
+        TypeError: if the axis is empty, or `index_dtype` cannot count its elements.
+
+    >>> argmax(np.array([1.0, np.nan, 3.0]), 0, "int32")
+    Array(1, dtype=int32)
+    """
+    return argmax_p.bind(operand, axes=(canonicalize_axis(axis, typeof(operand).ndim),), index_dtype=canonical(index_dtype))
+
+
+def argmin(operand: Any, axis: int, index_dtype: Any = np.int64) -> Any:
+    """The index of the first least element (of the first nan, if there is one) along `axis`.
+
+    >>> argmin(np.array([3, 1, 1]), 0, "int32")
+    Array(1, dtype=int32)
+    """
+    return argmin_p.bind(operand, axes=(canonicalize_axis(axis, typeof(operand).ndim),), index_dtype=canonical(index_dtype))

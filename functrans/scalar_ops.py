@@ -1,0 +1,188 @@
+"""What each scalar operation of the kernel IR means: one NumPy function for each name, with the exact result dtype.
+
+The primitives evaluate with these functions, the interpreter of the kernel IR too, and generated code is tested against
+them. Operands are real, have equal dtypes and broadcast; comparisons and `is_finite` give booleans, everything else the
+dtype of its operands. Nothing is undefined: integer division by zero gives all ones (-1 where signed), its remainder the
+dividend, ``MIN / -1`` wraps to ``MIN``; shifts by the width or more (negative amounts count as such) give 0, or the sign.
+
+Half precision is computed in single and rounded once. erf and erfc are the C library's (`math`), element by element: slow, but
+within 1 ULP.
+"""
+
+from __future__ import annotations
+
+import math
+from collections.abc import Callable
+from typing import Any
+
+import numpy as np
+
+__all__ = ["SCALAR_OPS"]
+
+Op = Callable[..., np.ndarray]
+
+
+def _in_single(f: Callable[..., Any]) -> Op:
+    """`f` with half-precision operands computed in single and rounded once."""
+
+    def op(*xs: Any) -> np.ndarray:
+        dtype = np.result_type(xs[0])
+        if dtype == np.float16:
+            return np.asarray(f(*(np.asarray(x, np.float32) for x in xs))).astype(np.float16)
+        return np.asarray(f(*xs))
+
+    return op
+
+
+def _div(x: Any, y: Any) -> np.ndarray:
+    """The quotient; of integers, truncated."""
+    return _idiv(x, y) if np.result_type(x).kind in "iu" else np.asarray(np.divide(x, y))
+
+
+def _idiv(x: Any, y: Any) -> np.ndarray:
+    x, y = np.asarray(x), np.asarray(y)
+    one, minus = x.dtype.type(1), np.array(-1).astype(x.dtype)
+    by_zero = y == 0
+    if x.dtype.kind == "u":
+        return np.where(by_zero, minus, x // np.where(by_zero, one, y))
+    by_minus = y == minus
+    safe = np.where(by_zero | by_minus, one, y)
+    q = (x - np.fmod(x, safe)) // safe
+    return np.where(by_zero, minus, np.where(by_minus, np.negative(x), q))
+
+
+def _irem(x: Any, y: Any) -> np.ndarray:
+    x, y = np.asarray(x), np.asarray(y)
+    one = x.dtype.type(1)
+    trivial = (y == 0) | (y == np.array(-1).astype(x.dtype)) if x.dtype.kind == "i" else y == 0
+    return np.where(y == 0, x, np.fmod(x, np.where(trivial, one, y)))
+
+
+def _rem(x: Any, y: Any) -> np.ndarray:
+    """C's fmod; of integers, the remainder with the sign of the dividend."""
+    return _irem(x, y) if np.result_type(x).kind in "iu" else np.asarray(np.fmod(x, y))
+
+
+def _neg(x: Any) -> np.ndarray:
+    return np.asarray(np.negative(x))
+
+
+def _sign(x: Any) -> np.ndarray:
+    """-1, 0 or 1; zeros keep their sign, nan stays."""
+    s = np.asarray(np.sign(x))
+    return np.where(s == 0, x, s) if s.dtype.kind == "f" else s
+
+
+def _round_away(x: Any) -> np.ndarray:
+    t = np.asarray(np.trunc(x))
+    step = np.copysign(t.dtype.type(1), x)
+    return np.where(np.abs(np.subtract(x, t)) >= 0.5, t + step, t)
+
+
+def _shl(x: Any, n: Any) -> np.ndarray:
+    x, inside, n = _shift_operands(x, n)
+    return np.where(inside, np.left_shift(x, n), x.dtype.type(0))
+
+
+def _shr_logical(x: Any, n: Any) -> np.ndarray:
+    x, inside, n = _shift_operands(x, n)
+    unsigned = _unsigned(x.dtype)
+    return np.where(inside, np.right_shift(x.view(unsigned), n.view(unsigned)).view(x.dtype), x.dtype.type(0))
+
+
+def _shr_arithmetic(x: Any, n: Any) -> np.ndarray:
+    x, inside, n = _shift_operands(x, n)
+    signed = np.dtype(f"int{8 * x.dtype.itemsize}")
+    n = np.where(inside, n, x.dtype.type(8 * x.dtype.itemsize - 1))
+    return np.right_shift(x.view(signed), n.view(signed)).view(x.dtype)
+
+
+def _shift_operands(x: Any, n: Any) -> tuple[np.ndarray, np.ndarray, np.ndarray]:
+    x, n = np.asarray(x), np.asarray(n)
+    inside = (n >= 0) & (n < 8 * x.dtype.itemsize)
+    return x, inside, np.where(inside, n, n.dtype.type(0))
+
+
+def _unsigned(dtype: np.dtype) -> np.dtype:
+    return np.dtype(f"uint{8 * dtype.itemsize}")
+
+
+def _popcount(x: Any) -> np.ndarray:
+    x = np.asarray(x)
+    return np.asarray(np.bitwise_count(x.view(_unsigned(x.dtype)))).astype(x.dtype)
+
+
+def _clz(x: Any) -> np.ndarray:
+    """Smear the leading one to the right, then count the zeros."""
+    x = np.asarray(x)
+    unsigned = _unsigned(x.dtype)
+    v, bits = x.view(unsigned), 8 * x.dtype.itemsize
+    shift = 1
+    while shift < bits:
+        v = v | (v >> unsigned.type(shift))
+        shift *= 2
+    return (bits - np.asarray(np.bitwise_count(v))).astype(x.dtype)
+
+
+def _mulhi(x: Any, y: Any) -> np.ndarray:
+    """The upper half of the double-width product."""
+    x, y = np.asarray(x), np.asarray(y)
+    bits = 8 * x.dtype.itemsize
+    if bits < 64:
+        wide = np.int64 if x.dtype.kind == "i" else np.uint64
+        return ((x.astype(wide) * y.astype(wide)) >> wide(bits)).astype(x.dtype)
+    mask, half = np.uint64(0xFFFFFFFF), np.uint64(32)
+    a, b = x.view(np.uint64), y.view(np.uint64)
+    a0, a1, b0, b1 = a & mask, a >> half, b & mask, b >> half
+    middle = a1 * b0 + ((a0 * b0) >> half)
+    high = a1 * b1 + (middle >> half) + (((middle & mask) + a0 * b1) >> half)
+    if x.dtype.kind == "i":  # two's complement: a negative operand counted 2**64 times the other too much
+        high = high - np.where(x < 0, b, np.uint64(0)) - np.where(y < 0, a, np.uint64(0))
+    return np.asarray(high).view(x.dtype)
+
+
+def _rsqrt(x: Any) -> np.ndarray:
+    return np.asarray(np.divide(np.result_type(x).type(1), np.sqrt(x)))
+
+
+def _elementwise(f: Callable[[float], float]) -> Op:
+    """A function of Python floats, over arrays of any float dtype."""
+    loop = np.frompyfunc(f, 1, 1)
+
+    def op(x: Any) -> np.ndarray:
+        x = np.asarray(x)
+        return np.asarray(loop(x.astype(np.float64))).astype(x.dtype)
+
+    return op
+
+
+def _logistic(x: Any) -> np.ndarray:
+    """1 / (1 + exp(-x)); below zero as e / (1 + e), which keeps small results exact and never overflows."""
+    x = np.asarray(x)
+    e = np.exp(-np.abs(x))
+    one = x.dtype.type(1)
+    return np.where(x >= 0, one, e) / (one + e)
+
+
+def _select(condition: Any, x: Any, y: Any) -> np.ndarray:
+    return np.where(condition, x, y)
+
+
+SCALAR_OPS: dict[str, Op] = {
+    "add": np.add, "sub": np.subtract, "mul": np.multiply, "div": _div, "idiv": _idiv, "irem": _irem, "rem": _rem,
+    "neg": _neg, "abs": np.absolute, "sign": _sign, "min": np.minimum, "max": np.maximum, "pow": _in_single(np.power),
+    "eq": np.equal, "ne": np.not_equal, "lt": np.less, "le": np.less_equal, "gt": np.greater, "ge": np.greater_equal,
+    "and": np.bitwise_and, "or": np.bitwise_or, "xor": np.bitwise_xor, "not": np.invert,
+    "shl": _shl, "shr_logical": _shr_logical, "shr_arithmetic": _shr_arithmetic, "popcount": _popcount, "clz": _clz,
+    "select": _select, "floor": np.floor, "ceil": np.ceil, "trunc": np.trunc, "round_even": np.rint, "round_away": _round_away,
+    "is_finite": np.isfinite, "copysign": np.copysign, "mulhi": _mulhi, "nextafter": np.nextafter,
+    "sqrt": _in_single(np.sqrt), "rsqrt": _in_single(_rsqrt), "cbrt": _in_single(np.cbrt),
+    "logistic": _in_single(_logistic), "erf": _elementwise(math.erf), "erfc": _elementwise(math.erfc),
+} | {
+    name: _in_single(getattr(np, numpy_name)) for name, numpy_name in {
+        "exp": "exp", "exp2": "exp2", "expm1": "expm1", "log": "log", "log2": "log2", "log10": "log10", "log1p": "log1p",
+        "sin": "sin", "cos": "cos", "tan": "tan", "sinh": "sinh", "cosh": "cosh", "tanh": "tanh", "asin": "arcsin",
+        "acos": "arccos", "atan": "arctan", "asinh": "arcsinh", "acosh": "arccosh", "atanh": "arctanh", "atan2": "arctan2",
+    }.items()
+}
+"""The operation of each name; the keys are all the names `Builder.op` takes."""

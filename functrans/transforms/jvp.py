@@ -1,0 +1,79 @@
+"""Forward mode: every value carries its tangent.
+
+``jvp(f)(x, x_dot)`` evaluates ``f`` on tracers that pair a primal with a tangent; each primitive's `jvp` rule says how
+pairs map to pairs (Griewank & Walther, *Evaluating Derivatives*, ch. 3). Tangents that are known to be zero stay
+symbolic and cost nothing.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Sequence
+from typing import Any
+
+from functrans.core.aval import Zero, tangent_aval
+from functrans.core.trace import Primitive, Trace, Tracer, current_trace, running, typeof
+from functrans.util import safe_zip
+
+__all__ = ["JVPTrace", "JVPTracer", "jvp_flat"]
+
+
+class JVPTracer(Tracer):
+    """A primal with its tangent. Its value is that of the primal, where the primal has one."""
+
+    __slots__ = ("primal", "tangent")
+
+    def __init__(self, trace: Trace, primal: Any, tangent: Any) -> None:
+        self._trace = trace
+        self.aval = typeof(primal)
+        self.primal = primal
+        self.tangent = tangent
+
+    def concrete(self) -> Any:
+        return self.primal.concrete() if isinstance(self.primal, Tracer) else self.primal
+
+
+class JVPTrace(Trace):
+    """One application of forward mode."""
+
+    __slots__ = ()
+    name = "jvp"
+
+    def process(self, primitive: Primitive, args: Sequence[Any], params: dict[str, Any]) -> Any:
+        parent = self.parent
+        assert parent is not None
+        primals, tangents, active = [], [], False
+        for x in args:
+            if type(x) is JVPTracer and x._trace is self:
+                primals.append(x.primal)
+                tangents.append(x.tangent)
+                active = active or type(x.tangent) is not Zero
+            else:
+                primals.append(x)
+                tangents.append(None)
+        if not active:
+            return parent.process(primitive, primals, params)
+        tangents = [Zero(tangent_aval(typeof(p))) if t is None else t for p, t in safe_zip(primals, tangents)]
+        with running(parent):
+            out, out_dot = primitive.rule("jvp")(primals, tangents, **params)
+        if primitive.multiple_results:
+            return [JVPTracer(self, y, t) for y, t in safe_zip(out, out_dot)]
+        return JVPTracer(self, out, out_dot)
+
+
+def jvp_flat(fun: Callable[..., Any], primals: Sequence[Any], tangents: Sequence[Any]) -> tuple[list[Any], list[Any]]:
+    """Push `tangents` (arrays or `Zero`) through ``fun(*primals) -> flat results``."""
+    trace = JVPTrace(current_trace())
+    try:
+        with running(trace):
+            outs = fun(*[JVPTracer(trace, p, t) for p, t in safe_zip(primals, tangents)])
+        ys, y_dots = [], []
+        for y in outs:
+            if type(y) is JVPTracer and y._trace is trace:
+                ys.append(y.primal)
+                y_dots.append(y.tangent)
+            else:
+                ys.append(y)
+                y_dots.append(Zero(tangent_aval(typeof(y))))
+        return ys, y_dots
+    finally:
+        trace.close()

@@ -1,0 +1,274 @@
+"""Linearization and transposition: reverse mode is derived, never stated.
+
+`linearize` runs a function once: primals are computed by the parent trace (eagerly, or as equations when staging), and
+tangents are recorded as a *linear program* of equations whose coefficients are the residuals. The jvp rules serve: they
+run under a `TangentTrace`, which passes what does not depend on a tangent to the parent and records what does.
+
+`transpose` runs the linear program backwards: the cotangent of every variable is the sum, over its uses, of what the
+using equation's `transpose` rule gives. Example: for ``y = sin(x) * x`` the recorded program is::
+
+    a = mul x_dot cos(x)      residuals: cos(x), x, sin(x)
+    b = mul a x
+    c = mul sin(x) x_dot
+    d = add b c
+
+and backwards, from d_bar: b_bar = c_bar = d_bar; x_bar = sin(x)*c_bar; a_bar = b_bar*x; x_bar += a_bar*cos(x).
+
+References: Frostig et al., "Decomposing reverse-mode automatic differentiation" (2021); Radul et al., "You only
+linearize once" (2023).
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Sequence
+from typing import Any
+
+import numpy as np
+
+from functrans.core.array import Array
+from functrans.core.aval import Linear, Zero, tangent_aval
+from functrans.core.jaxpr import Eqn, Jaxpr, Var
+from functrans.core.trace import Primitive, Trace, Tracer, current_trace, leaked, running, typeof
+from functrans.primitives.builders import add_p
+from functrans.primitives.structural import instantiate
+from functrans.util import safe_zip
+
+__all__ = ["LinearProgram", "LinearTracer", "LinearizeTrace", "Residual", "evaluate_linear", "linearize_flat", "materialize", "transpose_jaxpr", "transpose_linear"]
+
+
+class LinearTracer(Tracer):
+    """A tangent: a variable of the linear program being recorded."""
+
+    __slots__ = ("var",)
+
+    def __init__(self, trace: Trace, var: Var) -> None:
+        self._trace = trace
+        self._made_at = None
+        self.aval = var.aval
+        self.var = var
+
+
+class TangentTrace(Trace):
+    """Records what depends on a tangent; leaves the rest to the parent."""
+
+    __slots__ = ("eqns",)
+    name = "linearize"
+
+    def __init__(self, parent: Trace) -> None:
+        super().__init__(parent)
+        self.eqns: list[Eqn] = []
+
+    def process(self, primitive: Primitive, args: Sequence[Any], params: dict[str, Any]) -> Any:
+        for x in args:
+            if type(x) is LinearTracer and x._trace is self:
+                break
+        else:
+            return self.parent.process(primitive, args, params)  # type: ignore[union-attr]
+        operands: list[Any] = []
+        avals = []
+        for x in args:
+            if type(x) is LinearTracer and x._trace is self:
+                operands.append(x.var)
+                avals.append(x.aval)
+            else:
+                operands.append(Residual(_frozen(x)))
+                avals.append(typeof(x))
+        out = primitive.rule("abstract")(*avals, **params)
+        if primitive.multiple_results:
+            outs = [Var(a) for a in out]
+            self.eqns.append(Eqn(primitive, operands, outs, params))
+            return [LinearTracer(self, v) for v in outs]
+        var = Var(out)
+        self.eqns.append(Eqn(primitive, operands, [var], params))
+        return LinearTracer(self, var)
+
+
+class Residual:
+    """A known operand of a linear equation: a value of the parent trace."""
+
+    __slots__ = ("value",)
+
+    def __init__(self, value: Any) -> None:
+        self.value = value
+
+
+def _frozen(x: Any) -> Any:
+    """A residual that later writes by the array's owner cannot change."""
+    return Array(x.copy()) if type(x) is np.ndarray and x.flags.writeable else x
+
+
+class LinearizeTracer(Tracer):
+    """A primal with the linear variable of its tangent (or a symbolic zero)."""
+
+    __slots__ = ("primal", "tangent")
+
+    def __init__(self, trace: Trace, primal: Any, tangent: Any) -> None:
+        self._trace = trace
+        self.aval = typeof(primal)
+        self.primal = primal
+        self.tangent = tangent
+
+    def concrete(self) -> Any:
+        return self.primal.concrete() if isinstance(self.primal, Tracer) else self.primal
+
+
+class LinearizeTrace(Trace):
+    """One application of linearization."""
+
+    __slots__ = ("tangent_trace",)
+    name = "grad (or vjp, linearize)"
+
+    def __init__(self, parent: Trace) -> None:
+        super().__init__(parent)
+        self.tangent_trace = TangentTrace(parent)
+
+    def process(self, primitive: Primitive, args: Sequence[Any], params: dict[str, Any]) -> Any:
+        primals: list[Any] = []
+        tangents: list[Any] = []
+        active = False
+        for x in args:
+            if type(x) is LinearizeTracer and x._trace is self:
+                primals.append(x.primal)
+                tangents.append(x.tangent)
+                active = active or type(x.tangent) is not Zero
+            else:
+                if not self.alive and isinstance(x, LinearizeTracer):
+                    raise leaked(x)
+                primals.append(x)
+                tangents.append(None)
+        if not active:
+            return self.parent.process(primitive, primals, params)  # type: ignore[union-attr]
+        for i, t in enumerate(tangents):
+            if t is None:
+                tangents[i] = Zero(tangent_aval(typeof(primals[i])))
+        if primitive.linearize is not None:
+            out, out_dot = primitive.linearize(self.tangent_trace, primals, tangents, **params)
+        else:
+            with running(self.tangent_trace):
+                out, out_dot = primitive.rule("jvp")(primals, tangents, **params)
+        if primitive.multiple_results:
+            return [LinearizeTracer(self, y, t) for y, t in safe_zip(out, out_dot)]
+        return LinearizeTracer(self, out, out_dot)
+
+
+class LinearProgram:
+    """The recorded tangent map: ``outs`` from ``ins`` by ``eqns``; an out may be a `Zero`."""
+
+    __slots__ = ("eqns", "ins", "outs")
+
+    def __init__(self, ins: list[Var], eqns: list[Eqn], outs: list[Any]) -> None:
+        self.ins, self.eqns, self.outs = ins, eqns, outs
+
+
+def linearize_flat(
+    fun: Callable[..., Any], primals: Sequence[Any], active: Sequence[bool] | None = None,
+) -> tuple[list[Any], LinearProgram]:
+    """Run ``fun(*primals) -> flat results`` and record its tangent map at the point.
+
+    `active` says which primals have tangents (all with inexact dtypes by default); the program takes one tangent for
+    each active primal.
+    """
+    trace = LinearizeTrace(current_trace())
+    tangent_trace = trace.tangent_trace
+    tracers, ins = [], []
+    for i, p in enumerate(primals):
+        aval = typeof(p)
+        t_aval = tangent_aval(aval)
+        if aval.dtype.kind in "fc" if active is None else active[i]:
+            var = Var(t_aval)
+            ins.append(var)
+            tracers.append(LinearizeTracer(trace, p, LinearTracer(tangent_trace, var)))
+        else:
+            tracers.append(LinearizeTracer(trace, p, Zero(t_aval)))
+    try:
+        with running(trace):
+            outs = fun(*tracers)
+        ys: list[Any] = []
+        y_dots: list[Any] = []
+        for y in outs:
+            if type(y) is LinearizeTracer and y._trace is trace:
+                ys.append(y.primal)
+                y_dots.append(y.tangent if type(y.tangent) is Zero else y.tangent.var)
+            else:
+                ys.append(y)
+                y_dots.append(Zero(tangent_aval(typeof(y))))
+        return ys, LinearProgram(ins, tangent_trace.eqns, y_dots)
+    finally:
+        trace.close()
+        tangent_trace.close()
+
+
+def evaluate_linear(program: LinearProgram, tangents: Sequence[Any]) -> list[Any]:
+    """Push tangents forward: results are arrays or `Zero`."""
+    env: dict[Var, Any] = dict(safe_zip(program.ins, tangents))
+    for eqn in program.eqns:
+        operands = [a.value if type(a) is Residual else env[a] for a in eqn.invars]
+        out = eqn.primitive.bind(*operands, **eqn.params)
+        env.update(zip(eqn.outvars, out, strict=True) if eqn.primitive.multiple_results else ((eqn.outvars[0], out),))
+    return [y if type(y) is Zero else env[y] for y in program.outs]
+
+
+def transpose_linear(program: LinearProgram, cotangents: Sequence[Any]) -> list[Any]:
+    """Pull cotangents (arrays or `Zero`) back: one for each input of the program, `Zero` where nothing reaches it."""
+    bars: dict[Var, Any] = {}
+    for y, ct in safe_zip(program.outs, cotangents):
+        if type(y) is Var and type(ct) is not Zero:
+            bars[y] = _accumulate(bars.get(y), ct)
+    for eqn in reversed(program.eqns):
+        _transpose_eqn(eqn, bars)
+    return [bars.get(v, None) if v in bars else Zero(v.aval) for v in program.ins]
+
+
+def _transpose_eqn(eqn: Eqn, bars: dict[Var, Any]) -> None:
+    cts = [bars.pop(v, None) for v in eqn.outvars]
+    if all(ct is None for ct in cts):
+        return
+    operands = [a.value if type(a) is Residual else Linear(a.aval) for a in eqn.invars]
+    if eqn.primitive.multiple_results:
+        full = [Zero(v.aval) if ct is None else ct for v, ct in zip(eqn.outvars, cts, strict=True)]
+        backs = eqn.primitive.rule("transpose")(full, *operands, **eqn.params)
+    else:
+        backs = eqn.primitive.rule("transpose")(cts[0], *operands, **eqn.params)
+    for a, back in zip(eqn.invars, backs, strict=True):
+        if type(a) is Var and back is not None and type(back) is not Zero:
+            bars[a] = _accumulate(bars.get(a), back)
+
+
+def _accumulate(total: Any, ct: Any) -> Any:
+    return ct if total is None else add_p.bind(total, ct)
+
+
+def transpose_jaxpr(jaxpr: Jaxpr, consts: Sequence[Any], linear: Sequence[bool], args: Sequence[Any],
+                    cotangents: Sequence[Any]) -> list[Any]:
+    """Transpose a jaxpr that is linear in some inputs: known operands are computed first, then the rest runs backwards.
+
+    `args` has values for the inputs that are not `linear`; the result has a cotangent (or `Zero`) for those that are.
+    """
+    program, env = LinearProgram([], [], []), {}
+    known: dict[Any, Any] = dict(safe_zip(jaxpr.constvars, consts))
+    values = iter(args)
+    for v, is_linear in safe_zip(jaxpr.invars, linear):
+        if is_linear:
+            program.ins.append(v)
+            env[v] = True
+        else:
+            known[v] = next(values)
+
+    def value(a: Any) -> Any:
+        return known[a] if type(a) is Var else a.operand
+
+    for eqn in jaxpr.eqns:
+        if any(type(a) is Var and a in env for a in eqn.invars):
+            operands = [a if type(a) is Var and a in env else Residual(value(a)) for a in eqn.invars]
+            program.eqns.append(eqn.replace(invars=operands))
+            env.update(dict.fromkeys(eqn.outvars, True))
+        else:
+            out = eqn.primitive.bind(*map(value, eqn.invars), **eqn.params)
+            known.update(zip(eqn.outvars, out, strict=True) if eqn.primitive.multiple_results else ((eqn.outvars[0], out),))
+    program.outs = [a if type(a) is Var and a in env else Zero(a.aval) for a in jaxpr.outvars]
+    return transpose_linear(program, cotangents)
+
+
+def materialize(tangents: Sequence[Any]) -> list[Any]:
+    """Tangents as arrays."""
+    return [instantiate(t) for t in tangents]

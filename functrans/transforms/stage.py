@@ -1,0 +1,126 @@
+"""Staging: from a function of flat arrays to a jaxpr.
+
+Every operation under a `StagingTrace` becomes an equation, on constants too, so that a constant array is built inside the
+program and not while tracing. Arrays and outer tracers that the function closes over become `constvars`.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Sequence
+from typing import Any
+
+import numpy as np
+
+from functrans.config import options
+from functrans.core.array import Array
+from functrans.core.aval import ShapedArray
+from functrans.core.check import check_jaxpr
+from functrans.core.jaxpr import ClosedJaxpr, Eqn, Jaxpr, Literal, Var
+from functrans.core.source import user_source
+from functrans.core.trace import Primitive, Trace, Tracer, current_trace, leaked, running, typeof
+
+__all__ = ["StagingTrace", "StagingTracer", "stage"]
+
+
+class StagingTracer(Tracer):
+    """A variable of the jaxpr being recorded."""
+
+    __slots__ = ("var",)
+
+    def __init__(self, trace: StagingTrace, var: Var) -> None:
+        self._trace = trace
+        self._made_at = None
+        self.aval = var.aval
+        self.var = var
+
+    def describe(self) -> str:
+        self._made_at = self._trace.sources.get(self.var)  # type: ignore[attr-defined]
+        return Tracer.describe(self)
+
+
+class StagingTrace(Trace):
+    """Records equations. `name` is what messages call the transformation that stages."""
+
+    __slots__ = ("_consts", "_held", "eqns", "name", "sources")
+
+    def __init__(self, parent: Trace, name: str = "jit") -> None:
+        super().__init__(parent)
+        self.name = name  # type: ignore[misc]
+        self.eqns: list[Eqn] = []
+        self.sources: dict[Var, Any] = {}
+        self._consts: dict[int, Var] = {}
+        self._held: list[Any] = []  # the constants, in the order of their variables; also keeps their ids alive
+
+    def new_input(self, aval: ShapedArray) -> StagingTracer:
+        return StagingTracer(self, Var(aval))
+
+    def atom(self, x: Any) -> Var | Literal:
+        """The operand that stands for `x` in an equation."""
+        if type(x) is StagingTracer and x._trace is self:
+            return x.var
+        kind = type(x)
+        if kind is float or kind is int or kind is bool or kind is complex:
+            return Literal(x, typeof(x))
+        if isinstance(x, Tracer):
+            if not x._trace.alive:
+                raise leaked(x)
+            return self._const(x)
+        aval = typeof(x)
+        if not aval.shape:
+            value = x._value if kind is Array else np.asarray(x)
+            scalar = value.item() if aval.weak_type else aval.dtype.type(value[()])
+            return Literal(scalar, aval)
+        return self._const(x)
+
+    def _const(self, x: Any) -> Var:
+        var = self._consts.get(id(x))
+        if var is None:
+            held = x
+            if isinstance(x, np.ndarray) and (x.flags.writeable or not x.dtype.isnative):
+                held = Array(np.array(x, dtype=typeof(x).dtype))  # later writes by the owner must not change the program
+                self._held.append(x)
+            var = self._consts[id(x)] = Var(typeof(x))
+            self._held.append((var, held))
+            if held is not x:
+                self._held.append(x)
+        return var
+
+    def consts(self) -> tuple[list[Var], list[Any]]:
+        """The closed-over values and their variables."""
+        pairs = [h for h in self._held if type(h) is tuple]
+        return [v for v, _ in pairs], [c for _, c in pairs]
+
+    def process(self, primitive: Primitive, args: Sequence[Any], params: dict[str, Any]) -> Any:
+        if not self.alive:
+            raise leaked(next(x for x in args if isinstance(x, Tracer)))
+        atoms = [self.atom(x) for x in args]
+        avals = primitive.rule("abstract")(*[a.aval for a in atoms], **params)
+        source = user_source()
+        if primitive.multiple_results:
+            outs = [Var(a) for a in avals]
+            self.eqns.append(Eqn(primitive, atoms, outs, params, source))
+            return [StagingTracer(self, v) for v in outs]
+        out = Var(avals)
+        self.eqns.append(Eqn(primitive, atoms, [out], params, source))
+        self.sources[out] = source
+        return StagingTracer(self, out)
+
+
+def stage(fun: Callable[..., Sequence[Any]], in_avals: Sequence[ShapedArray], name: str = "jit") -> ClosedJaxpr:
+    """The jaxpr of ``fun(*flat_args) -> flat_results`` at the given avals.
+
+    Values of outer traces that `fun` closes over come back among the consts, as the tracers they are.
+    """
+    trace = StagingTrace(current_trace(), name)
+    tracers = [trace.new_input(a) for a in in_avals]
+    try:
+        with running(trace):
+            outs = fun(*tracers)
+        atoms = [trace.atom(x) for x in outs]
+    finally:
+        trace.close()
+    constvars, consts = trace.consts()
+    jaxpr = Jaxpr(tuple(constvars), tuple(t.var for t in tracers), tuple(trace.eqns), tuple(atoms))
+    if options().check:
+        check_jaxpr(jaxpr)
+    return ClosedJaxpr(jaxpr, tuple(consts))
