@@ -65,38 +65,42 @@ class Executable:
     ``executable(values)`` takes one contiguous ndarray of the right type for each input and returns ndarrays.
     """
 
-    __slots__ = ("_arenas", "_consts", "_linked", "_outputs", "_plan", "stages")
+    __slots__ = ("_arena_bytes", "_arenas", "_call", "_checks", "_consts", "_linked", "_outputs", "_plan", "stages")
 
     def __init__(self, stages: Stages, linked: Linked) -> None:
         self.stages = stages
         self._linked = linked
+        self._call = linked.call
         program = stages.program
         self._consts = tuple(np.ascontiguousarray(c.source, dtype=c.dtype) for c in program.consts)
         self._outputs = tuple((b.shape, b.dtype) for b in program.outputs)
+        self._checks = program.checks
         self._plan = _output_plan(stages.simplified)
+        self._arena_bytes = stages.module.arena_bytes
         self._arenas: list[np.ndarray] = []  # list.pop and append are atomic: a pool without a lock
 
     def __call__(self, values: list[np.ndarray]) -> list[Any]:
         try:
             arena = self._arenas.pop()
         except IndexError:
-            arena = np.empty(max(self.stages.module.arena_bytes, 1) + 64, np.uint8)
+            arena = np.empty(self._arena_bytes + 128, np.uint8)
             arena = arena[-arena.ctypes.data % 64:]
-        program = self.stages.program
         outputs = [np.empty(shape, dtype) for shape, dtype in self._outputs]
-        flags = np.empty(len(program.checks), np.bool_)
-        self._linked.call((*values, *self._consts, *outputs, flags, arena))
+        flags = np.empty(len(self._checks), np.bool_) if self._checks else arena
+        self._call((*values, *self._consts, *outputs, flags, arena))
         self._arenas.append(arena)
-        if program.checks and flags.any():
-            raise IndexError(program.checks[int(flags.argmax())])
-        results = []
-        for kind, which in self._plan:
-            results.append(outputs[which] if kind == "out" else values[which] if kind == "in" else which)
-        return results
+        if self._checks and flags.any():
+            raise IndexError(self._checks[int(flags.argmax())])
+        if self._plan is None:
+            return outputs
+        return [outputs[which] if kind == "out" else values[which] if kind == "in" else which for kind, which in self._plan]
 
 
-def _output_plan(closed: ClosedJaxpr) -> list[tuple[str, Any]]:
-    """For each output, where it comes from: a computed buffer, an input as it is, or a constant."""
+def _output_plan(closed: ClosedJaxpr) -> list[tuple[str, Any]] | None:
+    """For each output, where it comes from: a computed buffer, an input as it is, or a constant.
+
+    None where the outputs are just the computed buffers in order.
+    """
     jaxpr = closed.jaxpr
     inputs = {v: i for i, v in enumerate(jaxpr.invars)}
     consts = dict(zip(jaxpr.constvars, closed.consts, strict=True))
@@ -112,4 +116,4 @@ def _output_plan(closed: ClosedJaxpr) -> list[tuple[str, Any]]:
             plan.append(("const", c._value if type(c) is Array else np.asarray(c)))
         else:
             plan.append(("out", computed.setdefault(a, len(computed))))
-    return plan
+    return None if plan == [("out", i) for i in range(len(computed))] else plan

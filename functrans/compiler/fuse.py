@@ -76,7 +76,7 @@ class Fuser:
         self.program = program
         self._open: dict[tuple[int, ...], Group] = {}
         self._group_of: dict[Buffer, Group] = {}
-        self._site = "an unknown line"
+        self.site = "an unknown line"
 
     # -- elementwise --------------------------------------------------------------------------------------------
 
@@ -228,7 +228,7 @@ class Fuser:
         any_bad = self.reduce("or", bad, range(len(bad.shape)))
         access = Access(flags, len(self.program.checks), ())
         self._emit(Nest((), 0, (Store(access, any_bad.nodes[0]),)))
-        self.program.checks.append(message)
+        self.program.checks.append(f"{message}, at {self.site}")
 
     # -- reduction and contraction ------------------------------------------------------------------------------
 
@@ -554,7 +554,7 @@ def lower_jaxpr(closed: ClosedJaxpr) -> Program:
         return env[a] if type(a) is Var else fuser.const(a.value, a.aval.dtype)
 
     for eqn in jaxpr.eqns:
-        fuser._site = describe(eqn.source)
+        fuser.site = describe(eqn.source)
         out = eqn.primitive.rule("lower")(fuser, *map(value, eqn.invars), **eqn.params)
         outs = out if eqn.primitive.multiple_results else [out]
         for v, x in zip(eqn.outvars, outs, strict=True):

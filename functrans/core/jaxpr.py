@@ -12,9 +12,9 @@ Params are static and hashable (a jaxpr among them counts by identity) and never
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Sequence
+from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass
-from typing import Any
+from typing import Any, ClassVar
 
 import numpy as np
 
@@ -80,8 +80,18 @@ class Eqn:
         return f"{self.outvars} = {self.primitive} {self.invars}"
 
 
-@dataclass(frozen=True, slots=True, eq=False, weakref_slot=True)
-class Jaxpr:
+class Printed:
+    """Gives jaxprs their text. `functrans.core.pretty`, which imports this module, sets the printer."""
+
+    __slots__ = ()
+    printer: ClassVar[Callable[[Any], str]] = staticmethod(object.__repr__)
+
+    def __repr__(self) -> str:
+        return Printed.printer(self)
+
+
+@dataclass(frozen=True, slots=True, eq=False, repr=False, weakref_slot=True)
+class Jaxpr(Printed):
     """An open program: `constvars` are inputs whose values travel with the closed form."""
 
     constvars: tuple[Var, ...]
@@ -101,8 +111,8 @@ class Jaxpr:
         return Jaxpr, (self.constvars, self.invars, self.eqns, self.outvars)
 
 
-@dataclass(frozen=True, slots=True, eq=False, weakref_slot=True)
-class ClosedJaxpr:
+@dataclass(frozen=True, slots=True, eq=False, repr=False, weakref_slot=True)
+class ClosedJaxpr(Printed):
     """A jaxpr with the values of its `constvars`."""
 
     jaxpr: Jaxpr

@@ -17,16 +17,16 @@ import numpy as np
 from functrans.config import options
 from functrans.core.array import Array
 from functrans.core.aval import ShapedArray
-from functrans.core.dtypes import canonical, promote
+from functrans.core.dtypes import canonical, promote, python_scalar_dtype
 from functrans.core.source import describe, user_source
 from functrans.core.trace import EvalTrace, Tracer, current_trace, is_array_like, to_numpy, typeof
 from functrans.primitives.structural import broadcast_in_dim, convert_element_type
 from functrans.util import canonicalize_axis
 
 __all__ = [
-    "as_operand", "asarray_internal", "broadcast_arrays_internal", "broadcast_shapes_internal", "canonical_axes", "cast",
-    "check_arraylike", "check_no_out", "default_float", "evaluating", "inexact_dtype", "promote_args", "promote_args_numeric",
-    "promote_inexact", "promote_shapes", "to_dtype",
+    "as_operand", "asarray_internal", "binary_inexact", "binary_numeric", "binary_operands", "broadcast_arrays_internal", "broadcast_shapes_internal", "canonical_axes", "cast",
+    "check_arraylike", "check_no_out", "constant_like", "default_float", "evaluating", "inexact_dtype", "promote_args", "promote_args_numeric",
+    "promote_inexact", "promote_shapes", "requested_dtype", "to_dtype", "unary_inexact", "unary_operand",
 ]
 
 _PYTHON_SCALARS = frozenset({int, float, complex})
@@ -127,6 +127,21 @@ def inexact_dtype(dtype: np.dtype) -> np.dtype:
     return dtype if dtype.kind in "fc" else options().default_float
 
 
+def constant_like(x: Any, value: complex) -> Any:
+    """The constant `value` in the dtype of `x`, weak where `x` is.
+
+    >>> constant_like(np.float32(2), 1)
+    np.float32(1.0)
+    """
+    aval = typeof(x)
+    constant = aval.dtype.type(value)
+    if aval.weak_type:
+        scalar = constant.item()
+        if python_scalar_dtype(type(scalar)) == aval.dtype:
+            return scalar
+    return constant
+
+
 def _joined(avals: Sequence[ShapedArray]) -> tuple[np.dtype, bool]:
     first = avals[0]
     dtype, weak = first.dtype, first.weak_type
@@ -138,7 +153,7 @@ def _joined(avals: Sequence[ShapedArray]) -> tuple[np.dtype, bool]:
 
 def to_dtype(args: Sequence[Any], avals: Sequence[ShapedArray], dtype: np.dtype, weak: bool) -> list[Any]:
     """The operands in one dtype; those that have it are untouched."""
-    return [x if a.dtype == dtype and (a.weak_type == weak or not a.weak_type) else cast(x, dtype, weak)
+    return [x if a.dtype == dtype and (weak or type(x) not in _PYTHON_SCALARS) else cast(x, dtype, weak)
             for x, a in zip(args, avals, strict=True)]
 
 
@@ -159,8 +174,8 @@ def promote_args(*args: Any) -> list[Any]:
 def promote_args_numeric(*args: Any) -> list[Any]:
     """As `promote_args`; booleans become int64.
 
-    >>> promote_args_numeric(True, np.False_)
-    [np.int64(1), np.int64(0)]
+    >>> promote_args_numeric(True, True)
+    [np.int64(1), np.int64(1)]
     """
     avals = [typeof(x) for x in args]
     dtype, weak = _joined(avals)
@@ -233,6 +248,61 @@ def broadcast_arrays_internal(*args: Any) -> list[Any]:
     shapes = [typeof(x).shape for x in args]
     target = broadcast_shapes_internal("broadcast_arrays", shapes)
     return [_stretch(x, s, target) for x, s in zip(args, shapes, strict=True)]
+
+
+# -- operands of elementwise functions --------------------------------------------------------------------------------
+
+def _fits(x: Any, y: Any) -> bool:
+    """Whether two Arrays can meet in a primitive as they are."""
+    if type(x) is not Array or type(y) is not Array or x._weak or y._weak:
+        return False
+    a, b = x._value, y._value
+    return a.dtype is b.dtype and (a.shape == b.shape or not a.shape or not b.shape)
+
+
+def _pair(name: str, x: Any, y: Any, numeric: bool, inexact: bool) -> list[Any]:
+    check_arraylike(name, x, y)
+    args = [as_operand(x), as_operand(y)]
+    promoted = promote_inexact(*args) if inexact else promote_args_numeric(*args) if numeric else promote_args(*args)
+    return promote_shapes(name, *promoted)
+
+
+def binary_operands(name: str, x: Any, y: Any) -> Sequence[Any]:
+    """Two operands checked, in their common dtype, broadcast.
+
+    >>> binary_operands("add", 1, np.float32(2))
+    [np.float32(1.0), np.float32(2.0)]
+    """
+    return (x, y) if _fits(x, y) else _pair(name, x, y, False, False)
+
+
+def binary_numeric(name: str, x: Any, y: Any) -> Sequence[Any]:
+    """As `binary_operands`; booleans become int64."""
+    return (x, y) if _fits(x, y) and x._value.dtype is not _BOOL else _pair(name, x, y, True, False)
+
+
+def binary_inexact(name: str, x: Any, y: Any) -> Sequence[Any]:
+    """As `binary_operands`; integers and booleans become floats."""
+    return (x, y) if _fits(x, y) and x._value.dtype.kind in "fc" else _pair(name, x, y, False, True)
+
+
+def unary_operand(name: str, x: Any) -> Any:
+    """An operand checked."""
+    if type(x) is Array or isinstance(x, Tracer):
+        return x
+    check_arraylike(name, x)
+    return as_operand(x)
+
+
+def unary_inexact(name: str, x: Any) -> Any:
+    """An operand checked and in a floating or complex dtype.
+
+    >>> unary_inexact("sin", np.int32(3))
+    Array(3., dtype=float64)
+    """
+    if type(x) is Array and x._value.dtype.kind in "fc":
+        return x
+    return promote_inexact(unary_operand(name, x))[0]
 
 
 def canonical_axes(axis: Any, ndim: int) -> tuple[int, ...]:

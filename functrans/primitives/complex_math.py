@@ -148,3 +148,164 @@ def complex_pow(b: Any, x: Any, y: Any) -> Any:
     power_zero = op("and", op("eq", y.re, zero), op("eq", y.im, zero))
     re, im = op("select", vanishes, zero, out.re), op("select", vanishes, zero, out.im)
     return b.complex(op("select", power_zero, one, re), op("select", power_zero, zero, im))
+
+
+def complex_expm1(b: Any, x: Any) -> Any:
+    """expm1(re) cos(im) - 2 sin(im / 2)**2, and the imaginary part of exp: no cancellation near 0 on either axis."""
+    op, elem = b.op, x.re.dtype
+    half_sin = op("sin", op("mul", b.const(0.5, elem), x.im))
+    drop = op("mul", b.const(2, elem), op("mul", half_sin, half_sin))
+    near = op("sub", op("mul", op("expm1", x.re), op("cos", x.im)), drop)
+    whole = complex_exp(b, x)
+    small = op("lt", op("abs", x.re), b.const(1, elem))
+    return b.complex(op("select", small, near, op("sub", whole.re, b.const(1, elem))), whole.im)
+
+
+def complex_log1p(b: Any, x: Any) -> Any:
+    """log(1 + x): through log1p(re (2 + re) + im**2) / 2 where x is small."""
+    op, elem = b.op, x.re.dtype
+    one, half = b.const(1, elem), b.const(0.5, elem)
+    shifted = b.complex(op("add", one, x.re), x.im)
+    whole = complex_log(b, shifted)
+    square = op("add", op("mul", x.re, op("add", b.const(2, elem), x.re)), op("mul", x.im, x.im))
+    small = op("lt", op("max", op("abs", x.re), op("abs", x.im)), half)
+    return b.complex(op("select", small, op("mul", half, op("log1p", square)), whole.re), whole.im)
+
+
+def _cosh_sinh(b: Any, x: Any, p: Any, q: Any) -> tuple[Any, Any]:
+    """(p cosh x, q sinh x), the exponential applied in two halves where it alone would overflow; 0 stays 0."""
+    op, elem = b.op, x.dtype
+    zero = b.const(0, elem)
+    size = op("abs", x)
+    far = op("gt", size, b.const(float(np.log(np.finfo(elem).max)) - 1, elem))
+    e = op("exp", op("mul", b.const(0.5, elem), size))
+    half_e = op("mul", b.const(0.5, elem), e)
+    cosh = op("select", far, op("mul", op("mul", half_e, p), e), op("mul", p, op("cosh", x)))
+    sinh = op("select", far, op("mul", op("mul", op("copysign", half_e, x), q), e), op("mul", q, op("sinh", x)))
+    return op("select", op("eq", p, zero), p, cosh), op("select", op("eq", x, zero), op("mul", x, op("sign", q)), sinh)
+
+
+def complex_sin(b: Any, x: Any) -> Any:
+    re, im = _cosh_sinh(b, x.im, b.op("sin", x.re), b.op("cos", x.re))
+    return b.complex(re, im)
+
+
+def complex_cos(b: Any, x: Any) -> Any:
+    re, im = _cosh_sinh(b, x.im, b.op("cos", x.re), b.op("sin", x.re))
+    return b.complex(re, b.op("neg", im))
+
+
+def complex_sinh(b: Any, x: Any) -> Any:
+    im, re = _cosh_sinh(b, x.re, b.op("sin", x.im), b.op("cos", x.im))
+    return b.complex(re, im)
+
+
+def complex_cosh(b: Any, x: Any) -> Any:
+    re, im = _cosh_sinh(b, x.re, b.op("cos", x.im), b.op("sin", x.im))
+    return b.complex(re, im)
+
+
+def complex_tanh(b: Any, x: Any) -> Any:
+    """Kahan's formula by tan(im) and sinh(re); far from the imaginary axis +-1 and an exponentially small height."""
+    op, elem = b.op, x.re.dtype
+    one, four = b.const(1, elem), b.const(4, elem)
+    size = op("abs", x.re)
+    far = op("gt", size, b.const(22 if elem == np.float64 else 10, elem))
+    t, s = op("tan", x.im), op("sinh", op("select", far, one, x.re))
+    s2 = op("mul", s, s)
+    beta = op("add", one, op("mul", t, t))
+    below = op("add", one, op("mul", beta, s2))
+    near_re = op("div", op("mul", op("mul", beta, op("sqrt", op("add", one, s2))), s), below)
+    wave = op("mul", op("sin", x.im), op("cos", x.im))
+    wave = op("select", op("is_finite", x.im), wave, op("copysign", b.const(0, elem), x.im))
+    far_im = op("mul", op("mul", four, wave), op("exp", op("mul", b.const(-2, elem), size)))
+    return b.complex(op("select", far, op("copysign", one, x.re), near_re), op("select", far, far_im, op("div", t, below)))
+
+
+def _rotated(b: Any, x: Any) -> Any:
+    """i x."""
+    return b.complex(b.op("neg", x.im), x.re)
+
+
+def _rotated_back(b: Any, x: Any) -> Any:
+    """-i x."""
+    return b.complex(x.im, b.op("neg", x.re))
+
+
+def complex_tan(b: Any, x: Any) -> Any:
+    return _rotated_back(b, complex_tanh(b, _rotated(b, x)))
+
+
+def complex_logistic(b: Any, x: Any) -> Any:
+    """1 / (1 + exp(-x)), left of the imaginary axis as e / (1 + e) with e = exp(x): the exponential never overflows."""
+    op, elem = b.op, x.re.dtype
+    zero, one = b.const(0, elem), b.const(1, elem)
+    right = op("ge", x.re, zero)
+    turned = b.complex(op("neg", op("abs", x.re)), op("select", right, op("neg", x.im), x.im))
+    e = complex_exp(b, turned)
+    above = b.complex(op("select", right, one, e.re), op("select", right, zero, e.im))
+    return complex_div(b, above, b.complex(op("add", one, e.re), e.im))
+
+
+def _unit_roots(b: Any, x: Any) -> tuple[Any, Any]:
+    """sqrt(1 - x) and sqrt(1 + x), the sign of a zero imaginary part kept: it tells the sides of the branch cuts."""
+    one = b.const(1, x.re.dtype)
+    minus = complex_sqrt(b, b.complex(b.op("sub", one, x.re), b.op("neg", x.im)))
+    return minus, complex_sqrt(b, b.complex(b.op("add", one, x.re), x.im))
+
+
+def complex_asin(b: Any, x: Any) -> Any:
+    """Kahan's formula: no cancellation on either side of the cuts."""
+    op = b.op
+    minus, plus = _unit_roots(b, x)
+    re = op("atan2", x.re, op("sub", op("mul", minus.re, plus.re), op("mul", minus.im, plus.im)))
+    im = op("asinh", op("sub", op("mul", minus.re, plus.im), op("mul", minus.im, plus.re)))
+    return b.complex(re, im)
+
+
+def complex_acos(b: Any, x: Any) -> Any:
+    """Kahan's formula."""
+    op = b.op
+    minus, plus = _unit_roots(b, x)
+    re = op("mul", b.const(2, x.re.dtype), op("atan2", minus.re, plus.re))
+    im = op("asinh", op("sub", op("mul", plus.re, minus.im), op("mul", plus.im, minus.re)))
+    return b.complex(re, im)
+
+
+def complex_acosh(b: Any, x: Any) -> Any:
+    """Kahan's formula."""
+    op, one = b.op, b.const(1, x.re.dtype)
+    minus = complex_sqrt(b, b.complex(op("sub", x.re, one), x.im))
+    plus = complex_sqrt(b, b.complex(op("add", x.re, one), x.im))
+    re = op("asinh", op("add", op("mul", minus.re, plus.re), op("mul", minus.im, plus.im)))
+    return b.complex(re, op("mul", b.const(2, x.re.dtype), op("atan2", minus.im, plus.re)))
+
+
+def complex_asinh(b: Any, x: Any) -> Any:
+    return _rotated_back(b, complex_asin(b, _rotated(b, x)))
+
+
+def complex_atanh(b: Any, x: Any) -> Any:
+    """log1p(4 re / ((1 - re)**2 + im**2)) / 4, and half the angle of (1 - re)(1 + re) - im**2 + 2i im, for re >= 0; odd.
+
+    Far out, where the squares would overflow, 1 / x and a right angle.
+    """
+    op, elem = b.op, x.re.dtype
+    c = lambda v: b.const(v, elem)  # noqa: E731
+    re, im = op("abs", x.re), op("abs", x.im)
+    top = op("max", re, im)
+    far = op("gt", top, c(float(np.sqrt(np.finfo(elem).max)) / 4))
+    ratio_re, ratio_im = op("div", re, top), op("div", im, top)
+    far_re = op("div", op("div", ratio_re, op("add", op("mul", ratio_re, ratio_re), op("mul", ratio_im, ratio_im))), top)
+    left = op("sub", c(1), re)
+    square = op("add", op("mul", left, left), op("mul", im, im))
+    near_re = op("mul", c(0.25), op("log1p", op("div", op("mul", c(4), re), square)))
+    height = op("sub", op("mul", left, op("add", c(1), re)), op("mul", im, im))
+    near_im = op("mul", c(0.5), op("atan2", op("mul", c(2), im), height))
+    out_re = op("select", op("eq", top, c(np.inf)), c(0), op("select", far, far_re, near_re))
+    out_im = op("select", far, c(np.pi / 2), near_im)
+    return b.complex(op("copysign", out_re, x.re), op("copysign", out_im, x.im))
+
+
+def complex_atan(b: Any, x: Any) -> Any:
+    return _rotated_back(b, complex_atanh(b, _rotated(b, x)))

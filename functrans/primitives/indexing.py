@@ -223,10 +223,8 @@ def _lowered(b: Any, x_shape: tuple[int, ...], indices: Any, d: GatherDimensionN
         limit = x_shape[a] - sizes[a]
         start = clamped_start(b, raw, limit)
         if mode in (_FILL, _ERROR):
-            if raw.dtype == np.uint64:
-                good = b.op("le", raw, b.const(limit, np.uint64))
-            else:
-                good = b.op("eq", b.convert(raw, i64), start)
+            unsigned = raw.dtype == np.uint64
+            good = b.op("le", raw, b.const(limit, np.uint64)) if unsigned else b.op("eq", b.convert(raw, i64), start)
             if mode is _ERROR:
                 what = "an index" if sizes[a] == 1 else f"the start of a window of {sizes[a]} elements"
                 b.check(b.op("not", good), f"{what} is out of bounds for axis {a} with size {x_shape[a]}")
@@ -273,10 +271,7 @@ def _gather_impl(x: np.ndarray, indices: np.ndarray, *, dimension_numbers: Gathe
         return np.empty(shape, x.dtype)
     starts, inside = _starts(x.shape, indices, d, slice_sizes, mode)
     axis = _whole_rows(x.shape, d, slice_sizes, indices.ndim)
-    if axis is not None:
-        out = np.take(x, starts[0], axis=axis)
-    else:
-        out = x.reshape(-1)[_flat(x.shape, starts, d, shape)]
+    out = x.reshape(-1)[_flat(x.shape, starts, d, shape)] if axis is None else np.take(x, starts[0], axis=axis)
     if inside is not None and not inside.all():
         out = np.where(_spread(inside, d, shape), out, _fill(x.dtype, fill_value))
     return out
@@ -353,8 +348,8 @@ def _gather_lower(b: Any, x: Any, indices: Any, *, dimension_numbers: GatherDime
     return b.op("select", inside, out, fill)
 
 
-gather_p = primitive("gather", impl=checked(_gather_abstract, _gather_impl), abstract=_gather_abstract, jvp=_gather_jvp, transpose=_gather_transpose,
-                     batch=_gather_batch, lower=_gather_lower)
+gather_p = primitive("gather", impl=checked(_gather_abstract, _gather_impl), abstract=_gather_abstract, jvp=_gather_jvp,
+                     transpose=_gather_transpose, batch=_gather_batch, lower=_gather_lower)
 
 
 def gather(
@@ -539,7 +534,7 @@ def _scatter_transpose(ct: Any, x: Any, indices: Any, updates: Any, **params: An
     if isinstance(updates, Linear):
         u_bar = _read_back(ct, indices, aval, params)
         if not params["unique_indices"] or params["mode"] is not _FILL:  # clipping makes equal indices of different ones
-            number = reshape(convert_element_type(iota(np.int64, aval.size), np.int64), aval.shape)
+            number = reshape(iota(np.int64, aval.size), aval.shape)
             stayed = scatter_p.bind(zeros(ShapedArray(typeof(ct).shape, np.dtype(np.int64))), indices, number, **params)
             won = eq_p.bind(number, _read_back(stayed, indices, aval, params))
             u_bar = select_n_p.bind(won, zeros(typeof(u_bar)), u_bar)

@@ -102,7 +102,8 @@ def _slice_batch(size: int, x: Any, dim: int, *, start_indices: tuple[int, ...],
 
 
 slice_p = linear(
-    "slice", view=True, impl=checked(_slice_abstract, _slice_impl), abstract=_slice_abstract, transpose=_slice_transpose, batch=_slice_batch,
+    "slice", view=True, impl=checked(_slice_abstract, _slice_impl), abstract=_slice_abstract, transpose=_slice_transpose,
+    batch=_slice_batch,
     lower=lambda b, x, *, start_indices, limit_indices, strides: b.slice(
         x, start_indices, limit_indices, strides or (1,) * len(x.shape)),
 )
@@ -625,7 +626,8 @@ def _dynamic_update_lower(b: Any, x: Any, update: Any, *starts: Any) -> Any:
 
 
 dynamic_update_slice_p = primitive(
-    "dynamic_update_slice", impl=checked(_dynamic_update_abstract, _dynamic_update_impl), abstract=_dynamic_update_abstract, jvp=_dynamic_update_jvp,
+    "dynamic_update_slice", impl=checked(_dynamic_update_abstract, _dynamic_update_impl), abstract=_dynamic_update_abstract,
+    jvp=_dynamic_update_jvp,
     transpose=_dynamic_update_transpose, lower=_dynamic_update_lower,
 )
 

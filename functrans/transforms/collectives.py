@@ -15,12 +15,11 @@ import numpy as np
 from functrans.core.aval import ShapedArray, Zero, tangent_aval
 from functrans.core.source import describe, user_source
 from functrans.core.trace import Primitive, axis_env, typeof
-from functrans.primitives.arithmetic import div, max_p, min_p, mul_p
+from functrans.primitives.arithmetic import add_p, div, mul_p
 from functrans.primitives.base import literal, primitive
-from functrans.primitives.indexing import take_rows
-from functrans.primitives.movement import concatenate, iota_p, slice_in_dim
+from functrans.primitives.movement import concatenate, dynamic_index_in_dim, iota_p, slice_in_dim
 from functrans.primitives.reduction import reduce_max_p, reduce_min_p
-from functrans.primitives.structural import broadcast_in_dim, move_axis, moved_to_front, reduce_sum_p
+from functrans.primitives.structural import broadcast_in_dim, move_axis, moved_to_front, reduce_sum_p, reshape
 from functrans.tree_util import tree_map
 
 __all__ = [
@@ -151,7 +150,7 @@ def axis_index(axis_name: AxisName) -> Any:
     index: Any = 0
     for name in _names(axis_name):
         here = axis_index_p.bind(axes=(name,))
-        index = here if type(index) is int else index * axis_env()[name] + here
+        index = here if type(index) is int else add_p.bind(mul_p.bind(index, np.int64(axis_env()[name])), here)
     return index
 
 
@@ -171,7 +170,7 @@ all_gather_p.reasons["lower"] = psum_p.reasons["lower"]
 
 
 def _own_row(x: Any, axes: tuple[AxisName, ...]) -> Any:
-    return take_rows(x, axis_index_p.bind(axes=axes))
+    return dynamic_index_in_dim(x, axis_index_p.bind(axes=axes), 0, keepdims=False)
 
 
 def all_gather(x: Any, axis_name: AxisName, *, axis: int = 0, tiled: bool = False) -> Any:
@@ -183,7 +182,7 @@ def all_gather(x: Any, axis_name: AxisName, *, axis: int = 0, tiled: bool = Fals
         out = all_gather_p.bind(v, axes=axes, size=size)
         out = move_axis(out, 0, axis)
         if tiled:
-            out = concatenate([slice_in_dim(out, i, i + 1, axis=axis).reshape(typeof(v).shape) for i in range(size)], axis)
+            out = concatenate([reshape(slice_in_dim(out, i, i + 1, axis=axis), typeof(v).shape) for i in range(size)], axis)
         return out
 
     return tree_map(gather, x)
@@ -198,7 +197,7 @@ def psum_scatter(x: Any, axis_name: AxisName, *, scatter_dimension: int = 0, til
         total = move_axis(psum_p.bind(v, axes=axes), scatter_dimension, 0)
         shape = typeof(total).shape
         if tiled:
-            total = total.reshape((size, shape[0] // size, *shape[1:]))
+            total = reshape(total, (size, shape[0] // size, *shape[1:]))
             return move_axis(_own_row(total, axes), 0, scatter_dimension)
         return _own_row(total, axes)
 

@@ -9,11 +9,11 @@ import numpy as np
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
-from test_movement import FEW, check_aval, check_batch, check_jvp, check_transpose, sample, seeds
 
 from functrans.core.aval import Linear
 from functrans.core.trace import typeof
 from functrans.primitives import contraction as c
+from tests.primitives.test_movement import FEW, check_aval, check_batch, check_jvp, check_transpose, sample, seeds
 
 DTYPES = ["bool", "int8", "uint64", "float16", "float32", "float64", "complex64", "complex128"]
 
@@ -86,6 +86,14 @@ def test_batching(drawn: Any, seed: int, data: Any) -> None:
         x_dim = 0
     args = [sample(rng, s if d is None else (*s[:d], 2, *s[d:])) for s, d in ((x_shape, x_dim), (y_shape, y_dim))]
     check_batch(c.dot_general_p, args, [x_dim, y_dim], 2, **params(numbers))
+
+
+@pytest.mark.parametrize("dims", [(0, 0), (1, 3), (3, 0), (2, None), (None, 1)])
+def test_batching_beside_a_batch_axis(dims: Any) -> None:
+    rng = np.random.default_rng(0)
+    numbers = (((2,), (0,)), ((0,), (1,)))
+    args = [sample(rng, s if d is None else (*s[:d], 2, *s[d:])) for s, d in (((3, 4, 5), dims[0]), ((5, 3, 6), dims[1]))]
+    check_batch(c.dot_general_p, args, list(dims), 2, **params(numbers))
 
 
 @pytest.mark.parametrize("shapes", [((3,), (3,)), ((2, 3), (3,)), ((3,), (3, 2)), ((2, 3), (3, 4)), ((2, 0), (0, 4))])

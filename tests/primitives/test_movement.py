@@ -14,7 +14,7 @@ from functrans.core.trace import typeof
 from functrans.primitives import indexing, movement  # noqa: F401 - indexing fills the batch slots of dynamic slices
 
 DTYPES = ["bool", "int8", "int32", "uint64", "float16", "float32", "float64", "complex64", "complex128"]
-FEW = settings(max_examples=40, deadline=None)
+FEW = settings(max_examples=100, deadline=None)
 
 
 # -- checks of rules --------------------------------------------------------------------------------------------------
@@ -123,7 +123,8 @@ def test_slice(drawn: Any, seed: int, dtype: str, data: Any) -> None:
     check_batch(movement.slice_p, [with_batch(rng, x, dim, 3)], [dim], 3, **params)
 
 
-@pytest.mark.parametrize("bounds", [((0,), (4,), None), ((2,), (1,), None), ((-1,), (2,), None), ((0,), (3,), (0,)), ((0, 0), (1, 1), None)])
+@pytest.mark.parametrize("bounds", [((0,), (4,), None), ((2,), (1,), None), ((-1,), (2,), None), ((0,), (3,), (0,)),
+                                    ((0, 0), (1, 1), None)])
 def test_slice_refuses(bounds: Any) -> None:
     starts, limits, strides = bounds
     with pytest.raises(TypeError, match="slice: "):
@@ -253,7 +254,8 @@ def test_iota(dtype: str) -> None:
 
 def test_constants_and_shapes() -> None:
     assert typeof(movement.full((2,), 1)) == typeof(movement.full((2,), 1)).update(dtype=np.dtype("int64"), weak_type=True)
-    for fill, dtype, expected in [(1, "float32", 1.0), (2.5, "complex64", 2.5), (-1, "uint8", 255), (1.7, "int32", 1), (1j, "float64", 0.0)]:
+    cases = [(1, "float32", 1.0), (2.5, "complex64", 2.5), (-1, "uint8", 255), (1.7, "int32", 1), (1j, "float64", 0.0)]
+    for fill, dtype, expected in cases:
         out = movement.full((2,), fill, dtype)
         assert out.dtype == dtype and not out.weak_type and np.asarray(out).tolist() == [expected] * 2
     x = np.zeros((2, 1, 3), "float32")

@@ -8,11 +8,11 @@ import numpy as np
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
-from test_movement import FEW, check_aval, check_batch, check_jvp, sample, seeds
 
 from functrans.core.aval import Zero, tangent_aval
 from functrans.core.trace import typeof
 from functrans.primitives import reduction as r
+from tests.primitives.test_movement import FEW, check_aval, check_batch, check_jvp, sample, seeds
 
 NUMPY = {
     r.reduce_prod_p: np.prod, r.reduce_max_p: np.max, r.reduce_min_p: np.min, r.reduce_and_p: np.bitwise_and.reduce,

@@ -1,0 +1,52 @@
+"""functrans: composable transformations of NumPy programs, compiled to native CPU code.
+
+``grad``, ``jvp``, ``vjp``, ``vmap`` and ``jit`` take functions and return functions; they nest in any order.
+
+>>> import functrans as ft
+>>> import functrans.numpy as fnp
+>>> f = lambda x: fnp.sin(x) * x
+>>> print(ft.grad(ft.grad(f))(0.0))
+2.0
+>>> ft.jit(ft.vmap(ft.grad(f)))(fnp.arange(3.0))
+Array([0.        , 1.38177329, 0.07700376], dtype=float64)
+"""
+
+from functrans import errors as errors
+from functrans import lax as lax
+from functrans import numpy as numpy
+from functrans import tree as tree
+from functrans import tree_util as tree_util
+from functrans.calls.jitted import clear_caches as clear_caches
+from functrans.calls.jitted import jit as jit
+from functrans.config import config as config
+from functrans.config import debug_infs as debug_infs
+from functrans.config import debug_nans as debug_nans
+from functrans.config import default_float as default_float
+from functrans.config import disable_jit as disable_jit
+from functrans.config import enable_checks as enable_checks
+from functrans.config import enable_x64 as enable_x64
+from functrans.config import explain_cache_misses as explain_cache_misses
+from functrans.config import log_compiles as log_compiles
+from functrans.core.array import Array as Array
+from functrans.core.aval import ShapeDtypeStruct as ShapeDtypeStruct
+from functrans.core.dtypes import float0 as float0
+from functrans.core.trace import typeof as typeof
+from functrans.primitives.arithmetic import stop_gradient as stop_gradient
+from functrans.transforms.api import elementwise_grad as elementwise_grad
+from functrans.transforms.api import fwd_and_bwd as fwd_and_bwd
+from functrans.transforms.api import grad as grad
+from functrans.transforms.api import hessian as hessian
+from functrans.transforms.api import hvp as hvp
+from functrans.transforms.api import jacfwd as jacfwd
+from functrans.transforms.api import jacobian as jacobian
+from functrans.transforms.api import jacrev as jacrev
+from functrans.transforms.api import jvp as jvp
+from functrans.transforms.api import linear_transpose as linear_transpose
+from functrans.transforms.api import linearize as linearize
+from functrans.transforms.api import value_and_grad as value_and_grad
+from functrans.transforms.api import vjp as vjp
+from functrans.transforms.tracing import eval_shape as eval_shape
+from functrans.transforms.tracing import make_jaxpr as make_jaxpr
+from functrans.transforms.vmap import vmap as vmap
+
+__version__ = "0.1.0"

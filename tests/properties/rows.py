@@ -1,0 +1,245 @@
+"""What a row of the table of tests is made of: operands, cases, samplers of values, comparison in units of the last place.
+
+A `Row` states what a primitive accepts and what it should give; every property in ``tests/properties`` is derived from it.
+A `Case` is one drawn call: shapes (and, where they are not plain samples, values) of the operands, and the params.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Sequence
+from dataclasses import dataclass, field
+from typing import Any
+
+import numpy as np
+from hypothesis import strategies as st
+
+from functrans.core.trace import Primitive
+
+__all__ = [
+    "DTYPES", "VECTOR_SIZES", "Case", "Operand", "Row", "assert_close", "axes_subsets", "dtypes_of", "elementwise", "shapes",
+    "special_values", "values", "widened",
+]
+
+DTYPES = [
+    "bool", "int8", "int16", "int32", "int64", "uint8", "uint16", "uint32", "uint64", "float16", "float32", "float64", "complex64",
+    "complex128",
+]
+VECTOR_SIZES = [1, 2, 3, 7, 8, 9, 15, 16, 17, 31, 33, 63, 65, 257]
+Sampler = Callable[[np.random.Generator, tuple[int, ...], np.dtype], np.ndarray]
+
+
+def dtypes_of(kinds: str) -> tuple[np.dtype, ...]:
+    """The supported dtypes of the given NumPy kind letters."""
+    return tuple(np.dtype(d) for d in DTYPES if np.dtype(d).kind in kinds)
+
+
+# -- values -----------------------------------------------------------------------------------------------------------
+
+def values(rng: np.random.Generator, shape: tuple[int, ...], dtype: np.dtype) -> np.ndarray:
+    """Values of many sizes: floats from 1e-3 to 1e3 of both signs, integers small ones and any."""
+    if dtype.kind == "c":
+        part = np.dtype(f"float{4 * dtype.itemsize}")
+        out = np.empty(shape, dtype)
+        out.real, out.imag = values(rng, shape, part), values(rng, shape, part)
+        return out
+    if dtype.kind == "f":
+        return np.asarray(rng.normal(size=shape) * 10.0 ** rng.integers(-3, 4, shape)).astype(dtype)
+    if dtype.kind == "b":
+        return np.asarray(rng.integers(0, 2, shape)).astype(dtype)
+    info = np.iinfo(dtype)
+    wide = rng.integers(info.min, info.max, shape, dtype=dtype, endpoint=True)
+    small = rng.integers(max(info.min, -9), 10, shape).astype(dtype)
+    return np.asarray(np.where(rng.integers(0, 2, shape), wide, small))
+
+
+def smooth(low: float = 0.2, high: float = 1.8, signed: bool = True) -> Sampler:
+    """Floats between `low` and `high`, of both signs if `signed`: where derivatives are tame."""
+
+    def sample(rng: np.random.Generator, shape: tuple[int, ...], dtype: np.dtype) -> np.ndarray:
+        def real() -> np.ndarray:
+            sign = np.where(rng.integers(0, 2, shape), 1, -1) if signed else 1
+            return np.asarray(rng.uniform(low, high, shape) * sign)
+
+        return np.asarray(real() + 1j * real() if dtype.kind == "c" else real()).astype(dtype)
+
+    return sample
+
+
+def special_values(dtype: np.dtype) -> np.ndarray:
+    """The numbers of `dtype` at which implementations part ways."""
+    if dtype.kind == "b":
+        return np.array([False, True])
+    if dtype.kind in "iu":
+        info = np.iinfo(dtype)
+        near = [0, 1, 2, 3, 7, 8, info.bits - 1, info.bits, info.max, info.max - 1, info.max // 2]
+        return np.array(near + ([-1, -2, -8, info.min, info.min + 1] if dtype.kind == "i" else [info.max // 2 + 1]), dtype)
+    if dtype.kind == "c":
+        part = np.array([0.0, -0.0, 1.0, -2.5, np.inf, -np.inf, np.nan], f"float{4 * dtype.itemsize}")
+        out = np.empty((7, 7), dtype)
+        out.real, out.imag = part[:, None], part[None, :]
+        return out.reshape(-1)
+    info = np.finfo(dtype)
+    few = [0.0, 0.5, 1.0, 2.0, 3.0, 1.5, 2.5, 0.1, 1e-3, 100.0, float(info.max), float(info.tiny), float(info.smallest_subnormal),
+           float(info.tiny) / 8 * 3, float(info.eps), 1 + float(info.eps), 1 - float(info.epsneg), np.inf]
+    return np.array([*few, *(-x for x in few), np.nan]).astype(dtype)
+
+
+# -- cases ------------------------------------------------------------------------------------------------------------
+
+@dataclass(frozen=True)
+class Operand:
+    """A shape, with a dtype if it is not the drawn one and a sampler if values are not plain."""
+
+    shape: tuple[int, ...]
+    dtype: Any = None
+    sample: Sampler | None = None
+
+
+@dataclass(frozen=True)
+class Case:
+    """One call: operands and params."""
+
+    operands: tuple[Operand, ...]
+    params: dict[str, Any] = field(default_factory=dict)
+
+    def args(self, rng: np.random.Generator, dtype: np.dtype, sample: Sampler = values) -> list[np.ndarray]:
+        """Values for the operands; `sample` serves those without a sampler of their own."""
+        return [np.asarray((o.sample or sample)(rng, o.shape, np.dtype(o.dtype or dtype))) for o in self.operands]
+
+
+@dataclass(frozen=True)
+class Row:
+    """A primitive and what is to be expected of it.
+
+    Attributes:
+        prim: the primitive.
+        cases: for a dtype, a strategy that draws calls.
+        kinds: kind letters of the dtypes it accepts.
+        reference: ``(*arrays, **params)``, an independent definition, or None where evaluation is itself the definition.
+        active: positions of the operands that may be differentiated; empty where the derivative is zero everywhere.
+        ulps: how far compiled values may be from eager ones (0: equal); sums count in units of `scale`.
+        eager_ulps: how far eager values may be from the reference, which is then evaluated in a wider type.
+        scale: ``(*arrays, **params)``, the magnitude that rounding errors are relative to (the sum of absolute terms).
+        smooth: the sampler for derivatives.
+        analytic: whether a complex step gives the real derivative.
+        elementwise: whether the operands are numbers that may be special in any combination.
+        dtypes: the accepted dtypes, where `kinds` does not tell.
+        name: what to call the row where a primitive has several.
+    """
+
+    prim: Primitive
+    cases: Callable[[np.dtype], st.SearchStrategy[Case]]
+    kinds: str = "biufc"
+    reference: Callable[..., Any] | None = None
+    active: tuple[int, ...] = ()
+    ulps: float = 0
+    eager_ulps: float = 0
+    scale: Callable[..., Any] | None = None
+    smooth: Sampler = smooth()
+    analytic: bool = False
+    elementwise: bool = False
+    dtypes: tuple[np.dtype, ...] = ()
+    name: str = ""
+
+    def __str__(self) -> str:
+        return self.name or self.prim.name
+
+    @property
+    def accepted(self) -> tuple[np.dtype, ...]:
+        return self.dtypes or dtypes_of(self.kinds)
+
+    def __post_init__(self) -> None:
+        assert self.cases is not None
+
+
+@st.composite
+def shapes(draw: Any, low: int = 0, max_rank: int = 3, min_rank: int = 0) -> tuple[int, ...]:
+    """Shapes with small axes, now and then one around a vector width."""
+    rank = draw(st.integers(min_rank, max_rank))
+    shape = [draw(st.integers(low, 4)) for _ in range(rank)]
+    if rank and draw(st.booleans()):
+        shape[draw(st.integers(0, rank - 1))] = draw(st.sampled_from(VECTOR_SIZES))
+    return tuple(shape)
+
+
+def elementwise(arity: int, params: st.SearchStrategy[dict[str, Any]] | None = None) -> Callable[[np.dtype], st.SearchStrategy[Case]]:
+    """Cases of operands of one shape, some of them of rank 0."""
+
+    def cases(dtype: np.dtype) -> st.SearchStrategy[Case]:
+        def build(shape: tuple[int, ...], full: tuple[bool, ...], drawn: dict[str, Any]) -> Case:
+            return Case(tuple(Operand(shape if f or arity == 1 else ()) for f in full), drawn)
+
+        return st.builds(build, shapes(), st.tuples(*[st.booleans()] * arity), params or st.just({}))
+
+    return cases
+
+
+def axes_subsets(ndim: int, least: int = 0) -> st.SearchStrategy[tuple[int, ...]]:
+    """Distinct axes below `ndim`, in any order."""
+    if not ndim:
+        return st.just(())
+    return st.lists(st.integers(0, ndim - 1), unique=True, min_size=least).map(tuple)
+
+
+# -- comparison -------------------------------------------------------------------------------------------------------
+
+_WIDER = {"float16": np.float64, "float32": np.float64, "float64": np.longdouble, "complex64": np.complex128,
+          "complex128": np.clongdouble}
+
+
+def widened(x: np.ndarray) -> np.ndarray:
+    """`x` in a type with more digits, where there is one."""
+    return x.astype(_WIDER.get(x.dtype.name, x.dtype))
+
+
+def assert_close(got: Any, want: Any, ulps: float, scale: Any = 0.0, what: str = "") -> None:
+    """`got` is `want` (which may have more digits) to `ulps`; nan, infinities and the sign of zeros agree.
+
+    Complex numbers are compared by the size of the difference. Units of the last place are those of ``max(|want|, scale)``.
+    """
+    got, want = np.asarray(got), np.asarray(want)
+    assert got.shape == want.shape, f"{what}: shape {got.shape}, expected {want.shape}"
+    if got.dtype.kind not in "fc":
+        np.testing.assert_array_equal(got, want.astype(got.dtype), err_msg=what)
+        return
+    with np.errstate(all="ignore"):
+        rounded = want.astype(got.dtype)
+        if got.dtype.kind == "c":
+            near = _near(np.abs(widened(got) - want), np.abs(rounded), ulps, scale)
+            parts = _same(got.real, rounded.real) & _same(got.imag, rounded.imag)
+            finite = np.isfinite(got) & np.isfinite(rounded)
+        else:
+            near, parts = _near(np.abs(widened(got) - want), np.abs(rounded), ulps, scale), _same(got, rounded)
+            finite = np.isfinite(got) & np.isfinite(rounded) & ((got != 0) | (rounded != 0) | bool(ulps))
+            # A result on the verge of overflow may be rounded either way.
+            top = np.finfo(got.dtype).max
+            near |= (np.abs(got) >= top) & (np.abs(want) >= top * (1 - ulps * np.finfo(got.dtype).eps)) & (np.sign(got) == np.sign(want)) & (ulps > 0)
+            finite |= near & np.isinf(got) ^ np.isinf(rounded)
+        bad = ~(parts | (finite & near))
+    if bad.any():
+        at = tuple(int(i) for i in np.argwhere(bad)[0])
+        raise AssertionError(f"{what}: {int(bad.sum())} of {bad.size} differ beyond {ulps} ulps; at {at} got {got[at]!r}, expected "
+                             f"{rounded[at]!r}")
+
+
+def _near(error: np.ndarray, size: np.ndarray, ulps: float, scale: Any) -> np.ndarray:
+    unit = np.spacing(np.maximum(size, np.asarray(scale).astype(size.dtype)))
+    return np.asarray(error <= ulps * np.where(np.isfinite(unit), unit, 0))
+
+
+def _same(got: np.ndarray, want: np.ndarray) -> np.ndarray:
+    """Bitwise equality, but for the payload of nan."""
+    return np.asarray((np.isnan(got) & np.isnan(want)) | ((got == want) & (np.signbit(got) == np.signbit(want))))
+
+
+def draw_case(data: Any, row: Row, dtype: np.dtype) -> tuple[Case, np.random.Generator]:
+    """A case of a row and a generator for its values."""
+    return data.draw(row.cases(dtype)), np.random.default_rng(data.draw(st.integers(0, 2**32 - 1)))
+
+
+def oracle(row: Row, args: Sequence[np.ndarray], params: dict[str, Any]) -> np.ndarray:
+    """The reference's value, from wider operands where rounding is allowed for."""
+    assert row.reference is not None
+    operands = [widened(x) for x in args] if row.eager_ulps else args
+    with np.errstate(all="ignore"):
+        return np.asarray(row.reference(*operands, **params))
