@@ -20,7 +20,7 @@ tested against. `verify` checks a program's types and bounds.
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterable, Sequence
+from collections.abc import Callable, Container, Iterable, Iterator, Sequence
 from dataclasses import dataclass, field
 from math import prod
 from typing import Any, Protocol
@@ -29,7 +29,7 @@ import numpy as np
 
 __all__ = [
     "COMBINE", "COMPARISONS", "REDUCE_STATES", "Access", "Buffer", "Builder", "Contract", "Expr", "Nest", "Node", "Program", "Reduce",
-    "Store", "affine_index", "const", "map_leaves", "real_name",
+    "Store", "affine_index", "const", "map_leaves", "node_accesses", "postorder", "real_name",
 ]
 
 
@@ -76,6 +76,9 @@ class Access:
     offset: int
     strides: tuple[int, ...]
 
+    def __str__(self) -> str:
+        return f"{self.buffer}@{self.offset}{list(self.strides)}"
+
 
 class Node:
     """A scalar expression. `dtype` is a kernel dtype name; `attr` the constant, the access or the affine index.
@@ -93,8 +96,15 @@ class Node:
         self.weight = min(_WEIGHTS.get(op, 1) + sum(a.weight for a in args), 1000)
 
     def __repr__(self) -> str:
-        inner = ", ".join(map(repr, self.args))
-        return f"{self.op}({inner}{', ' if inner and self.attr is not None else ''}{'' if self.attr is None else self.attr})"
+        return _line(self, [f"{a.op}(...)" if a.args else _line(a, ()) for a in self.args])
+
+
+def _line(node: Node, args: Sequence[str]) -> str:
+    """A node with the given text for its operands."""
+    if node.op == "const":
+        return f"{node.attr}:{node.dtype}"
+    attr = () if node.attr is None else (str(node.attr),)
+    return f"{node.op}({', '.join((*args, *attr))}):{node.dtype}"
 
 
 _EXPENSIVE = (
@@ -115,20 +125,36 @@ def affine_index(offset: int, strides: Sequence[int]) -> Node:
 
 def map_leaves(node: Node, leaf: Callable[[Node], Node], memo: dict[int, Node]) -> Node:
     """`node` with every leaf (load, index) replaced; a load's dynamic offset is mapped too."""
-    found = memo.get(id(node))
-    if found is not None:
-        return found
-    args = tuple(map_leaves(a, leaf, memo) for a in node.args)
-    if node.op in ("load", "index", "member"):
-        new = leaf(node)
-        if args:
-            new = Node(new.op, args, new.dtype, new.attr)
-    elif not args:
-        new = node
-    else:
-        new = Node(node.op, args, node.dtype, node.attr)
-    memo[id(node)] = new
-    return new
+    for each in postorder(node, memo):
+        args = tuple(memo[id(a)] for a in each.args)
+        if each.op in ("load", "index", "member"):
+            new = leaf(each)
+            if args:
+                new = Node(new.op, args, new.dtype, new.attr)
+        elif not args:
+            new = each
+        else:
+            new = Node(each.op, args, each.dtype, each.attr)
+        memo[id(each)] = new
+    return memo[id(node)]
+
+
+def postorder(root: Node, done: Container[int]) -> Iterator[Node]:
+    """Every node below `root` whose id is not in `done`, operands first. The caller adds each to `done` before the next.
+
+    A stack, not recursion: fused expressions are deeper than Python's own stack.
+    """
+    stack = [root]
+    while stack:
+        node = stack[-1]
+        if id(node) in done:
+            stack.pop()
+            continue
+        missing = [a for a in node.args if id(a) not in done]
+        if missing:
+            stack.extend(reversed(missing))
+        else:
+            yield node
 
 
 class Expr:
@@ -224,6 +250,31 @@ class Nest:
     reduce: int
     body: tuple[Store | Reduce, ...]
     serial: bool = False
+
+    def __str__(self) -> str:
+        """One line for each node, however many use it: fused expressions are graphs, and as trees exponentially large."""
+        parallel = len(self.axes) - self.reduce
+        lines = [f"{'serial ' if self.serial else ''}nest {list(self.axes[:parallel])}"
+                 + (f" reduce {list(self.axes[parallel:])}" if self.reduce else "")]
+        names: dict[int, str] = {}
+
+        def name(root: Node) -> str:
+            for node in postorder(root, names):
+                text = _line(node, [names[id(a)] for a in node.args])
+                names[id(node)] = text if node.op == "const" else f"%{len(lines) - 1}"
+                if node.op != "const":
+                    lines.append(f"  {names[id(node)]} = {text}")
+            return names[id(root)]
+
+        stores = []
+        for s in self.body:
+            if isinstance(s, Reduce):
+                stores.append(f"  {', '.join(map(str, s.accesses))} = reduce {s.op}({', '.join(map(name, s.nodes))})")
+                continue
+            dynamic = "" if s.dynamic is None else f" + {name(s.dynamic)}"
+            mask = "" if s.mask is None else f" where {name(s.mask)}"
+            stores.append(f"  {s.access}{dynamic} {'' if s.combine == 'set' else s.combine}= {name(s.node)}{mask}")
+        return "\n".join([*lines, *stores])
 
 
 @dataclass(frozen=True, slots=True)

@@ -19,7 +19,7 @@ from typing import Any
 
 import numpy as np
 
-from functrans.kernel import COMBINE, Access, Buffer, Contract, Nest, Node, Program, Reduce, Store, node_accesses
+from functrans.kernel import COMBINE, Access, Buffer, Contract, Nest, Node, Program, Reduce, Store, node_accesses, postorder
 from functrans.kernel_verify import KernelError
 from functrans.scalar_ops import SCALAR_OPS
 
@@ -128,28 +128,17 @@ def _address(access: Access, dynamic: np.ndarray | None, point: Point) -> np.nda
     where = _affine(access.offset, access.strides, point)
     if dynamic is not None:
         where = where + dynamic
-    empty = any(index.size == 0 for index in point)
-    if not empty and where.size and (where.min() < 0 or where.max() >= access.buffer.elements):
+    if where.size and (where.min() < 0 or where.max() >= access.buffer.elements):
         raise KernelError(f"{access} reaches elements {where.min()} to {where.max()} of {access.buffer.elements}")
-    return where[tuple(slice(0, 0) for _ in point)] if empty else where
+    return where
 
 
 # -- nodes ------------------------------------------------------------------------------------------------------------
 
 def _evaluate(root: Node, point: Point, memory: Memory, done: dict[int, np.ndarray]) -> np.ndarray:
-    """The value of a node at every point; operands first, by a stack, since expressions may be deeper than Python's."""
-    stack = [root]
-    while stack:
-        node = stack[-1]
-        if id(node) in done:
-            stack.pop()
-            continue
-        missing = [a for a in node.args if id(a) not in done]
-        if missing:
-            stack.extend(missing)
-            continue
+    """The value of a node at every point; operands first."""
+    for node in postorder(root, done):
         done[id(node)] = _value(node, [done[id(a)] for a in node.args], point, memory)
-        stack.pop()
     return done[id(root)]
 
 
@@ -174,6 +163,9 @@ def _value(node: Node, args: list[np.ndarray], point: Point, memory: Memory) -> 
 
 def _nest(nest: Nest, memory: Memory) -> None:
     whole = _grid(nest.axes)
+    parallel = len(nest.axes) - nest.reduce
+    if prod(nest.axes[:parallel]) == 0:
+        return
     if nest.serial and not _independent(nest):
         for place in np.ndindex(*nest.axes):
             point = [np.array(i, np.int64).reshape((1,) * len(place)) for i in place]
@@ -183,7 +175,7 @@ def _nest(nest: Nest, memory: Memory) -> None:
         return
     for s in nest.body:
         if isinstance(s, Reduce):
-            _reduce(s, nest, whole, memory)
+            _reduce(s, nest.axes, parallel, whole, memory)
         else:
             _store(s, nest.axes, whole, memory)
 
@@ -217,11 +209,13 @@ def _store(s: Store, axes: Sequence[int], point: Point, memory: Memory) -> None:
         SCALAR_OPS[s.combine].at(target, where, value)  # type: ignore[attr-defined]
 
 
-def _reduce(s: Reduce, nest: Nest, point: Point, memory: Memory) -> None:
-    parallel = len(nest.axes) - nest.reduce
-    outer = tuple(nest.axes[:parallel])
+def _reduce(s: Reduce, axes: Sequence[int], parallel: int, point: Point, memory: Memory) -> None:
+    outer, count = tuple(axes[:parallel]), prod(axes[parallel:])
     done: dict[int, np.ndarray] = {}
-    states = [np.broadcast_to(_evaluate(n, point, memory, done), nest.axes).reshape(*outer, prod(nest.axes[parallel:])) for n in s.nodes]
+    if count:
+        states = [np.broadcast_to(_evaluate(n, point, memory, done), axes).reshape(*outer, count) for n in s.nodes]
+    else:
+        states = [np.empty((*outer, 0), n.dtype) for n in s.nodes]
     results = _fold(s.op, states)
     for access, result in zip(s.accesses, results, strict=True):
         grid = _grid(outer)

@@ -1,12 +1,13 @@
 """What each scalar operation of the kernel IR means: one NumPy function for each name, with the exact result dtype.
 
-The primitives evaluate with these functions, the interpreter of the kernel IR too, and generated code is tested against
-them. Operands are real, have equal dtypes and broadcast; comparisons and `is_finite` give booleans, everything else the
-dtype of its operands. Nothing is undefined: integer division by zero gives all ones (-1 where signed), its remainder the
-dividend, ``MIN / -1`` wraps to ``MIN``; shifts by the width or more (negative amounts count as such) give 0, or the sign.
+The primitives evaluate with these functions, the interpreter of the kernel IR too, and generated code is tested
+against them. Operands are real, have equal dtypes and broadcast; comparisons and `is_finite` give booleans,
+everything else the dtype of its operands. Nothing is undefined: integer division by zero gives all ones (-1 where
+signed), its remainder the dividend, ``MIN / -1`` wraps to ``MIN``; shifts by the width or more (negative amounts
+count as such) give 0, or the sign.
 
-Half precision is computed in single and rounded once. erf and erfc are the C library's (`math`), element by element: slow, but
-within 1 ULP.
+Half precision is computed in single and rounded once. erf and erfc are the C library's (`math`), element by element:
+slow, but within 1 ULP.
 """
 
 from __future__ import annotations
@@ -169,20 +170,73 @@ def _select(condition: Any, x: Any, y: Any) -> np.ndarray:
 
 
 SCALAR_OPS: dict[str, Op] = {
-    "add": np.add, "sub": np.subtract, "mul": np.multiply, "div": _div, "idiv": _idiv, "irem": _irem, "rem": _rem,
-    "neg": _neg, "abs": np.absolute, "sign": _sign, "min": np.minimum, "max": np.maximum, "pow": _in_single(np.power),
-    "eq": np.equal, "ne": np.not_equal, "lt": np.less, "le": np.less_equal, "gt": np.greater, "ge": np.greater_equal,
-    "and": np.bitwise_and, "or": np.bitwise_or, "xor": np.bitwise_xor, "not": np.invert,
-    "shl": _shl, "shr_logical": _shr_logical, "shr_arithmetic": _shr_arithmetic, "popcount": _popcount, "clz": _clz,
-    "select": _select, "floor": np.floor, "ceil": np.ceil, "trunc": np.trunc, "round_even": np.rint, "round_away": _round_away,
-    "is_finite": np.isfinite, "copysign": np.copysign, "mulhi": _mulhi, "nextafter": np.nextafter,
-    "sqrt": _in_single(np.sqrt), "rsqrt": _in_single(_rsqrt), "cbrt": _in_single(np.cbrt),
-    "logistic": _in_single(_logistic), "erf": _elementwise(math.erf), "erfc": _elementwise(math.erfc),
+    "add": np.add,
+    "sub": np.subtract,
+    "mul": np.multiply,
+    "div": _div,
+    "idiv": _idiv,
+    "irem": _irem,
+    "rem": _rem,
+    "neg": _neg,
+    "abs": np.absolute,
+    "sign": _sign,
+    "min": np.minimum,
+    "max": np.maximum,
+    "pow": _in_single(np.power),
+    "eq": np.equal,
+    "ne": np.not_equal,
+    "lt": np.less,
+    "le": np.less_equal,
+    "gt": np.greater,
+    "ge": np.greater_equal,
+    "and": np.bitwise_and,
+    "or": np.bitwise_or,
+    "xor": np.bitwise_xor,
+    "not": np.invert,
+    "shl": _shl,
+    "shr_logical": _shr_logical,
+    "shr_arithmetic": _shr_arithmetic,
+    "popcount": _popcount,
+    "clz": _clz,
+    "select": _select,
+    "floor": np.floor,
+    "ceil": np.ceil,
+    "trunc": np.trunc,
+    "round_even": np.rint,
+    "round_away": _round_away,
+    "is_finite": np.isfinite,
+    "copysign": np.copysign,
+    "mulhi": _mulhi,
+    "nextafter": np.nextafter,
+    "sqrt": _in_single(np.sqrt),
+    "rsqrt": _in_single(_rsqrt),
+    "cbrt": _in_single(np.cbrt),
+    "logistic": _in_single(_logistic),
+    "erf": _elementwise(math.erf),
+    "erfc": _elementwise(math.erfc),
 } | {
-    name: _in_single(getattr(np, numpy_name)) for name, numpy_name in {
-        "exp": "exp", "exp2": "exp2", "expm1": "expm1", "log": "log", "log2": "log2", "log10": "log10", "log1p": "log1p",
-        "sin": "sin", "cos": "cos", "tan": "tan", "sinh": "sinh", "cosh": "cosh", "tanh": "tanh", "asin": "arcsin",
-        "acos": "arccos", "atan": "arctan", "asinh": "arcsinh", "acosh": "arccosh", "atanh": "arctanh", "atan2": "arctan2",
+    name: _in_single(getattr(np, numpy_name))
+    for name, numpy_name in {
+        "exp": "exp",
+        "exp2": "exp2",
+        "expm1": "expm1",
+        "log": "log",
+        "log2": "log2",
+        "log10": "log10",
+        "log1p": "log1p",
+        "sin": "sin",
+        "cos": "cos",
+        "tan": "tan",
+        "sinh": "sinh",
+        "cosh": "cosh",
+        "tanh": "tanh",
+        "asin": "arcsin",
+        "acos": "arccos",
+        "atan": "arctan",
+        "asinh": "arcsinh",
+        "acosh": "arccosh",
+        "atanh": "arctanh",
+        "atan2": "arctan2",
     }.items()
 }
 """The operation of each name; the keys are all the names `Builder.op` takes."""

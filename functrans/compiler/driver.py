@@ -93,7 +93,12 @@ class Executable:
             raise IndexError(self._checks[int(flags.argmax())])
         if self._plan is None:
             return outputs
-        return [outputs[which] if kind == "out" else values[which] if kind == "in" else which for kind, which in self._plan]
+        return [outputs[which] if kind == "out" else _frozen(values[which]) if kind == "in" else which for kind, which in self._plan]
+
+
+def _frozen(value: np.ndarray) -> np.ndarray:
+    """`value`, or a copy where its owner could still change it: results are immutable, and callers' arrays are not."""
+    return value.copy() if value.flags.writeable else value
 
 
 def _output_plan(closed: ClosedJaxpr) -> list[tuple[str, Any]] | None:
@@ -108,12 +113,12 @@ def _output_plan(closed: ClosedJaxpr) -> list[tuple[str, Any]] | None:
     plan: list[tuple[str, Any]] = []
     for a in jaxpr.outvars:
         if type(a) is Literal:
-            plan.append(("const", np.asarray(a.value, a.aval.dtype)))
+            plan.append(("const", _frozen(np.asarray(a.value, a.aval.dtype))))
         elif a in inputs:
             plan.append(("in", inputs[a]))
         elif a in consts:
             c = consts[a]
-            plan.append(("const", c._value if type(c) is Array else np.asarray(c)))
+            plan.append(("const", _frozen(c._value if type(c) is Array else np.asarray(c))))
         else:
             plan.append(("out", computed.setdefault(a, len(computed))))
     return None if plan == [("out", i) for i in range(len(computed))] else plan

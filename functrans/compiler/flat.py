@@ -10,7 +10,7 @@ from __future__ import annotations
 from collections.abc import Sequence
 from dataclasses import dataclass
 
-from functrans.kernel import Access, Buffer, Nest, Node, Reduce, Store
+from functrans.kernel import Access, Buffer, Nest, Node, Reduce, Store, postorder
 
 __all__ = ["Flat", "FlatReduce", "FlatStore", "Instr", "flatten_nest"]
 
@@ -77,22 +77,19 @@ class _Flattener:
         return self.params.setdefault((access.buffer, access.offset), len(self.params))
 
     def node(self, node: Node) -> int:
-        found = self.done.get(id(node))
-        if found is not None:
-            return found
-        args = tuple(self.node(a) for a in node.args)
-        attr: object = node.attr
-        if node.op == "load":
-            attr = (self.param(node.attr), node.attr.strides)
-        elif node.op == "const":
-            attr = repr(node.attr)
-        instr = Instr(node.op, node.dtype, args, attr)
-        number = self.numbers.get(instr)
-        if number is None:
-            number = self.numbers[instr] = len(self.instrs)
-            self.instrs.append(instr)
-        self.done[id(node)] = number
-        return number
+        for each in postorder(node, self.done):
+            attr: object = each.attr
+            if each.op == "load":
+                attr = (self.param(each.attr), each.attr.strides)
+            elif each.op == "const":
+                attr = repr(each.attr)
+            instr = Instr(each.op, each.dtype, tuple(self.done[id(a)] for a in each.args), attr)
+            number = self.numbers.get(instr)
+            if number is None:
+                number = self.numbers[instr] = len(self.instrs)
+                self.instrs.append(instr)
+            self.done[id(each)] = number
+        return self.done[id(node)]
 
     def statement(self, s: Store | Reduce) -> FlatStore | FlatReduce:
         if isinstance(s, Reduce):

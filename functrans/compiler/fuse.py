@@ -19,6 +19,7 @@ import numpy as np
 from functrans.compiler.views import (
     broadcast_expr,
     contiguous_strides,
+    map_strides,
     reshape_expr,
     reshape_strides,
     reverse_expr,
@@ -242,8 +243,8 @@ class Fuser:
             return self.convert(self.reduce(op, self.convert(x, np.dtype("float32")), axes), x.dtype)
         if x.dtype == np.bool_ and op in ("add", "max", "mul", "min"):
             op = "or" if op in ("add", "max") else "and"
-        if not axes:
-            return x
+        if all(x.shape[d] == 1 for d in axes):
+            return map_strides(x, shape, lambda offset, strides: (offset, tuple(strides[d] for d in kept)))
         inner = transpose_expr(x, (*kept, *axes))
         out = self.temp(x.dtype, shape)
         unit = 2 if x.is_complex else 1
@@ -275,7 +276,7 @@ class Fuser:
         b = transpose_expr(b, (*bb, *cb, *fb))
         if a.is_complex or b.is_complex:
             return self._complex_contract(a, b, len(ba), len(ca), shape, dtype)
-        if dtype not in (np.float32, np.float64) or a.dtype != dtype or b.dtype != dtype or _prefers_nest(*sizes[1:]):
+        if dtype not in (np.float32, np.float64) or a.dtype != dtype or b.dtype != dtype or 0 in sizes or _prefers_nest(*sizes[1:]):
             return self._contract_nest(a, b, len(ba), len(fa), len(ca), shape, dtype)
         return self._contract_tiles(a, b, batch_shape, sizes, shape)
 
@@ -500,7 +501,7 @@ def broadcast_by(x: Expr, shape: tuple[int, ...], dims: Sequence[int]) -> Expr:
 
 def _prefers_nest(m: int, n: int, k: int) -> bool:
     """Whether a product is better as a fused reduction: vectors, and matrices too narrow for a register tile."""
-    return n < 4 and m < 4 or n == 1 or m == 1 and n < 8 or m * n * k == 0
+    return n < 4 and m < 4 or n == 1 or m == 1 and n < 8
 
 
 def split_affine(node: Node, rank: int) -> tuple[int, tuple[int, ...], Node | None]:
@@ -578,6 +579,7 @@ def _store_outputs(jaxpr: Jaxpr, program: Program, fuser: Fuser, env: dict[Any, 
             buffer = fuser.temp(x.dtype, x.shape)
             fuser._add_to_group(buffer, x)
         buffer.role = "output"
+        buffer.shape = x.shape  # the same elements, where the result is a reshape of what was stored
         buffer.slot = len(program.outputs)
         program.outputs.append(buffer)
     fuser.close_all()

@@ -85,6 +85,8 @@ class _Emitter:
         if flat.serial:
             return self._choose_serial(vector_bits)
         candidates = [a for a in range(len(self.axes)) if self.axes[a] >= 2]
+        if not candidates:  # every axis is empty: only the identities of reductions are stored
+            return 0, 1
         axis = max(candidates, key=lambda a: (self._unit_score(a), self.axes[a] >= 8, a))
         is_arg = any(isinstance(s, FlatReduce) and s.op in ("argmin", "argmax", "cmul") for s in flat.body)
         base = max(1, vector_bits // self._widest_bits())
@@ -143,7 +145,7 @@ class _Emitter:
     def _level(self, depth: int) -> None:
         """Everything inside the first `depth` loops."""
         if depth == len(self.order) or self.order[depth] >= self.parallel:
-            if self.flat.reduce:
+            if isinstance(self.flat.body[0], FlatReduce):
                 self._reduce(depth)
             elif depth == len(self.order):
                 for s in self.flat.body:

@@ -240,6 +240,8 @@ def convert(f: Function, a: Val, source: str, target: str) -> Val:
         return f.fcmp("une", a, zero) if from_float else f.icmp("ne", a, zero)
     if source == "bool":
         return f.cast("uitofp" if to_float else "zext", a, elem)
+    if source == "float64" and target == "float16":
+        return f.cast("fptrunc", _to_odd_single(f, a), "half")
     if from_float and to_float:
         return f.cast("fpext" if Ty(elem).bits > a.ty.bits else "fptrunc", a, elem)
     if from_float:
@@ -253,6 +255,22 @@ def convert(f: Function, a: Val, source: str, target: str) -> Val:
     if Ty(elem).bits < a.ty.bits:
         return f.cast("trunc", a, elem)
     return f.cast("zext" if source[0] == "u" else "sext", a, elem)
+
+
+def _to_odd_single(f: Function, a: Val) -> Val:
+    """A double as a float rounded to odd: towards zero, the last bit set where inexact. Rounding that to half is rounding once.
+
+    LLVM's own conversion is a call into a library that is not always there.
+    """
+    single = f.cast("fptrunc", a, "float")
+    back = f.cast("fpext", single, "double")
+    bits = f.cast("bitcast", single, "i32")
+    one, zero = f.const(bits.ty, 1), f.const(bits.ty, 0)
+    name = f"llvm.fabs.{a.ty.suffix()}"
+    grew = f.fcmp("ogt", f.call(name, a.ty, back), f.call(name, a.ty, a))
+    truncated = f.sub(bits, f.select(grew, one, zero))
+    odd = f.or_(truncated, f.select(f.fcmp("one", back, a), one, zero))
+    return f.cast("bitcast", odd, "float")
 
 
 # -- reductions -----------------------------------------------------------------------------------------------------------

@@ -1,13 +1,13 @@
 """The checker of jaxprs: what every transformation and pass must leave true.
 
-`check_jaxpr`: every variable is bound once and before it is used; the avals of an equation's outputs are those that the
-primitive's own `abstract` rule derives, weakness included; params are hashable and free of tracers; nested jaxprs are checked
-in turn.
+`check_jaxpr`: every variable is bound once and before it is used; the avals of an equation's outputs are those that
+the primitive's own `abstract` rule derives, weakness included; params are hashable and free of tracers; nested jaxprs are
+checked in turn.
 
 `check_linear`: variables that are linear in the marked inputs are used only where an equation is linear in them. Which
-operands those are is derived, not declared. A function is linear in some operands together exactly if its derivative with
-respect to them does not depend on their values, so the primitive's `jvp` rule runs on placeholders that remember whether a
-linear operand's *value* went into them::
+operands those are is derived, not declared. A function is linear in some operands together exactly if its derivative
+with respect to them does not depend on their values, so the primitive's `jvp` rule runs on placeholders that remember
+whether a linear operand's *value* went into them::
 
     mul x c, x linear:      x_dot * c              x itself is absent: linear
     mul x y, both linear:   x_dot * y + x * y_dot  x and y appear: not linear
@@ -17,8 +17,8 @@ linear operand's *value* went into them::
 a literal that is not zero, in an operand that the equation would be linear in too, is therefore refused.
 
 Limits: an affine use with a *variable* in place of the literal passes, since its value may be zero (and is, where rules
-fill symbolic zeros). Operands of equations that carry jaxprs are matched with the inputs of these jaxprs from the last one
-backwards (`cond` has an index before them), and such equations are judged by their jaxprs alone.
+fill symbolic zeros). Operands of equations that carry jaxprs are matched with the inputs of these jaxprs from the last
+one backwards (`cond` has an index before them), and such equations are judged by their jaxprs alone.
 """
 
 from __future__ import annotations
@@ -50,8 +50,8 @@ class _Report:
         problem = problem.format(*map(printer.atom, atoms))
         if eqn is None:
             raise JaxprTypeError(f"invalid jaxpr: {problem}") from cause
-        raise JaxprTypeError(
-            f"invalid jaxpr: {problem}\n  in the equation: {printer.eqn(eqn)}\n  from {describe(eqn.source)}") from cause
+        where = f"\n  in the equation: {printer.eqn(eqn)}\n  from {describe(eqn.source)}"
+        raise JaxprTypeError(f"invalid jaxpr: {problem}{where}") from cause
 
 
 def _braces(text: object) -> str:
@@ -117,13 +117,20 @@ def _check_atom(report: _Report, eqn: Eqn | None, a: Atom, bound: set[Var]) -> N
             report.fail(eqn, f"the value of the {what} {{0}} is an array; literals are scalars.", a)
         if isinstance(a.value, Tracer):
             report.fail(eqn, f"a literal {what} holds {_braces(a.value.describe())}; tracers must be variables.")
-        kind = np.asarray(a.value).dtype.kind
-        if isinstance(a.value, np.generic) and a.value.dtype != a.aval.dtype or kind not in _KINDS.get(a.aval.dtype.kind, kind):
-            report.fail(eqn, f"the value of the {what} {{0}} is a {type(a.value).__name__}, which {a.aval} does not hold.", a)
+        if not _holds(a.aval, a.value):
+            kind = type(a.value).__name__
+            report.fail(eqn, f"the value of the {what} {{0}} is a {kind}, which {a.aval} does not hold.", a)
     elif type(a) is not Var:
         report.fail(eqn, f"an {what} is a {type(a).__name__}, neither a variable nor a literal.")
     elif a not in bound:
         report.fail(eqn, f"the {what} {{0}}:{a.aval} is not bound" + (" before its use." if eqn else "."), a)
+
+
+def _holds(aval: ShapedArray, value: Any) -> bool:
+    if isinstance(value, np.generic):
+        return bool(value.dtype == aval.dtype)
+    kind = np.asarray(value).dtype.kind
+    return kind in _KINDS.get(aval.dtype.kind, kind)
 
 
 _KINDS = {"b": "b", "i": "iu", "u": "iu", "f": "fiu", "c": "cfiu"}
@@ -146,7 +153,8 @@ def _check_params(report: _Report, eqn: Eqn) -> None:
         try:
             hash(value)
         except TypeError as error:
-            report.fail(eqn, f"the param '{name}' is not hashable ({type(value).__name__}); use tuples and numbers.", cause=error)
+            kind = type(value).__name__
+            report.fail(eqn, f"the param '{name}' is not hashable ({kind}); use tuples and numbers.", cause=error)
 
 
 def _tracer_in(value: Any) -> Tracer | None:
@@ -171,7 +179,8 @@ def _check_avals(report: _Report, eqn: Eqn) -> None:
         report.fail(eqn, f"the abstract rule of '{primitive.name}' refuses the operands: {_braces(error)}", cause=error)
     avals: list[ShapedArray] = list(derived) if primitive.multiple_results else [derived]
     if len(avals) != len(eqn.outvars):
-        report.fail(eqn, f"'{primitive.name}' has {len(avals)} results here, and the equation {len(eqn.outvars)} outputs.")
+        n = len(eqn.outvars)
+        report.fail(eqn, f"'{primitive.name}' has {len(avals)} results here, and the equation {n} outputs.")
     for v, aval in zip(eqn.outvars, avals, strict=True):
         if v.aval != aval:
             report.fail(eqn, f"{{0}} has the aval {v.aval}, and '{primitive.name}' gives {aval}.", v)
@@ -180,7 +189,7 @@ def _check_avals(report: _Report, eqn: Eqn) -> None:
 # -- linearity --------------------------------------------------------------------------------------------------------
 
 def check_linear(jaxpr: Jaxpr, linear_mask: Sequence[bool]) -> None:
-    """Raise unless `jaxpr` uses what depends on the inputs marked in `linear_mask` linearly, by primitives with a transpose.
+    """Raise unless what depends on the inputs marked in `linear_mask` is used linearly, by primitives with a transpose.
 
     Args:
         jaxpr: well formed (see `check_jaxpr`); its constvars are not linear.
@@ -189,8 +198,9 @@ def check_linear(jaxpr: Jaxpr, linear_mask: Sequence[bool]) -> None:
     Raises:
         JaxprTypeError: names the primitive, the variable, the equation and the user's line.
     """
-    if len(linear_mask) != len(jaxpr.invars):
-        raise JaxprTypeError(f"the linear mask has {len(linear_mask)} entries for {len(jaxpr.invars)} inputs of the jaxpr.")
+    n = len(jaxpr.invars)
+    if len(linear_mask) != n:
+        raise JaxprTypeError(f"the linear mask has {len(linear_mask)} entries for {n} inputs of the jaxpr.")
     _check_linear(jaxpr, tuple(map(bool, linear_mask)))
 
 
@@ -209,7 +219,7 @@ def _check_linear(jaxpr: Jaxpr, mask: tuple[bool, ...]) -> list[bool]:
         name = eqn.primitive.name
         if eqn.primitive.transpose is None:
             why = _braces(eqn.primitive.reasons.get("transpose", "no such rule is defined"))
-            report.fail(eqn, f"the linear variable {{0}} is used by '{name}', which has no transpose rule: {why}.", first)
+            report.fail(eqn, f"the linear variable {{0}} enters '{name}', which has no transpose rule: {why}.", first)
         inner = list(subjaxprs(eqn.params))
         if inner:
             outs = _check_inner(report, eqn, inner, uses)
@@ -227,7 +237,8 @@ def _check_inner(report: _Report, eqn: Eqn, inner: Sequence[ClosedJaxpr], uses: 
         n_in = len(closed.jaxpr.invars)
         if n_in > len(uses) or len(closed.jaxpr.outvars) != n_out or any(uses[:len(uses) - n_in]):
             at = eqn.invars[uses.index(True)]
-            report.fail(eqn, f"the linear variable {{0}} enters '{eqn.primitive.name}' outside the inputs of its jaxprs.", at)
+            name = eqn.primitive.name
+            report.fail(eqn, f"the linear variable {{0}} enters '{name}' outside the inputs of its jaxprs.", at)
     uses = list(uses)
     while True:
         outs = [False] * n_out
@@ -247,7 +258,8 @@ def _check_use(report: _Report, eqn: Eqn, uses: Sequence[bool]) -> None:
     try:
         is_linear = _is_linear(eqn, uses)
     except Exception as error:  # as for abstract rules: whatever a rule raises on these operands, the use is refused
-        report.fail(eqn, f"'{name}' cannot be shown to be linear in {{0}}: its jvp rule failed: {_braces(error)}", linear[0], cause=error)
+        report.fail(eqn, f"'{name}' cannot be shown to be linear in {{0}}: its jvp rule failed: {_braces(error)}",
+                    linear[0], cause=error)
     if not is_linear:
         if len(linear) == 1:
             report.fail(eqn, f"'{name}' is not linear in the linear variable {{0}}.", linear[0])
@@ -257,7 +269,8 @@ def _check_use(report: _Report, eqn: Eqn, uses: Sequence[bool]) -> None:
         if type(a) is Literal and a.value != 0 and a.aval.dtype.kind in "fc":
             more = [used or i == j for j, used in enumerate(uses)]
             if _is_linear(eqn, more):
-                report.fail(eqn, f"'{name}' adds the constant {{0}} to the linear variable {{1}}: affine, not linear.", a, linear[0])
+                report.fail(eqn, f"'{name}' adds the constant {{0}} to the linear variable {{1}}: affine, not linear.",
+                            a, linear[0])
 
 
 class _Placeholder(Tracer):

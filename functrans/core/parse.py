@@ -12,12 +12,12 @@ By recursive descent over this grammar; line breaks are spaces::
               | name "(" (name "=" value ","?)* ")"                 a NamedTuple or a dataclass
     scalar  ::= int | float | complex | "True" | "False"
 
-A name followed by ``:`` begins the next equation, so no separator is needed between equations. Primitives are found in the
-registry, classes of params among those given to `functrans.core.pretty.register_param_type`.
+A name followed by ``:`` begins the next equation, so no separator is needed between equations. Primitives are found in
+the registry, classes of params among those given to `functrans.core.pretty.register_param_type`.
 
-Limits: the text has no values of constants. The constvars of the outermost jaxpr come back as constvars; nested jaxprs with
-constants get `ShapeDtypeStruct` in place of values, which pass the checker and print, but cannot be evaluated. User lines are
-not kept. Params printed as ``<...>`` are refused.
+Limits: the text has no values of constants. The constvars of the outermost jaxpr come back as constvars; nested jaxprs
+with constants get `ShapeDtypeStruct` in place of values, which pass the checker and print, but cannot be evaluated. User
+lines are not kept. Params printed as ``<...>`` are refused.
 """
 
 from __future__ import annotations
@@ -32,7 +32,7 @@ from typing import Any, NoReturn
 
 import numpy as np
 
-from functrans.core.aval import ShapeDtypeStruct, ShapedArray
+from functrans.core.aval import ShapedArray, ShapeDtypeStruct
 from functrans.core.dtypes import SHORT_NAMES, float0
 from functrans.core.jaxpr import Atom, ClosedJaxpr, Eqn, Jaxpr, Literal, Var
 from functrans.core.pretty import param_types
@@ -59,7 +59,7 @@ _TOKEN = re.compile(rf"""
   | (?P<name>[A-Za-z_]\w*(?:-\w+)*)
   | (?P<opaque><[^<>\n]*>)
   | (?P<mark>[{{}}\[\]():;.,=*])
-""", re.VERBOSE)
+""", re.VERBOSE | re.ASCII)
 
 
 @dataclasses.dataclass(frozen=True, slots=True)
@@ -139,7 +139,7 @@ class _Parser:
         self.error(self.token.start, f"expected {expected}, {found}")
 
     def accept(self, text: str) -> bool:
-        """Step over `text` if it comes next. (Texts of strings are quoted, so only marks and names can be equal to it.)"""
+        """Step over `text` if it comes next. (Strings are quoted, so only marks and names can be equal to it.)"""
         found = self.token.text == text
         self.at += found
         return found
@@ -275,9 +275,9 @@ class _Parser:
         if aval.weak_type:
             return value, aval
         try:
-            with np.errstate(over="ignore"):
+            with np.errstate(over="raise"):
                 return aval.dtype.type(value), aval
-        except OverflowError:
+        except (OverflowError, FloatingPointError):
             self.error(token.start, f"the literal {token.text} does not fit {aval}")
 
     def value(self) -> Any:

@@ -7,13 +7,13 @@
         _:f64[] = reduce_sum[axes=(0,)] d
       in (d, c) }
 
-Constants stand before the semicolon of the header, inputs after it. Variables are named a, b, ..., z, aa, ... in the order
-in which they are bound; outputs that nothing uses are ``_``; the names of nested jaxprs go on from the outer ones. Params
-are sorted by name.
+Constants stand before the semicolon of the header, inputs after it. Variables are named a, b, ..., z, aa, ... in the
+order in which they are bound; outputs that nothing uses are ``_``; the names of nested jaxprs go on from the outer ones.
+Params are sorted by name.
 
-Where the text departs from the reference: weak types are marked (``f64*[]``), since the checker tells them from strong ones;
-strings in params are quoted; a name that would read as a keyword or a number (``in``, ``let``, ``inf``, ...) is skipped; an
-equation without outputs begins with ``=``. Each makes the text parse back to the same program.
+Where the text departs from the reference: weak types are marked (``f64*[]``), since the checker tells them from strong
+ones; strings in params are quoted; a name that would read as a keyword or a number (``in``, ``let``, ``inf``, ...) is
+skipped; an equation without outputs begins with ``=``. Each makes the text parse back to the same program.
 
 Layout is by groups (Wadler, "A prettier printer", 2003): a group stands on one line if its own text fits in 80 columns,
 else all its line breaks are taken.
@@ -25,7 +25,7 @@ Limits: values of constants are not printed; a param that has no notation (a fun
 from __future__ import annotations
 
 import dataclasses
-from collections.abc import Callable, Iterable, Mapping, Sequence
+from collections.abc import Iterable, Mapping, Sequence
 from enum import Enum
 from types import MappingProxyType
 from typing import Any, TypeVar
@@ -63,8 +63,9 @@ def register_param_type(cls: T) -> T:
     """
     known = _PARAM_TYPES.setdefault(cls.__name__, cls)
     if (known.__module__, known.__qualname__) != (cls.__module__, cls.__qualname__):
-        raise ValueError(f"two classes of params are called {cls.__name__}: {known.__module__}.{known.__qualname__} and "
-                         f"{cls.__module__}.{cls.__qualname__}. Rename one: the text of a jaxpr has the name alone.")
+        raise ValueError(
+            f"two classes of params are called {cls.__name__}: {known.__module__}.{known.__qualname__} and "
+            f"{cls.__module__}.{cls.__qualname__}. Rename one: the text of a jaxpr has the name alone.")
     _PARAM_TYPES[cls.__name__] = cls
     return cls
 
@@ -132,9 +133,13 @@ def _joined(separator: str | Break, parts: Iterable[Doc]) -> list[Doc]:
 
 def scalar_text(value: Any, aval: ShapedArray) -> str:
     """A literal: ``2.0:f64[]``. The digits are those of the Python number, so no precision is lost."""
-    kinds: dict[str, Callable[[Any], Any]] = {"b": bool, "i": int, "u": int, "f": float, "c": complex}
-    kind = kinds.get(aval.dtype.kind)
+    if isinstance(value, np.generic):
+        value = value.item()
+    kind = _WIDER.get((type(value), aval.dtype.kind))  # weak literals may be of a narrower Python type
     return f"{value if kind is None else kind(value)!r}:{aval.str_short()}"
+
+
+_WIDER = {(int, "f"): float, (int, "c"): complex, (float, "c"): complex}
 
 
 def opaque_text(value: Any) -> str:
@@ -156,7 +161,7 @@ def name_of(number: int) -> str:
 
 
 class EqnPrinter:
-    """The names of one jaxpr's variables, for text about its parts (`eqn`, `atom`) that agrees with its printed form."""
+    """The names of one jaxpr's variables, for text about its parts that agrees with its printed form."""
 
     def __init__(self, jaxpr: Jaxpr) -> None:
         self._names: dict[Var, str] = {}

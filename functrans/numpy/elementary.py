@@ -2,7 +2,7 @@
 
 Integers and booleans become the default float; complex arguments take the principal values. Angles are in radians.
 
-Known limits: `arctan2`, `hypot` and the degree conversions are for real numbers.
+Known limits: `i0`, `arctan2`, `hypot` and the degree conversions are for real numbers.
 """
 
 from __future__ import annotations
@@ -32,6 +32,7 @@ from functrans.primitives.arithmetic import (
 )
 from functrans.primitives.logic import eq_p, gt_p, lt_p, or_p
 from functrans.primitives.movement import zeros_like
+from functrans.primitives.special import bessel_i0e_p
 from functrans.primitives.transcendental import (
     acos_p,
     acosh_p,
@@ -54,7 +55,7 @@ from functrans.primitives.transcendental import (
 
 __all__ = [
     "acos", "acosh", "angle", "arccos", "arccosh", "arcsin", "arcsinh", "arctan", "arctan2", "arctanh", "asin", "asinh", "atan",
-    "atan2", "atanh", "cos", "cosh", "deg2rad", "degrees", "exp", "exp2", "expm1", "hypot", "log", "log10", "log1p", "log2",
+    "atan2", "atanh", "cos", "cosh", "deg2rad", "degrees", "exp", "exp2", "expm1", "hypot", "i0", "log", "log10", "log1p", "log2",
     "logaddexp", "logaddexp2", "rad2deg", "radians", "sin", "sinc", "sinh", "tan", "tanh",
 ]
 
@@ -255,8 +256,8 @@ def hypot(x1: Any, x2: Any, /) -> Any:
     >>> hypot(np.array([3e300]), 4e300)
     Array([5.e+300], dtype=float64)
     """
-    x1, x2 = binary_inexact("hypot", x1, x2)
-    _refuse_complex("hypot", x1)
+    x1, x2 = binary_inexact("hypot", "i0", x1, x2)
+    _refuse_complex("hypot", "i0", x1)
     x, y = abs_p.bind(x1), abs_p.bind(x2)
     infinite = or_p.bind(eq_p.bind(x, _c(x, np.inf)), eq_p.bind(y, _c(y, np.inf)))
     scale = stop_gradient_p.bind(max_p.bind(x, y))
@@ -385,3 +386,15 @@ def arctanh(x: Any, /) -> Any:
 asin, acos, atan, atan2 = arcsin, arccos, arctan, arctan2
 asinh, acosh, atanh = arcsinh, arccosh, arctanh
 radians, degrees = deg2rad, rad2deg
+
+
+def i0(x: Any) -> Any:
+    """The modified Bessel function of the first kind, order 0, of real numbers.
+
+    >>> i0(np.array([0.0]))
+    Array([1.], dtype=float64)
+    """
+    x = unary_inexact("i0", x)
+    _refuse_complex("i0", x)
+    size = abs_p.bind(x)
+    return mul_p.bind(exp_p.bind(size), bessel_i0e_p.bind(x))

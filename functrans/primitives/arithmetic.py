@@ -1,8 +1,8 @@
 """Arithmetic: sums, products, quotients, powers, roots, rounding, choice, and the parts of complex numbers.
 
-Integer division truncates towards zero; x / 0 is -1 (all ones), x rem 0 is x, and the one overflow, MIN / -1, is MIN: as
-in XLA. Minima and maxima propagate nan; where the operands tie, each gets half of the tangent. Complex minima and maxima
-compare lexicographically. Transposition does not conjugate.
+Integer division truncates towards zero; x / 0 is -1 (all ones), x rem 0 is x, and the one overflow, MIN / -1, is MIN:
+as in XLA. Minima and maxima propagate nan; where the operands tie, each gets half of the tangent. Complex minima and
+maxima compare lexicographically. Transposition does not conjugate.
 
 Reference: https://openxla.org/xla/operation_semantics.
 """
@@ -10,7 +10,6 @@ Reference: https://openxla.org/xla/operation_semantics.
 from __future__ import annotations
 
 import builtins
-import enum
 import operator
 from collections.abc import Sequence
 from typing import Any
@@ -18,9 +17,9 @@ from typing import Any
 import numpy as np
 
 from functrans.core.aval import Linear, ShapedArray, Zero, tangent_aval
-from functrans.core.dtypes import complex_dtype, real_dtype
+from functrans.core.dtypes import real_dtype
 from functrans.core.trace import typeof
-from functrans.primitives.base import linear, literal, operand_error, primitive
+from functrans.primitives.base import literal, operand_error, primitive
 from functrans.primitives.builders import (
     add_p,
     check_kinds,
@@ -44,16 +43,44 @@ from functrans.primitives.complex_math import (
     complex_sqrt,
 )
 from functrans.primitives.logic import eq_p, ge_p, gt_p, le_p, lt_p, ne_p, promoted
-from functrans.primitives.structural import broadcast_in_dim, convert_element_type
+from functrans.primitives.parts import (
+    complex,
+    complex_p,
+    conj,
+    conj_p,
+    imag,
+    imag_p,
+    neg,
+    neg_p,
+    real,
+    real_p,
+)
+from functrans.primitives.rounding import (
+    RoundingMethod,
+    ceil,
+    ceil_p,
+    floor,
+    floor_p,
+    is_finite,
+    is_finite_p,
+    nextafter,
+    nextafter_p,
+    reduce_precision,
+    reduce_precision_p,
+    round,
+    round_p,
+)
+from functrans.primitives.structural import convert_element_type
 from functrans.scalar_ops import SCALAR_OPS
 
 __all__ = [
-    "RoundingMethod", "abs", "abs_p", "add", "add_p", "cbrt", "cbrt_p", "ceil", "ceil_p", "clamp", "clamp_p", "complex",
-    "complex_p", "conj", "conj_p", "div", "div_p", "eq_p", "floor", "floor_p", "full_like_scalar", "ge_p", "gt_p", "imag", "imag_p", "integer_pow",
-    "integer_pow_p", "is_finite", "is_finite_p", "le_p", "lt_p", "max", "max_p", "min", "min_p", "mul", "mul_p", "mulhi",
-    "mulhi_p", "ne_p", "neg", "neg_p", "nextafter", "nextafter_p", "pow", "pow_p", "real", "real_p", "reciprocal",
-    "reduce_precision", "reduce_precision_p", "rem", "rem_p", "round", "round_p", "rsqrt", "rsqrt_p", "select", "select_n", "select_n_p",
-    "sign", "sign_p", "sqrt", "sqrt_p", "square", "square_p", "stop_gradient", "stop_gradient_p", "sub", "sub_p",
+    "RoundingMethod", "abs", "abs_p", "add", "add_p", "cbrt", "cbrt_p", "ceil", "ceil_p", "clamp", "clamp_p",
+    "complex", "complex_p", "conj", "conj_p", "div", "div_p", "eq_p", "floor", "floor_p", "ge_p", "gt_p", "imag",
+    "imag_p", "integer_pow", "integer_pow_p", "is_finite", "is_finite_p", "le_p", "lt_p", "max", "max_p", "min",
+    "min_p", "mul", "mul_p", "mulhi", "mulhi_p", "ne_p", "neg", "neg_p", "nextafter", "nextafter_p", "pow", "pow_p",
+    "real", "real_p", "reciprocal", "reduce_precision", "reduce_precision_p", "rem", "rem_p", "round", "round_p",
+    "rsqrt", "rsqrt_p", "select", "select_n", "select_n_p", "sign", "sign_p", "sqrt", "sqrt_p", "square", "square_p",
+    "stop_gradient", "stop_gradient_p", "sub", "sub_p",
 ]
 
 
@@ -86,11 +113,6 @@ def _where(condition: Any, x: Any, y: Any) -> Any:
     return select_n_p.bind(condition, y, x)
 
 
-def _parts(b: Any, op: str, x: Any) -> Any:
-    """A real operation applied to each part."""
-    return b.complex(b.op(op, x.re), b.op(op, x.im)) if x.is_complex else b.op(op, x)
-
-
 def _real_or(real_op: str, complex_program: Any) -> Any:
     """Lower to one scalar operation, or to a program for complex operands."""
     return lambda b, *xs: complex_program(b, *xs) if xs[0].is_complex else b.op(real_op, *xs)
@@ -99,7 +121,10 @@ def _real_or(real_op: str, complex_program: Any) -> Any:
 # -- sums, products, quotients ----------------------------------------------------------------------------------------
 
 def _sub_transpose(ct: Any, x: Any, y: Any) -> list[Any]:
-    return [unbroadcast(ct, x) if isinstance(x, Linear) else None, unbroadcast(_neg(ct), y) if isinstance(y, Linear) else None]
+    return [
+        unbroadcast(ct, x) if isinstance(x, Linear) else None,
+        unbroadcast(_neg(ct), y) if isinstance(y, Linear) else None,
+    ]
 
 
 def _sub_lower(b: Any, x: Any, y: Any) -> Any:
@@ -110,17 +135,6 @@ def _sub_lower(b: Any, x: Any, y: Any) -> Any:
 
 sub_p = nary("sub", SCALAR_OPS["sub"], lambda t, z, x, y: t, lambda t, z, x, y: _neg(t), kinds="iufc", lower=_sub_lower,
              transpose=_sub_transpose)
-neg_p = linear(
-    "neg", impl=SCALAR_OPS["neg"], abstract=lambda x: _of_kinds("neg", "iufc", x),
-    transpose=lambda ct, x: _neg(ct), batch=lambda size, x, dim: (_neg(x), dim), lower=lambda b, x: _parts(b, "neg", x),
-)
-
-
-def _of_kinds(name: str, kinds: str, x: ShapedArray) -> ShapedArray:
-    check_kinds(name, kinds, x)
-    return x
-
-
 def _div_lower(b: Any, x: Any, y: Any) -> Any:
     if x.is_complex:
         return complex_div(b, x, y)
@@ -138,7 +152,11 @@ def _truncated(q: Any) -> Any:
 
 
 rem_p = nary(
-    "rem", SCALAR_OPS["rem"], lambda t, z, x, y: t, lambda t, z, x, y: _neg(_mul(t, _truncated(_div(x, y)))), kinds="iuf",
+    "rem",
+    SCALAR_OPS["rem"],
+    lambda t, z, x, y: t,
+    lambda t, z, x, y: _neg(_mul(t, _truncated(_div(x, y)))),
+    kinds="iuf",
     lower=lambda b, x, y: b.op("rem" if x.dtype.kind == "f" else "irem", x, y),
 )
 mulhi_p = nary("mulhi", SCALAR_OPS["mulhi"], kinds="iu", why_no_derivative="its operands are integers")
@@ -157,7 +175,9 @@ def _abs_jvp(primals: Sequence[Any], tangents: Sequence[Any]) -> tuple[Any, Any]
     return y, _mul(x_dot, s)
 
 
-abs_p = unary("abs", SCALAR_OPS["abs"], lambda x, y: x, kinds="iufc", result=real_dtype, lower=_real_or("abs", complex_abs))
+abs_p = unary(
+    "abs", SCALAR_OPS["abs"], lambda x, y: x, kinds="iufc", result=real_dtype, lower=_real_or("abs", complex_abs)
+)
 abs_p.jvp = _abs_jvp
 
 
@@ -214,10 +234,22 @@ def _extremum_lower(name: str, compare: str) -> Any:
     return lower
 
 
-max_p = nary("max", SCALAR_OPS["max"], _extremum_tangent, lambda t, z, x, y: _extremum_tangent(t, z, y, x), kinds="biufc",
-             lower=_extremum_lower("max", "gt"))
-min_p = nary("min", SCALAR_OPS["min"], _extremum_tangent, lambda t, z, x, y: _extremum_tangent(t, z, y, x), kinds="biufc",
-             lower=_extremum_lower("min", "lt"))
+max_p = nary(
+    "max",
+    SCALAR_OPS["max"],
+    _extremum_tangent,
+    lambda t, z, x, y: _extremum_tangent(t, z, y, x),
+    kinds="biufc",
+    lower=_extremum_lower("max", "gt"),
+)
+min_p = nary(
+    "min",
+    SCALAR_OPS["min"],
+    _extremum_tangent,
+    lambda t, z, x, y: _extremum_tangent(t, z, y, x),
+    kinds="biufc",
+    lower=_extremum_lower("min", "lt"),
+)
 
 
 def _masked(condition: Any, t: Any) -> Any:
@@ -243,7 +275,9 @@ def _select_abstract(which: ShapedArray, *cases: ShapedArray) -> ShapedArray:
     if which.dtype != np.bool_ and which.dtype != np.int32:
         raise operand_error("select_n", "the selector must be bool or int32.", which, *cases)
     if which.dtype == np.bool_ and len(cases) > 2:
-        raise operand_error("select_n", f"a bool selector chooses between at most two cases, not {len(cases)}.", which, *cases)
+        raise operand_error(
+            "select_n", f"a bool selector chooses between at most two cases, not {len(cases)}.", which, *cases
+        )
     if any(c.dtype != cases[0].dtype for c in cases):
         raise operand_error("select_n", "cases must have equal dtypes; convert them first.", which, *cases)
     shape = join_shape("select_n", (which, *cases))
@@ -286,8 +320,14 @@ def _select_transpose(ct: Any, which: Any, *cases: Any) -> list[Any]:
         if isinstance(c, Linear) else None for i, c in enumerate(cases)]
 
 
-select_n_p = primitive("select_n", impl=_select_impl, abstract=_select_abstract, jvp=_select_jvp, transpose=_select_transpose,
-                       lower=_select_lower)
+select_n_p = primitive(
+    "select_n",
+    impl=_select_impl,
+    abstract=_select_abstract,
+    jvp=_select_jvp,
+    transpose=_select_transpose,
+    lower=_select_lower,
+)
 select_n_p.batch = elementwise_batch(select_n_p)
 
 
@@ -296,7 +336,9 @@ select_n_p.batch = elementwise_batch(select_n_p)
 def _pow_abstract(x: ShapedArray, y: ShapedArray) -> ShapedArray:
     check_kinds("pow", "fc", x, y)
     if y.dtype.kind not in "iu" and y.dtype != x.dtype:
-        raise operand_error("pow", "the exponent must be an integer or of the dtype of the base; convert one first.", x, y)
+        raise operand_error(
+            "pow", "the exponent must be an integer or of the dtype of the base; convert one first.", x, y
+        )
     return ShapedArray(join_shape("pow", (x, y)), x.dtype, x.weak_type and (y.weak_type or y.dtype.kind in "iu"))
 
 
@@ -355,7 +397,9 @@ def _power_chain(x: Any, n: int, one: Any, multiply: Any) -> Any:
 def _integer_pow_abstract(x: ShapedArray, *, y: int) -> ShapedArray:
     check_kinds("integer_pow", "iufc", x)
     if y < 0 and x.dtype.kind in "iu":
-        raise operand_error("integer_pow", f"integers cannot be raised to the negative power {y}; convert to a float dtype.", x)
+        raise operand_error(
+            "integer_pow", f"integers cannot be raised to the negative power {y}; convert to a float dtype.", x
+        )
     return x
 
 
@@ -371,7 +415,11 @@ def _integer_pow_lower(b: Any, x: Any, *, y: int) -> Any:
     real_one = b.op("add", b.op("mul", b.const(0, elem), b.const(0, elem)), b.const(1, elem))
     if y == 0:
         ones = b.broadcast(real_one, x.shape, ()) if x.shape else real_one
-        return b.complex(ones, b.broadcast(b.const(0, elem), x.shape, ()) if x.shape else b.const(0, elem)) if x.is_complex else ones
+        return (
+            b.complex(ones, b.broadcast(b.const(0, elem), x.shape, ()) if x.shape else b.const(0, elem))
+            if x.is_complex
+            else ones
+        )
     if x.is_complex:
         one = b.complex(b.const(1, elem), b.const(0, elem))
         out = _power_chain(x, builtins.abs(y), one, lambda p, q: complex_mul(b, p, q))
@@ -391,151 +439,26 @@ def _integer_pow_jvp(primals: Sequence[Any], tangents: Sequence[Any], *, y: int)
 
 
 integer_pow_p = primitive(
-    "integer_pow", impl=_integer_pow_impl, abstract=_integer_pow_abstract, jvp=_integer_pow_jvp, lower=_integer_pow_lower,
+    "integer_pow",
+    impl=_integer_pow_impl,
+    abstract=_integer_pow_abstract,
+    jvp=_integer_pow_jvp,
+    lower=_integer_pow_lower,
     batch=lambda size, args, dims, *, y: (integer_pow_p.bind(*args, y=y), dims[0]),
-    reasons={"transpose": "it is not linear; its derivative is made of products"})
+    reasons={"transpose": "it is not linear; its derivative is made of products"},
+)
 square_p = unary("square", np.square, lambda x, y: _mul(_c(x, 2), x), kinds="iufc",
                  lower=lambda b, x: complex_mul(b, x, x) if x.is_complex else b.op("mul", x, x))
 sqrt_p = unary("sqrt", SCALAR_OPS["sqrt"], lambda x, y: _div(_c(x, 0.5), y), lower=_real_or("sqrt", complex_sqrt))
-rsqrt_p = unary("rsqrt", SCALAR_OPS["rsqrt"], lambda x, y: _mul(_c(x, -0.5), _div(y, x)), lower=_real_or("rsqrt", complex_rsqrt))
+rsqrt_p = unary(
+    "rsqrt", SCALAR_OPS["rsqrt"], lambda x, y: _mul(_c(x, -0.5), _div(y, x)), lower=_real_or("rsqrt", complex_rsqrt)
+)
 cbrt_p = unary("cbrt", SCALAR_OPS["cbrt"], lambda x, y: _div(_c(x, 1 / 3), _mul(y, y)), kinds="f")
 # The logarithm stands here because the derivative of pow needs it.
 log_p = unary("log", SCALAR_OPS["log"], lambda x, y: _div(_c(x, 1), x), lower=_real_or("log", complex_log))
 
 
-# -- parts of complex numbers -----------------------------------------------------------------------------------------
-
-def _complex_abstract(x: ShapedArray, y: ShapedArray) -> ShapedArray:
-    check_kinds("complex", "f", x, y)
-    if x.dtype != y.dtype or x.dtype == np.float16:
-        raise operand_error("complex", "the parts must both be float32 or both be float64.", x, y)
-    return ShapedArray(join_shape("complex", (x, y)), complex_dtype(x.dtype), x.weak_type and y.weak_type)
-
-
-def _complex_impl(x: np.ndarray, y: np.ndarray) -> np.ndarray:
-    out = np.empty(np.broadcast_shapes(x.shape, y.shape), complex_dtype(x.dtype))
-    out.real, out.imag = x, y
-    return out
-
-
-def _complex_jvp(primals: Sequence[Any], tangents: Sequence[Any]) -> tuple[Any, Any]:
-    z = complex_p.bind(*primals)
-    if all(type(t) is Zero for t in tangents):
-        return z, Zero(tangent_aval(typeof(z)))
-    parts = [_c(p, 0) if type(t) is Zero else t for t, p in zip(tangents, primals, strict=True)]
-    return z, to_shape(complex_p.bind(*parts), typeof(z).shape)
-
-
-complex_p = primitive(
-    "complex", impl=_complex_impl, abstract=_complex_abstract, jvp=_complex_jvp, lower=lambda b, x, y: b.complex(x, y),
-    transpose=lambda ct, x, y: [unbroadcast(real_p.bind(ct), x) if isinstance(x, Linear) else None,
-                                unbroadcast(_neg(imag_p.bind(ct)), y) if isinstance(y, Linear) else None])
-complex_p.batch = elementwise_batch(complex_p)
-
-
-def _part_abstract(name: str) -> Any:
-    return lambda x: _of_kinds(name, "c", x).update(dtype=real_dtype(x.dtype))
-
-
-real_p = linear(
-    "real", impl=lambda x: x.real.copy(), abstract=_part_abstract("real"),
-    transpose=lambda ct, x: complex_p.bind(ct, _c(ct, 0)), batch=lambda size, x, dim: (real_p.bind(x), dim),
-    lower=lambda b, x: x.re)
-imag_p = linear(
-    "imag", impl=lambda x: x.imag.copy(), abstract=_part_abstract("imag"),
-    transpose=lambda ct, x: complex_p.bind(_c(ct, 0), _neg(ct)), batch=lambda size, x, dim: (imag_p.bind(x), dim),
-    lower=lambda b, x: x.im)
-
-
-def _conj_lower(b: Any, x: Any, *, input_dtype: np.dtype) -> Any:
-    if x.is_complex:
-        return b.complex(x.re, b.op("neg", x.im))
-    return b.complex(x, b.op("mul", x, b.const(0, x.dtype)))
-
-
-def _conj_transpose(ct: Any, x: ShapedArray, *, input_dtype: np.dtype) -> Any:
-    return conj_p.bind(ct, input_dtype=typeof(ct).dtype) if x.dtype.kind == "c" else real_p.bind(ct)
-
-
-conj_p = linear(
-    "conj", impl=lambda x, *, input_dtype: np.conj(x.astype(complex_dtype(x.dtype))) if x.dtype.kind == "c" else x.astype(complex_dtype(x.dtype)),
-    abstract=lambda x, *, input_dtype: _of_kinds("conj", "fc", x).update(dtype=complex_dtype(x.dtype)), transpose=_conj_transpose,
-    batch=lambda size, x, dim, *, input_dtype: (conj_p.bind(x, input_dtype=input_dtype), dim), lower=_conj_lower)
-
-
-# -- rounding and representation --------------------------------------------------------------------------------------
-
-class RoundingMethod(enum.IntEnum):
-    """How `round` treats halves."""
-
-    AWAY_FROM_ZERO = 0
-    TO_NEAREST_EVEN = 1
-
-
-_STEP = "it is piecewise constant"
-floor_p = unary("floor", SCALAR_OPS["floor"], kinds="f", why_no_derivative=_STEP)
-ceil_p = unary("ceil", SCALAR_OPS["ceil"], kinds="f", why_no_derivative=_STEP)
-is_finite_p = unary("is_finite", SCALAR_OPS["is_finite"], kinds="f", result=lambda _: np.dtype(bool), why_no_derivative=_STEP)
-nextafter_p = nary("nextafter", SCALAR_OPS["nextafter"], kinds="f", why_no_derivative="it moves by rounding errors")
-_ROUND_OPS = ("round_away", "round_even")
-round_p = unary("round", lambda x, *, rounding_method: SCALAR_OPS[_ROUND_OPS[rounding_method]](x), kinds="f",
-                lower=lambda b, x, *, rounding_method: b.op(_ROUND_OPS[rounding_method], x), why_no_derivative=_STEP)
-
-
-def _reduce_precision_impl(x: np.ndarray, *, exponent_bits: int, mantissa_bits: int) -> np.ndarray:
-    """Round the significand to nearest even in the bit pattern, then send exponents out of range to inf or zero."""
-    info = np.finfo(x.dtype)
-    unsigned = np.dtype(f"uint{8 * x.dtype.itemsize}")
-    bits = x.view(unsigned) if x.ndim else x.reshape(1).view(unsigned).reshape(())
-    one, drop = unsigned.type(1), unsigned.type(info.nmant - mantissa_bits if mantissa_bits < info.nmant else 0)
-    if mantissa_bits < info.nmant:
-        last = (bits >> drop) & one
-        bits = (bits + (((one << (drop - one)) - one) + last)) & ~((one << drop) - one)
-    sign = bits & (one << unsigned.type(8 * x.dtype.itemsize - 1))
-    field = (bits & ~sign) >> unsigned.type(info.nmant)
-    bias = (1 << (info.nexp - 1)) - 1
-    reach = (1 << (exponent_bits - 1)) - 1
-    if exponent_bits < info.nexp:
-        infinite = ((1 << info.nexp) - 1) << info.nmant
-        bits = np.where(field > bias + reach, sign | unsigned.type(infinite), bits)
-        bits = np.where(field <= bias - reach, sign, bits)
-    out = np.asarray(bits, unsigned).view(x.dtype).reshape(x.shape)
-    return np.where(np.isnan(x), x, out)
-
-
-def _reduce_precision_lower(b: Any, x: Any, *, exponent_bits: int, mantissa_bits: int) -> Any:
-    info, op = np.finfo(x.dtype), b.op
-    width = 8 * x.dtype.itemsize
-    unsigned = np.dtype(f"uint{width}")
-    bits = b.bitcast(x, unsigned)
-    drop = builtins.max(info.nmant - mantissa_bits, 0)
-    if drop:
-        last = op("and", op("shr_logical", bits, b.const(drop, unsigned)), b.const(1, unsigned))
-        bits = op("add", bits, op("add", last, b.const((1 << (drop - 1)) - 1, unsigned)))
-        bits = op("and", bits, b.const((1 << width) - (1 << drop), unsigned))
-    sign = op("and", bits, b.const(1 << (width - 1), unsigned))
-    field = op("shr_logical", op("xor", bits, sign), b.const(info.nmant, unsigned))
-    bias, reach = (1 << (info.nexp - 1)) - 1, (1 << (exponent_bits - 1)) - 1
-    if exponent_bits < info.nexp:
-        infinite = op("or", sign, b.const(((1 << info.nexp) - 1) << info.nmant, unsigned))
-        bits = op("select", op("gt", field, b.const(bias + reach, unsigned)), infinite, bits)
-        bits = op("select", op("le", field, b.const(bias - reach, unsigned)), sign, bits)
-    return op("select", op("ne", x, x), x, b.bitcast(bits, x.dtype))
-
-
-def _reduce_precision_abstract(x: ShapedArray, *, exponent_bits: int, mantissa_bits: int) -> ShapedArray:
-    check_kinds("reduce_precision", "f", x)
-    if exponent_bits < 1 or mantissa_bits < 0:
-        raise ValueError(f"reduce_precision: exponent_bits must be at least 1 and mantissa_bits at least 0; "
-                         f"got {exponent_bits} and {mantissa_bits}.")
-    return x
-
-
-reduce_precision_p = linear(
-    "reduce_precision", impl=_reduce_precision_impl, abstract=_reduce_precision_abstract,
-    transpose=lambda ct, x, **bits: reduce_precision_p.bind(ct, **bits),
-    batch=lambda size, x, dim, **bits: (reduce_precision_p.bind(x, **bits), dim), lower=_reduce_precision_lower)
-
+# -- stopping gradients -----------------------------------------------------------------------------------------------
 
 def _stop_jvp(primals: Sequence[Any], tangents: Sequence[Any]) -> tuple[Any, Any]:
     return stop_gradient_p.bind(*primals), Zero(tangent_aval(typeof(primals[0])))
@@ -586,11 +509,6 @@ def rem(x: Any, y: Any) -> Any:
     return rem_p.bind(*promoted("rem", x, y))
 
 
-def neg(x: Any) -> Any:
-    """``-x`` elementwise; of unsigned integers, modulo the width."""
-    return neg_p.bind(x)
-
-
 def abs(x: Any) -> Any:
     """The absolute value; of complex numbers the modulus, a real array. The derivative at 0 is 0."""
     return abs_p.bind(x)
@@ -621,7 +539,8 @@ def clamp(min: Any, x: Any, max: Any) -> Any:
 
 
 def select_n(which: Any, *cases: Any) -> Any:
-    """``cases[which]`` elementwise: `which` is bool (False takes the first case) or int32, of the shape of the cases or a scalar.
+    """``cases[which]`` elementwise: `which` is bool (False takes the first case) or int32, of the shape of the cases
+    or a scalar.
 
     Selectors out of range take the nearest case.
 
@@ -683,71 +602,9 @@ def reciprocal(x: Any) -> Any:
     return integer_pow_p.bind(x, y=-1)
 
 
-def complex(x: Any, y: Any) -> Any:
-    """``x + 1j * y`` from two float32 or two float64 parts.
-
-    >>> complex(np.array([1.0]), np.array([2.0]))
-    Array([1.+2.j], dtype=complex128)
-    """
-    return complex_p.bind(*promoted("complex", x, y))
-
-
-def conj(x: Any) -> Any:
-    """The complex conjugate; real operands become complex."""
-    return conj_p.bind(x, input_dtype=typeof(x).dtype)
-
-
-def real(x: Any) -> Any:
-    """The real part of a complex array."""
-    return real_p.bind(x)
-
-
-def imag(x: Any) -> Any:
-    """The imaginary part of a complex array."""
-    return imag_p.bind(x)
-
-
-def floor(x: Any) -> Any:
-    """The largest whole number not above `x`."""
-    return floor_p.bind(x)
-
-
-def ceil(x: Any) -> Any:
-    """The smallest whole number not below `x`."""
-    return ceil_p.bind(x)
-
-
-def round(x: Any, rounding_method: RoundingMethod = RoundingMethod.AWAY_FROM_ZERO) -> Any:
-    """The nearest whole number; halves go away from zero, or to even ones by ``RoundingMethod.TO_NEAREST_EVEN``.
-
-    >>> round(np.array([0.5, 2.5]), RoundingMethod.TO_NEAREST_EVEN)
-    Array([0., 2.], dtype=float64)
-    """
-    return round_p.bind(x, rounding_method=RoundingMethod(rounding_method))
-
-
-def is_finite(x: Any) -> Any:
-    """Whether each element is neither infinite nor nan."""
-    return is_finite_p.bind(x)
-
-
-def nextafter(x1: Any, x2: Any) -> Any:
-    """The next number of the dtype after `x1` in the direction of `x2`."""
-    return nextafter_p.bind(*promoted("nextafter", x1, x2))
-
-
 def mulhi(x: Any, y: Any) -> Any:
     """The upper half of the double-width product of integers."""
     return mulhi_p.bind(*promoted("mulhi", x, y))
-
-
-def reduce_precision(operand: Any, exponent_bits: int, mantissa_bits: int) -> Any:
-    """`operand` rounded to a float format of that many bits, in its own dtype. Denormals of the format become zero.
-
-    >>> reduce_precision(np.float32(1.01), 8, 7)
-    Array(1.0078125, dtype=float32)
-    """
-    return reduce_precision_p.bind(operand, exponent_bits=operator.index(exponent_bits), mantissa_bits=operator.index(mantissa_bits))
 
 
 def stop_gradient(x: Any) -> Any:

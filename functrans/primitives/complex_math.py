@@ -1,7 +1,8 @@
 """Complex arithmetic and elementary functions as programs over real kernel operations.
 
-Each function takes a kernel `Builder` and complex expressions, and returns one. Division is Smith's (as NumPy's); absolute
-values and square roots are scaled against overflow and underflow. Special values follow C99 annex G as far as NumPy does.
+Each function takes a kernel `Builder` and complex expressions, and returns one. Division is Smith's (as NumPy's);
+absolute values and square roots are scaled against overflow and underflow. Special values follow C99 annex G as far
+as NumPy does.
 
 References: Smith, "Algorithm 116: Complex division", CACM 5 (1962); Kahan, "Branch cuts for complex elementary
 functions" (1987); Hull, Fairgrieve and Tang, "Implementing the complex arcsine and arccosine functions using exception
@@ -14,17 +15,25 @@ from typing import Any
 
 import numpy as np
 
-__all__ = ["complex_abs", "complex_div", "complex_exp", "complex_log", "complex_mul", "complex_pow", "complex_rsqrt", "complex_sign",
-           "complex_sqrt"]
+__all__ = [
+    "complex_abs", "complex_acos", "complex_acosh", "complex_asin", "complex_asinh", "complex_atan", "complex_atanh",
+    "complex_cos", "complex_cosh", "complex_div", "complex_exp", "complex_expm1", "complex_log", "complex_log1p",
+    "complex_logistic", "complex_mul", "complex_pow", "complex_rsqrt", "complex_sign", "complex_sin", "complex_sinh",
+    "complex_sqrt", "complex_tan", "complex_tanh",
+]
 
 
 def _finite_scale(b: Any, x: Any) -> tuple[Any, Any]:
-    """Factors (s, 1 / sqrt(s)), powers of two, that bring the parts of `x` where squares neither overflow nor vanish."""
+    """Factors (s, 1 / sqrt(s)), powers of two, that bring the parts of `x` where squares neither overflow nor
+    vanish."""
     elem = x.re.dtype
     info = np.finfo(elem)
     top = b.op("max", b.op("abs", x.re), b.op("abs", x.im))
     up = 2.0 ** (2 * info.nmant + 4)
-    high, low = b.op("gt", top, b.const(float(info.max) / 8, elem)), b.op("lt", top, b.const(float(info.tiny) * up, elem))
+    high, low = (
+        b.op("gt", top, b.const(float(info.max) / 8, elem)),
+        b.op("lt", top, b.const(float(info.tiny) * up, elem)),
+    )
     one = b.const(1, elem)
     scale = b.op("select", high, b.const(1 / 16, elem), b.op("select", low, b.const(up, elem), one))
     back = b.op("select", high, b.const(4, elem), b.op("select", low, b.const(2.0 ** -(info.nmant + 2), elem), one))
@@ -133,7 +142,11 @@ def complex_log(b: Any, x: Any) -> Any:
     far = op("add", op("log", size), op("mul", b.const(2, elem), op("log", back)))
     re, im = op("abs", x.re), op("abs", x.im)
     large, small = op("max", re, im), op("min", re, im)
-    near_value = op("mul", half, op("log1p", op("add", op("mul", op("sub", large, one), op("add", large, one)), op("mul", small, small))))
+    near_value = op(
+        "mul",
+        half,
+        op("log1p", op("add", op("mul", op("sub", large, one), op("add", large, one)), op("mul", small, small))),
+    )
     near = op("and", op("gt", large, half), op("lt", large, b.const(1.5, elem)))
     return b.complex(op("select", near, near_value, far), op("atan2", x.im, x.re))
 
@@ -182,7 +195,13 @@ def _cosh_sinh(b: Any, x: Any, p: Any, q: Any) -> tuple[Any, Any]:
     half_e = op("mul", b.const(0.5, elem), e)
     cosh = op("select", far, op("mul", op("mul", half_e, p), e), op("mul", p, op("cosh", x)))
     sinh = op("select", far, op("mul", op("mul", op("copysign", half_e, x), q), e), op("mul", q, op("sinh", x)))
-    return op("select", op("eq", p, zero), p, cosh), op("select", op("eq", x, zero), op("mul", x, op("sign", q)), sinh)
+    sinh = op(
+        "select",
+        op("eq", x, zero),
+        op("select", op("eq", q, q), op("mul", x, op("sign", q)), x),
+        op("select", op("eq", q, zero), op("mul", q, op("sign", x)), sinh),
+    )
+    return op("select", op("eq", p, zero), p, cosh), sinh
 
 
 def complex_sin(b: Any, x: Any) -> Any:
@@ -219,7 +238,9 @@ def complex_tanh(b: Any, x: Any) -> Any:
     wave = op("mul", op("sin", x.im), op("cos", x.im))
     wave = op("select", op("is_finite", x.im), wave, op("copysign", b.const(0, elem), x.im))
     far_im = op("mul", op("mul", four, wave), op("exp", op("mul", b.const(-2, elem), size)))
-    return b.complex(op("select", far, op("copysign", one, x.re), near_re), op("select", far, far_im, op("div", t, below)))
+    return b.complex(
+        op("select", far, op("copysign", one, x.re), near_re), op("select", far, far_im, op("div", t, below))
+    )
 
 
 def _rotated(b: Any, x: Any) -> Any:
@@ -254,13 +275,20 @@ def _unit_roots(b: Any, x: Any) -> tuple[Any, Any]:
     return minus, complex_sqrt(b, b.complex(b.op("add", one, x.re), x.im))
 
 
+def _is_infinite(b: Any, x: Any) -> Any:
+    inf = b.const(np.inf, x.re.dtype)
+    return b.op("or", b.op("eq", b.op("abs", x.re), inf), b.op("eq", b.op("abs", x.im), inf))
+
+
 def complex_asin(b: Any, x: Any) -> Any:
     """Kahan's formula: no cancellation on either side of the cuts."""
     op = b.op
     minus, plus = _unit_roots(b, x)
     re = op("atan2", x.re, op("sub", op("mul", minus.re, plus.re), op("mul", minus.im, plus.im)))
     im = op("asinh", op("sub", op("mul", minus.re, plus.im), op("mul", minus.im, plus.re)))
-    return b.complex(re, im)
+    out = _is_infinite(b, x)
+    return b.complex(op("select", out, op("atan2", x.re, op("abs", x.im)), re),
+                     op("select", out, op("copysign", b.const(np.inf, x.re.dtype), x.im), im))
 
 
 def complex_acos(b: Any, x: Any) -> Any:
@@ -269,7 +297,9 @@ def complex_acos(b: Any, x: Any) -> Any:
     minus, plus = _unit_roots(b, x)
     re = op("mul", b.const(2, x.re.dtype), op("atan2", minus.re, plus.re))
     im = op("asinh", op("sub", op("mul", plus.re, minus.im), op("mul", plus.im, minus.re)))
-    return b.complex(re, im)
+    out = _is_infinite(b, x)
+    return b.complex(op("select", out, op("atan2", op("abs", x.im), x.re), re),
+                     op("select", out, op("copysign", b.const(np.inf, x.re.dtype), op("neg", x.im)), im))
 
 
 def complex_acosh(b: Any, x: Any) -> Any:
@@ -278,7 +308,9 @@ def complex_acosh(b: Any, x: Any) -> Any:
     minus = complex_sqrt(b, b.complex(op("sub", x.re, one), x.im))
     plus = complex_sqrt(b, b.complex(op("add", x.re, one), x.im))
     re = op("asinh", op("add", op("mul", minus.re, plus.re), op("mul", minus.im, plus.im)))
-    return b.complex(re, op("mul", b.const(2, x.re.dtype), op("atan2", minus.im, plus.re)))
+    im = op("mul", b.const(2, x.re.dtype), op("atan2", minus.im, plus.re))
+    out = _is_infinite(b, x)
+    return b.complex(op("select", out, b.const(np.inf, x.re.dtype), re), op("select", out, op("atan2", x.im, x.re), im))
 
 
 def complex_asinh(b: Any, x: Any) -> Any:
@@ -286,7 +318,8 @@ def complex_asinh(b: Any, x: Any) -> Any:
 
 
 def complex_atanh(b: Any, x: Any) -> Any:
-    """log1p(4 re / ((1 - re)**2 + im**2)) / 4, and half the angle of (1 - re)(1 + re) - im**2 + 2i im, for re >= 0; odd.
+    """log1p(4 re / ((1 - re)**2 + im**2)) / 4, and half the angle of (1 - re)(1 + re) - im**2 + 2i im, for re >= 0;
+    odd.
 
     Far out, where the squares would overflow, 1 / x and a right angle.
     """
@@ -296,10 +329,14 @@ def complex_atanh(b: Any, x: Any) -> Any:
     top = op("max", re, im)
     far = op("gt", top, c(float(np.sqrt(np.finfo(elem).max)) / 4))
     ratio_re, ratio_im = op("div", re, top), op("div", im, top)
-    far_re = op("div", op("div", ratio_re, op("add", op("mul", ratio_re, ratio_re), op("mul", ratio_im, ratio_im))), top)
+    far_re = op(
+        "div", op("div", ratio_re, op("add", op("mul", ratio_re, ratio_re), op("mul", ratio_im, ratio_im))), top
+    )
     left = op("sub", c(1), re)
     square = op("add", op("mul", left, left), op("mul", im, im))
     near_re = op("mul", c(0.25), op("log1p", op("div", op("mul", c(4), re), square)))
+    pole = op("mul", c(0.5), op("sub", c(float(np.log(2))), op("log", im)))  # on re = 1 the square may vanish
+    near_re = op("select", op("and", op("eq", left, c(0)), op("lt", im, c(float(np.finfo(elem).eps)))), pole, near_re)
     height = op("sub", op("mul", left, op("add", c(1), re)), op("mul", im, im))
     near_im = op("mul", c(0.5), op("atan2", op("mul", c(2), im), height))
     out_re = op("select", op("eq", top, c(np.inf)), c(0), op("select", far, far_re, near_re))

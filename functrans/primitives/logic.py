@@ -19,10 +19,10 @@ from functrans.primitives.structural import convert_element_type, move_axis
 from functrans.scalar_ops import SCALAR_OPS
 
 __all__ = [
-    "and_p", "bitcast_convert_type", "bitcast_convert_type_p", "bitwise_and", "bitwise_not", "bitwise_or", "bitwise_xor", "clz",
-    "clz_p", "eq", "eq_p", "ge", "ge_p", "gt", "gt_p", "le", "le_p", "lt", "lt_p", "ne", "ne_p", "not_p", "or_p",
-    "population_count", "population_count_p", "promoted", "shift_left", "shift_left_p", "shift_right_arithmetic",
-    "shift_right_arithmetic_p", "shift_right_logical", "shift_right_logical_p", "xor_p",
+    "and_p", "bitcast_convert_type", "bitcast_convert_type_p", "bitwise_and", "bitwise_not", "bitwise_or",
+    "bitwise_xor", "clz", "clz_p", "eq", "eq_p", "ge", "ge_p", "gt", "gt_p", "le", "le_p", "lt", "lt_p", "ne", "ne_p",
+    "not_p", "or_p", "population_count", "population_count_p", "promoted", "shift_left", "shift_left_p",
+    "shift_right_arithmetic", "shift_right_arithmetic_p", "shift_right_logical", "shift_right_logical_p", "xor_p",
 ]
 
 
@@ -38,10 +38,15 @@ def promoted(name: str, *xs: Any) -> list[Any]:
     avals = [typeof(x) for x in xs]
     strong = {a.dtype for a in avals if not a.weak_type}
     if len(strong) > 1:
-        raise operand_error(name, "arrays must have equal dtypes; convert one with lax.convert_element_type(x, dtype).", *avals)
+        raise operand_error(
+            name, "arrays must have equal dtypes; convert one with lax.convert_element_type(x, dtype).", *avals
+        )
     if not strong:
         dtype = max((a.dtype for a in avals), key=lambda d: ("biufc".index(d.kind), d.itemsize))
-        return [x if a.dtype == dtype else convert_element_type(x, dtype, weak_type=True) for x, a in zip(xs, avals, strict=True)]
+        return [
+            x if a.dtype == dtype else convert_element_type(x, dtype, weak_type=True)
+            for x, a in zip(xs, avals, strict=True)
+        ]
     (dtype,) = strong
     ranks = {"b": 0, "i": 1, "u": 1, "f": 2, "c": 3}
     if any(ranks[a.dtype.kind] > ranks[dtype.kind] for a in avals):
@@ -62,7 +67,9 @@ _BOOL = np.dtype(bool)
 
 
 def _comparison(name: str, kinds: str, lower: Any = None) -> Primitive:
-    return nary(name, SCALAR_OPS[name], kinds=kinds, result=lambda _: _BOOL, lower=lower, why_no_derivative=_NO_DERIVATIVE)
+    return nary(
+        name, SCALAR_OPS[name], kinds=kinds, result=lambda _: _BOOL, lower=lower, why_no_derivative=_NO_DERIVATIVE
+    )
 
 
 def _eq_lower(b: Any, x: Any, y: Any) -> Any:
@@ -194,9 +201,13 @@ def clz(x: Any) -> Any:
 def _bitcast_abstract(x: ShapedArray, *, new_dtype: np.dtype) -> ShapedArray:
     old, new = x.dtype.itemsize, new_dtype.itemsize
     if (x.dtype.kind == "b") != (new_dtype.kind == "b"):
-        raise operand_error("bitcast_convert_type", f"no bits are shared between booleans and others (asked for {new_dtype}).", x)
+        raise operand_error(
+            "bitcast_convert_type", f"no bits are shared between booleans and others (asked for {new_dtype}).", x
+        )
     if (x.dtype.kind == "c") != (new_dtype.kind == "c"):
-        raise operand_error("bitcast_convert_type", f"cannot view complex as real or real as complex (asked for {new_dtype}).", x)
+        raise operand_error(
+            "bitcast_convert_type", f"cannot view complex as real or real as complex (asked for {new_dtype}).", x
+        )
     if old == new:
         return ShapedArray(x.shape, new_dtype)
     if new < old:
@@ -211,7 +222,9 @@ def _bitcast_impl(x: np.ndarray, *, new_dtype: np.dtype) -> np.ndarray:
     return np.ascontiguousarray(x).reshape(-1).view(new_dtype).reshape(shape).copy()
 
 
-def _bitcast_batch(size: int, args: Sequence[Any], dims: Sequence[int | None], *, new_dtype: np.dtype) -> tuple[Any, int]:
+def _bitcast_batch(
+    size: int, args: Sequence[Any], dims: Sequence[int | None], *, new_dtype: np.dtype
+) -> tuple[Any, int]:
     (x,), (dim,) = args, dims
     assert dim is not None
     return bitcast_convert_type_p.bind(move_axis(x, dim, 0), new_dtype=new_dtype), 0
@@ -223,7 +236,8 @@ def _bitcast_jvp(primals: Sequence[Any], tangents: Sequence[Any], *, new_dtype: 
 
 
 def _bitcast_lower(b: Any, x: Any, *, new_dtype: np.dtype) -> Any:
-    """Little-endian words: widening ors the shifted parts together, narrowing takes them apart along a new last axis."""
+    """Little-endian words: widening ors the shifted parts together, narrowing takes them apart along a new last
+    axis."""
     old, new = x.dtype.itemsize, new_dtype.itemsize
     if x.dtype == new_dtype:
         return x
@@ -260,7 +274,8 @@ bitcast_convert_type_p = primitive(
 def bitcast_convert_type(operand: Any, new_dtype: Any) -> Any:
     """The same bits read as another dtype.
 
-    A narrower dtype adds a last axis for the pieces (the lowest first), a wider one takes away a last axis of their number.
+    A narrower dtype adds a last axis for the pieces (the lowest first), a wider one takes away a last axis of their
+    number.
 
     Raises:
         TypeError: between booleans or complex and other dtypes, or where the last axis has the wrong size.

@@ -1,7 +1,8 @@
 """Scalar programs: a function written once over a kernel `Builder`, run on arrays by the NumPy twin of that builder.
 
-A special function's algorithm is a Python function of `Value` operands with the usual operators. `lowered` turns it into
-a ``lower`` rule, `evaluated` into an ``impl``: the same operations in the same order, so eager and compiled results agree.
+A special function's algorithm is a Python function of `Value` operands with the usual operators. `lowered` turns it
+into a ``lower`` rule, `evaluated` into an ``impl``: the same operations in the same order, so eager and compiled
+results agree.
 
 >>> double_exp = lambda x: (x + x).f("exp")
 >>> evaluated(double_exp)(np.array([0.0, 1.0]))

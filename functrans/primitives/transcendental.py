@@ -2,8 +2,8 @@
 
 Real operands evaluate by NumPy and lower to one scalar operation each; complex ones lower to the programs of
 `complex_math`, and evaluate by NumPy where NumPy is accurate (its complex log1p is not, near 0, so that one runs the
-program itself). Branch cuts are C99's. Derivatives are the table of calculus, those of tanh, logistic, tan, exp and erf_inv
-in terms of the result.
+program itself). Branch cuts are C99's. Derivatives are the table of calculus, those of tanh, logistic, tan, exp and
+erf_inv in terms of the result.
 
 Reference: DLMF chapter 4 (https://dlmf.nist.gov/4) and 7.
 """
@@ -17,7 +17,7 @@ from typing import Any
 import numpy as np
 
 from functrans.core.dtypes import real_dtype
-from functrans.core.trace import Primitive, typeof
+from functrans.core.trace import Primitive
 from functrans.primitives import complex_math as cm
 from functrans.primitives.arithmetic import add_p, div_p, log_p, mul_p, neg_p, rsqrt_p, sub_p
 from functrans.primitives.base import literal
@@ -27,10 +27,10 @@ from functrans.primitives.scalar_program import NumPyBuilder, Parts
 from functrans.scalar_ops import SCALAR_OPS
 
 __all__ = [
-    "acos", "acos_p", "acosh", "acosh_p", "asin", "asin_p", "asinh", "asinh_p", "atan", "atan2", "atan2_p", "atan_p", "atanh",
-    "atanh_p", "cos", "cos_p", "cosh", "cosh_p", "erf", "erf_p", "erfc", "erfc_p", "exp", "exp2", "exp2_p", "exp_p", "expm1",
-    "expm1_p", "log", "log1p", "log1p_p", "log_p", "logistic", "logistic_p", "sin", "sin_p", "sinh", "sinh_p", "tan", "tan_p",
-    "tanh", "tanh_p",
+    "acos", "acos_p", "acosh", "acosh_p", "asin", "asin_p", "asinh", "asinh_p", "atan", "atan2", "atan2_p", "atan_p",
+    "atanh", "atanh_p", "cos", "cos_p", "cosh", "cosh_p", "erf", "erf_p", "erfc", "erfc_p", "exp", "exp2", "exp2_p",
+    "exp_p", "expm1", "expm1_p", "log", "log1p", "log1p_p", "log_p", "logistic", "logistic_p", "sin", "sin_p", "sinh",
+    "sinh_p", "tan", "tan_p", "tanh", "tanh_p",
 ]
 
 
@@ -90,7 +90,12 @@ def _exp2_program(b: Any, x: Any) -> Any:
 
 
 exp_p = _function("exp", lambda x, y: y, cm.complex_exp)
-exp2_p = _function("exp2", lambda x, y: _mul(y, _c(x, math.log(2))), _exp2_program, lambda x: np.exp(x * real_dtype(x.dtype).type(math.log(2))))
+exp2_p = _function(
+    "exp2",
+    lambda x, y: _mul(y, _c(x, math.log(2))),
+    _exp2_program,
+    lambda x: np.exp(x * real_dtype(x.dtype).type(math.log(2))),
+)
 expm1_p = _function("expm1", lambda x, y: _plus(y, 1), cm.complex_expm1)
 log1p_p = _function("log1p", lambda x, y: _inverse(_plus(x, 1)), cm.complex_log1p, _on_parts(cm.complex_log1p))
 sin_p = _function("sin", lambda x, y: cos_p.bind(x), cm.complex_sin)
@@ -105,7 +110,9 @@ atan_p = _function("atan", lambda x, y: _inverse(_plus(_mul(x, x), 1)), cm.compl
 asinh_p = _function("asinh", lambda x, y: rsqrt_p.bind(_plus(_mul(x, x), 1)), cm.complex_asinh)
 acosh_p = _function("acosh", lambda x, y: _mul(rsqrt_p.bind(_plus(x, -1)), rsqrt_p.bind(_plus(x, 1))), cm.complex_acosh)
 atanh_p = _function("atanh", lambda x, y: _inverse(_mul(_minus(1, x), _plus(x, 1))), cm.complex_atanh)
-logistic_p = _function("logistic", lambda x, y: _mul(y, _minus(1, y)), cm.complex_logistic, _on_parts(cm.complex_logistic))
+logistic_p = _function(
+    "logistic", lambda x, y: _mul(y, _minus(1, y)), cm.complex_logistic, _on_parts(cm.complex_logistic)
+)
 erf_p = _function("erf", lambda x, y: _mul(_c(x, 2 / math.sqrt(math.pi)), _gaussian(x)))
 erfc_p = _function("erfc", lambda x, y: _mul(_c(x, -2 / math.sqrt(math.pi)), _gaussian(x)))
 

@@ -1,0 +1,404 @@
+"""Rows of the table of tests for primitives that move, reduce, contract and index arrays."""
+
+from __future__ import annotations
+
+import operator
+from typing import Any
+
+import numpy as np
+from hypothesis import strategies as st
+from tests.primitives import test_indexing as naive
+
+from functrans.primitives import contraction as c
+from functrans.primitives import indexing as ix
+from functrans.primitives import logic, structural
+from functrans.primitives import movement as m
+from functrans.primitives import reduction as r
+from functrans.primitives.indexing import GatherScatterMode, ScatterDimensionNumbers
+from tests.properties.rows import DTYPES, Case, Operand, Row, axes_subsets, dtypes_of, shapes, smooth
+
+__all__ = ["ARRAY_ROWS"]
+
+REAL = "biuf"
+BITS = "biu"
+
+
+def of_shape(build: Any, **options: Any) -> Any:
+    """Cases of one operand; ``build(draw, shape, dtype)`` gives the params."""
+
+    def cases(dtype: np.dtype) -> st.SearchStrategy[Case]:
+        @st.composite
+        def draw_case(draw: Any) -> Case:
+            shape = draw(shapes(**options))
+            return Case((Operand(shape),), build(draw, shape, dtype))
+
+        return draw_case()
+
+    return cases
+
+
+# -- structural -------------------------------------------------------------------------------------------------------
+
+def reshape_params(draw: Any, shape: Any, dtype: Any) -> dict[str, Any]:
+    factors = draw(st.permutations([*shape, 1]))
+    split = draw(st.integers(0, len(factors)))
+    return {"new_sizes": (int(np.prod(factors[:split], dtype=int)), *factors[split:])}
+
+
+def broadcast_cases(dtype: np.dtype) -> st.SearchStrategy[Case]:
+    @st.composite
+    def draw_case(draw: Any) -> Case:
+        shape = draw(shapes())
+        dims = tuple(sorted(draw(st.sets(st.integers(0, len(shape) - 1))))) if shape else ()
+        inner = tuple(1 if draw(st.booleans()) and draw(st.booleans()) else shape[d] for d in dims)
+        return Case((Operand(inner),), {"shape": shape, "broadcast_dimensions": dims})
+
+    return draw_case()
+
+
+def broadcast(x: np.ndarray, *, shape: Any, broadcast_dimensions: Any) -> np.ndarray:
+    out = np.empty(shape, x.dtype)
+    for at in np.ndindex(*shape):
+        out[at] = x[tuple(at[d] if n == shape[d] else 0 for d, n in zip(broadcast_dimensions, x.shape, strict=True))]
+    return out
+
+
+def convert(x: np.ndarray, *, new_dtype: np.dtype, weak_type: bool) -> np.ndarray:
+    """Conversion by Python numbers, element by element."""
+    if x.dtype.kind == "c" and new_dtype.kind not in "cb":
+        x = x.real
+    if x.dtype.kind == "f" and new_dtype.kind in "iu":
+        info = np.iinfo(new_dtype)
+
+        def whole(v: Any) -> int:
+            v = float(v)
+            return 0 if v != v else max(info.min, min(info.max, int(v) if abs(v) != np.inf else (info.max if v > 0 else info.min)))
+
+        return np.frompyfunc(whole, 1, 1)(x).astype(new_dtype) if x.size else x.astype(new_dtype)
+    return x.astype(new_dtype)
+
+
+CONVERT = of_shape(lambda draw, shape, dtype: {"new_dtype": np.dtype(draw(st.sampled_from(DTYPES))), "weak_type": False})
+
+
+def scaled_sum(x: np.ndarray, *, axes: Any) -> np.ndarray:
+    """What rounding errors of a sum are relative to, in units of the last place: a few for each doubling of the count."""
+    return np.sum(np.abs(np.where(np.isfinite(x), x, 0)), axis=axes)
+
+
+def total(x: np.ndarray, *, axes: Any) -> np.ndarray:
+    return np.any(x, axis=axes) if x.dtype == bool else np.add.reduce(x, axis=axes, dtype=x.dtype)
+
+
+def reduction_params(draw: Any, shape: Any, dtype: Any) -> dict[str, Any]:
+    return {"axes": draw(axes_subsets(len(shape)))}
+
+
+STRUCTURAL = [
+    Row(structural.reshape_p, of_shape(reshape_params), reference=lambda x, *, new_sizes: np.array(x.ravel().tolist(), x.dtype).reshape(new_sizes),
+        active=(0,), analytic=True),
+    Row(structural.transpose_p, of_shape(lambda draw, shape, dtype: {"permutation": tuple(draw(st.permutations(range(len(shape)))))}),
+        reference=lambda x, *, permutation: np.moveaxis(x, permutation, range(x.ndim)), active=(0,), analytic=True),
+    Row(structural.broadcast_in_dim_p, broadcast_cases, reference=broadcast, active=(0,), analytic=True),
+    Row(structural.convert_element_type_p, CONVERT, reference=convert, active=(0,)),
+    Row(structural.reduce_sum_p, of_shape(reduction_params), reference=total, active=(0,), ulps=4, eager_ulps=4, scale=scaled_sum, analytic=True),
+]
+
+
+# -- bits -------------------------------------------------------------------------------------------------------------
+
+def bitcast_cases(dtype: np.dtype) -> st.SearchStrategy[Case]:
+    others = [d for d in dtypes_of({"b": "b", "c": "c"}.get(dtype.kind, "iuf")) if dtype.kind != "c" or d == dtype]
+
+    @st.composite
+    def draw_case(draw: Any) -> Case:
+        new = draw(st.sampled_from(others))
+        shape = draw(shapes(max_rank=2))
+        ratio = new.itemsize // dtype.itemsize
+        return Case((Operand((*shape, ratio) if ratio > 1 else shape),), {"new_dtype": new})
+
+    return draw_case()
+
+
+def reread(x: np.ndarray, *, new_dtype: np.dtype) -> np.ndarray:
+    new, old = new_dtype.itemsize, x.dtype.itemsize
+    shape = x.shape if new == old else (*x.shape, old // new) if new < old else x.shape[:-1]
+    return np.frombuffer(x.tobytes(), new_dtype).reshape(shape)
+
+
+BIT_ROWS = [Row(logic.bitcast_convert_type_p, bitcast_cases, reference=reread)]
+
+
+# -- movement ---------------------------------------------------------------------------------------------------------
+
+def slice_params(draw: Any, shape: Any, dtype: Any) -> dict[str, Any]:
+    starts = tuple(draw(st.integers(0, n)) for n in shape)
+    limits = tuple(draw(st.integers(s, n)) for s, n in zip(starts, shape, strict=True))
+    return {"start_indices": starts, "limit_indices": limits, "strides": draw(st.none() | st.tuples(*(st.integers(1, 3) for _ in shape)))}
+
+
+def take_slice(x: np.ndarray, *, start_indices: Any, limit_indices: Any, strides: Any) -> np.ndarray:
+    return x[tuple(map(slice, start_indices, limit_indices, strides or [1] * x.ndim))]
+
+
+def pad_cases(dtype: np.dtype) -> st.SearchStrategy[Case]:
+    @st.composite
+    def draw_case(draw: Any) -> Case:
+        shape = draw(shapes())
+        config = []
+        for n in shape:
+            interior = draw(st.integers(0, 2))
+            whole = n + (n - 1) * interior if n else 0
+            low = draw(st.integers(-min(2, whole), 2))
+            config.append((low, draw(st.integers(-min(2, max(0, whole + low)), 2)), interior))
+        return Case((Operand(shape), Operand(())), {"padding_config": tuple(config)})
+
+    return draw_case()
+
+
+def pad(x: np.ndarray, value: np.ndarray, *, padding_config: Any) -> np.ndarray:
+    shape = tuple(lo + hi + (n + (n - 1) * k if n else 0) for n, (lo, hi, k) in zip(x.shape, padding_config, strict=True))
+    out = np.full(shape, value)
+    for at in np.ndindex(*x.shape):
+        to = tuple(lo + i * (k + 1) for i, (lo, _, k) in zip(at, padding_config, strict=True))
+        if all(0 <= i < n for i, n in zip(to, shape, strict=True)):
+            out[to] = x[at]
+    return out
+
+
+def concatenate_cases(dtype: np.dtype) -> st.SearchStrategy[Case]:
+    @st.composite
+    def draw_case(draw: Any) -> Case:
+        shape = draw(shapes(min_rank=1))
+        axis = draw(st.integers(0, len(shape) - 1))
+        sizes = draw(st.lists(st.integers(0, 9), min_size=1, max_size=3))
+        return Case(tuple(Operand((*shape[:axis], n, *shape[axis + 1:])) for n in sizes), {"dimension": axis})
+
+    return draw_case()
+
+
+def iota_cases(dtype: np.dtype) -> st.SearchStrategy[Case]:
+    return shapes(min_rank=1).flatmap(lambda shape: st.integers(0, len(shape) - 1).map(
+        lambda axis: Case((), {"dtype": dtype, "shape": shape, "dimension": axis})))
+
+
+def index_scalar(rng: np.random.Generator, shape: Any, dtype: np.dtype) -> np.ndarray:
+    return np.asarray(rng.integers(-2 if dtype.kind == "i" else 0, 6, shape)).astype(dtype)
+
+
+def dynamic_cases(update: bool) -> Any:
+    def cases(dtype: np.dtype) -> st.SearchStrategy[Case]:
+        @st.composite
+        def draw_case(draw: Any) -> Case:
+            shape = draw(shapes())
+            sizes = tuple(draw(st.integers(0, n)) for n in shape)
+            starts = tuple(Operand((), draw(st.sampled_from(["int64", "int32", "int8", "uint64"])), index_scalar) for _ in shape)
+            if update:
+                return Case((Operand(shape), Operand(sizes), *starts))
+            return Case((Operand(shape), *starts), {"slice_sizes": sizes})
+
+        return draw_case()
+
+    return cases
+
+
+def window(x: np.ndarray, starts: Any, sizes: Any) -> tuple[slice, ...]:
+    first = [max(0, min(int(s), n - k)) for s, n, k in zip(starts, x.shape, sizes, strict=True)]
+    return tuple(slice(i, i + k) for i, k in zip(first, sizes, strict=True))
+
+
+def dynamic_update(x: np.ndarray, update: np.ndarray, *starts: np.ndarray) -> np.ndarray:
+    out = x.copy()
+    out[window(x, starts, update.shape)] = update
+    return out
+
+
+MOVEMENT = [
+    Row(m.slice_p, of_shape(slice_params), reference=take_slice, active=(0,), analytic=True),
+    Row(m.pad_p, pad_cases, reference=pad, active=(0, 1), analytic=True),
+    Row(m.concatenate_p, concatenate_cases, reference=lambda *xs, dimension: np.concatenate(xs, dimension), active=(0, 1, 2), analytic=True),
+    Row(m.rev_p, of_shape(lambda draw, shape, dtype: {"dimensions": draw(axes_subsets(len(shape)))}),
+        reference=lambda x, *, dimensions: x[tuple(slice(None, None, -1 if d in dimensions else 1) for d in range(x.ndim))],
+        active=(0,), analytic=True),
+    Row(m.iota_p, iota_cases, kinds="iufc", reference=lambda *, dtype, shape, dimension: np.indices(shape)[dimension].astype(dtype)),
+    Row(m.dynamic_slice_p, dynamic_cases(False), reference=lambda x, *starts, slice_sizes: x[window(x, starts, slice_sizes)], active=(0,),
+        analytic=True),
+    Row(m.dynamic_update_slice_p, dynamic_cases(True), reference=dynamic_update, active=(0, 1), analytic=True),
+]
+
+
+# -- reductions -------------------------------------------------------------------------------------------------------
+
+def prod(x: np.ndarray, *, axes: Any) -> np.ndarray:
+    return np.all(x, axis=axes) if x.dtype == bool else np.multiply.reduce(x, axis=axes, dtype=x.dtype)
+
+
+def extremum(ufunc: np.ufunc, least: bool) -> Any:
+    def reference(x: np.ndarray, *, axes: Any) -> np.ndarray:
+        if x.dtype.kind in "iu":
+            start: Any = np.iinfo(x.dtype).min if least else np.iinfo(x.dtype).max
+        else:
+            start = not least if x.dtype.kind == "b" else -np.inf if least else np.inf
+        return np.asarray(ufunc.reduce(x, axis=axes, initial=start))
+
+    return reference
+
+
+def bits(ufunc: np.ufunc) -> Any:
+    return lambda x, *, axes: ufunc.reduce(x, axis=axes).astype(x.dtype)
+
+
+def arg_params(draw: Any, shape: Any, dtype: Any) -> dict[str, Any]:
+    return {"axes": (draw(st.integers(0, len(shape) - 1)),), "index_dtype": np.dtype(draw(st.sampled_from(["int64", "int32", "uint32", "int16"])))}
+
+
+ARG_CASES = of_shape(arg_params, low=1, min_rank=1)
+REDUCE_CASES = of_shape(reduction_params)
+REDUCTION = [
+    Row(r.reduce_prod_p, of_shape(reduction_params, max_rank=2), reference=prod, active=(0,), ulps=64, eager_ulps=256, analytic=True,
+        smooth=smooth(0.8, 1.2)),
+    Row(r.reduce_max_p, REDUCE_CASES, kinds=REAL, reference=extremum(np.maximum, True), active=(0,)),
+    Row(r.reduce_min_p, REDUCE_CASES, kinds=REAL, reference=extremum(np.minimum, False), active=(0,)),
+    Row(r.reduce_and_p, REDUCE_CASES, kinds=BITS, reference=bits(np.bitwise_and)),
+    Row(r.reduce_or_p, REDUCE_CASES, kinds=BITS, reference=bits(np.bitwise_or)),
+    Row(r.reduce_xor_p, REDUCE_CASES, kinds=BITS, reference=bits(np.bitwise_xor)),
+    Row(r.argmax_p, ARG_CASES, kinds=REAL, reference=lambda x, *, axes, index_dtype: np.argmax(x, axes[0]).astype(index_dtype)),
+    Row(r.argmin_p, ARG_CASES, kinds=REAL, reference=lambda x, *, axes, index_dtype: np.argmin(x, axes[0]).astype(index_dtype)),
+]
+
+
+# -- contraction ------------------------------------------------------------------------------------------------------
+
+def dot_cases(dtype: np.dtype) -> st.SearchStrategy[Case]:
+    @st.composite
+    def draw_case(draw: Any) -> Case:
+        counts = [draw(st.integers(0, 1)), draw(st.integers(0, 2)), draw(st.integers(0, 2)), draw(st.integers(0, 2))]
+        size = st.integers(0, 4) | st.sampled_from([1, 5, 8, 9, 17])
+        batch, both, left, right = ([draw(size) for _ in range(k)] for k in counts)
+        x_axes = draw(st.permutations([("b", i, n) for i, n in enumerate(batch)] + [("k", i, n) for i, n in enumerate(both)]
+                                      + [("m", i, n) for i, n in enumerate(left)]))
+        y_axes = draw(st.permutations([("b", i, n) for i, n in enumerate(batch)] + [("k", i, n) for i, n in enumerate(both)]
+                                      + [("n", i, n) for i, n in enumerate(right)]))
+
+        def where(axes: Any, kind: str, count: int) -> tuple[int, ...]:
+            return tuple(next(at for at, (k, j, _) in enumerate(axes) if (k, j) == (kind, i)) for i in range(count))
+
+        numbers = ((where(x_axes, "k", len(both)), where(y_axes, "k", len(both))),
+                   (where(x_axes, "b", len(batch)), where(y_axes, "b", len(batch))))
+        wide = {"float16": [None, "float32"], "float32": [None, "float64"], "int8": [None, "int32"]}.get(dtype.name, [None])
+        preferred = draw(st.sampled_from(wide))
+        return Case((Operand(tuple(n for *_, n in x_axes)), Operand(tuple(n for *_, n in y_axes))),
+                    {"dimension_numbers": numbers, "precision": None, "preferred_element_type": preferred and np.dtype(preferred)})
+
+    return draw_case()
+
+
+def dot(x: np.ndarray, y: np.ndarray, *, dimension_numbers: Any, precision: Any, preferred_element_type: Any) -> np.ndarray:
+    """By `numpy.einsum`, in the type of the result."""
+    (xc, yc), (xb, yb) = dimension_numbers
+    letters = iter("abcdefghijklmnop")
+    x_names, y_names = [""] * x.ndim, [""] * y.ndim
+    for i, j in zip((*xb, *xc), (*yb, *yc), strict=True):
+        x_names[i] = y_names[j] = next(letters)
+    x_names, y_names = ([n or next(letters) for n in names] for names in (x_names, y_names))
+    out = [x_names[i] for i in xb] + [n for i, n in enumerate(x_names) if i not in (*xb, *xc)]
+    out += [n for i, n in enumerate(y_names) if i not in (*yb, *yc)]
+    if preferred_element_type is not None and preferred_element_type.kind in "iu":
+        x, y = x.astype(preferred_element_type), y.astype(preferred_element_type)
+    return np.einsum(f"{''.join(x_names)},{''.join(y_names)}->{''.join(out)}", x, y)
+
+
+def dot_scale(x: np.ndarray, y: np.ndarray, **params: Any) -> np.ndarray:
+    if x.dtype.kind not in "fc":
+        return np.zeros(())
+    x, y = (np.abs(np.where(np.isfinite(v), v, 0)).astype(np.float64) for v in (x, y))
+    return dot(x, y, **params)
+
+
+CONTRACTION = [Row(c.dot_general_p, dot_cases, reference=dot, active=(0, 1), ulps=16, eager_ulps=16, scale=dot_scale, analytic=True)]
+
+
+# -- indexing ---------------------------------------------------------------------------------------------------------
+
+MODES = [GatherScatterMode.CLIP, GatherScatterMode.FILL_OR_DROP, GatherScatterMode.PROMISE_IN_BOUNDS]
+
+
+def any_index(rng: np.random.Generator, shape: Any, dtype: np.dtype) -> np.ndarray:
+    """Indices, some of them outside."""
+    return np.asarray(rng.integers(-1, 5, shape)).astype(dtype)
+
+
+def distinct_indices(rng: np.random.Generator, shape: Any, dtype: np.dtype) -> np.ndarray:
+    """Five of eight places in an axis of seven, so that nothing is updated twice and one may be outside."""
+    return rng.permutation(8)[:5, None].astype(dtype)
+
+
+def gather_cases(dtype: np.dtype) -> st.SearchStrategy[Case]:
+    def build(drawn: Any, mode: Any) -> Case:
+        shape, indices, d, sizes, _, _ = drawn
+        return Case((Operand(shape), Operand(indices.shape, indices.dtype, any_index)), naive.gather_params(d, sizes, mode))
+
+    return st.builds(build, naive.cases(), st.sampled_from(MODES))
+
+
+def fill_of(dtype: np.dtype) -> Any:
+    if dtype.kind in "fc":
+        return np.nan
+    return True if dtype.kind == "b" else np.iinfo(dtype).min if dtype.kind == "i" else np.iinfo(dtype).max
+
+
+def gather(x: np.ndarray, indices: np.ndarray, **params: Any) -> np.ndarray:
+    d, sizes = params["dimension_numbers"], iter(
+        n for a, n in enumerate(params["slice_sizes"])
+        if a not in (*params["dimension_numbers"].collapsed_slice_dims, *params["dimension_numbers"].operand_batching_dims))
+    places = iter(indices.shape[:-1])
+    shape = tuple(next(sizes) if i in d.offset_dims else next(places) for i in range(len(d.offset_dims) + indices.ndim - 1))
+    return naive.naive_gather(x, indices, shape, fill_of(x.dtype), **params)
+
+
+def scatter_cases(unique: bool) -> Any:
+    def cases(dtype: np.dtype) -> st.SearchStrategy[Case]:
+        def build(drawn: Any, mode: Any) -> Case:
+            shape, indices, d, _, updates, _ = drawn
+            if unique:
+                mode = GatherScatterMode.FILL_OR_DROP
+                d = ScatterDimensionNumbers((), (0,), (0,))
+                operands = (Operand((7,)), Operand((5, 1), "int64", distinct_indices), Operand((5,)))
+            else:
+                operands = (Operand(shape), Operand(indices.shape, indices.dtype, any_index), Operand(updates))
+            return Case(operands, naive.scatter_params(d, mode, unique))
+
+        return st.builds(build, naive.cases(), st.sampled_from(MODES))
+
+    return cases
+
+
+def scatter(combine: Any) -> Any:
+    def reference(x: np.ndarray, indices: np.ndarray, updates: np.ndarray, *, dimension_numbers: Any, **params: Any) -> np.ndarray:
+        d = dimension_numbers
+        kept = [a for a in range(x.ndim) if a not in (*d.inserted_window_dims, *d.operand_batching_dims)]
+        sizes = [min(1, n) for n in x.shape]
+        for a, i in zip(kept, d.update_window_dims, strict=True):
+            sizes[a] = updates.shape[i]
+        return naive.naive_scatter(combine, x, indices, updates, sizes, dimension_numbers=d, **params)
+
+    return reference
+
+
+def _row(prim: Any, combine: Any, **fields: Any) -> Row:
+    unique = fields.pop("unique", False)
+    return Row(prim, scatter_cases(unique), reference=scatter(combine), active=fields.pop("active", (0, 2)), **fields)
+
+
+INDEXING = [
+    Row(ix.gather_p, gather_cases, reference=gather, active=(0,), analytic=True),
+    _row(ix.scatter_p, lambda old, new: new, analytic=True),
+    _row(ix.scatter_p, lambda old, new: new, analytic=True, unique=True, name="scatter_unique"),
+    _row(ix.scatter_add_p, operator.add, analytic=True),
+    _row(ix.scatter_mul_p, operator.mul, analytic=True, active=(0,), ulps=4, eager_ulps=8),
+    _row(ix.scatter_mul_p, operator.mul, analytic=True, unique=True, ulps=2, eager_ulps=4, name="scatter_mul_unique"),
+    _row(ix.scatter_min_p, np.minimum, kinds=REAL),
+    _row(ix.scatter_max_p, np.maximum, kinds=REAL),
+]
+
+ARRAY_ROWS = [*STRUCTURAL, *BIT_ROWS, *MOVEMENT, *REDUCTION, *CONTRACTION, *INDEXING]

@@ -1,0 +1,193 @@
+"""Bad input: each a documented result, or an error that names the argument, the reason, the repair and the user's line."""
+
+import numpy as np
+import pytest
+
+import functrans as ft
+import functrans.numpy as fnp
+from functrans.errors import (
+    ConcretizationTypeError,
+    TracerArrayConversionError,
+    TracerBoolConversionError,
+    TracerIntegerConversionError,
+    UnexpectedTracerError,
+)
+
+HERE = "test_bad_input.py"
+
+
+def refuses(call, kind, *parts):
+    with pytest.raises(kind) as caught:
+        call()
+    for part in parts:
+        assert part in str(caught.value), f"{part!r} is not in: {caught.value}"
+
+
+# -- grad, jvp, vjp ----------------------------------------------------------------------------------------------------------
+
+def test_grad_needs_a_scalar():
+    refuses(lambda: ft.grad(lambda x: x * 2)(np.ones(3)), TypeError, "must return a scalar", "(3,)", "jacrev", HERE)
+    refuses(lambda: ft.grad(lambda x: (x, x))(1.0), TypeError, "one scalar", "has_aux", HERE)
+    refuses(lambda: ft.grad(lambda x: "text")(1.0), TypeError, "arrays or numbers", "text")
+    refuses(lambda: ft.grad(lambda x: x > 0)(1.0), TypeError, "real and floating", "bool")
+
+
+def test_grad_needs_floats():
+    refuses(lambda: ft.grad(lambda x: x * x)(2), TypeError, "no derivative", "Pass a float (2.0, not 2)", HERE)
+    refuses(lambda: ft.grad(lambda p: p["a"])({"a": "text"}), TypeError, "['a']", "array or a number", HERE)
+    refuses(lambda: ft.grad(lambda z: z * z)(1j), TypeError, "holomorphic=True")
+    refuses(lambda: ft.grad(lambda z: z, holomorphic=True)(1.0), TypeError, "complex")
+
+
+def test_argnums():
+    f = lambda x, y: x * y  # noqa: E731
+    refuses(lambda: ft.grad(f, argnums=2)(1.0, 2.0), ValueError, "argnums=2", "2 positional arguments", HERE)
+    refuses(lambda: ft.grad(f, argnums=(0, 0))(1.0, 2.0), ValueError, "twice")
+    refuses(lambda: ft.grad(f, argnums="x")(1.0, 2.0), TypeError, "int or a tuple of ints")
+    refuses(lambda: ft.jacfwd(f, argnums=-3)(1.0, 2.0), ValueError, "argnums=-3")
+    refuses(lambda: ft.grad(f, has_aux=True)(1.0, 2.0), TypeError, "pair")
+
+
+def test_jvp_and_vjp_arguments():
+    refuses(lambda: ft.jvp(fnp.sin, 1.0, 1.0), TypeError, "tuple or list", "(x,)")
+    refuses(lambda: ft.jvp(fnp.sin, (1.0,), (1.0, 2.0)), TypeError, "same structure", HERE)
+    refuses(lambda: ft.jvp(fnp.sin, (np.ones(3),), (np.ones(2),)), ValueError, "(2,)", "(3,)", HERE)
+    refuses(lambda: ft.jvp(fnp.sin, (np.ones(3, "float32"),), (np.ones(3),)), TypeError, "float64", "float32")
+    _, pullback = ft.vjp(fnp.sin, np.ones(3))
+    refuses(lambda: pullback(np.ones(2)), ValueError, "(2,)", "(3,)")
+    refuses(lambda: pullback((np.ones(3),)), ValueError, "structure")
+
+
+# -- vmap ----------------------------------------------------------------------------------------------------------------------
+
+def test_vmap_arguments():
+    add = lambda x, y: x + y  # noqa: E731
+    refuses(lambda: ft.vmap(add)(np.ones(3), np.ones(4)), ValueError, "equal sizes", "x has size 3", "y has size 4", HERE)
+    refuses(lambda: ft.vmap(add, in_axes=(0,))(np.ones(3), np.ones(3)), ValueError, "1 entries", "2 positional")
+    refuses(lambda: ft.vmap(add, in_axes=(0, 1))(np.ones(3), np.ones(3)), ValueError, "axis 1 of y", "(3,)", HERE)
+    refuses(lambda: ft.vmap(add, in_axes=None)(np.ones(3), np.ones(3)), ValueError, "axis_size")
+    refuses(lambda: ft.vmap(add, in_axes="x"), TypeError, "in_axes")
+    refuses(lambda: ft.vmap(fnp.sin, out_axes=None)(np.ones(3)), ValueError, "out_axes=None")
+    refuses(lambda: ft.vmap(fnp.sin, out_axes=2)(np.ones(3)), ValueError, "axis 2")
+    refuses(lambda: ft.vmap(fnp.sin)(1.0), ValueError, "axis 0 of", "()")
+    refuses(lambda: ft.lax.psum(1.0, "nowhere"), NameError, "'nowhere'", "axis_name")
+
+
+# -- values of tracers --------------------------------------------------------------------------------------------------------
+
+def test_values_under_jit():
+    refuses(lambda: ft.jit(lambda x: x if x > 0 else -x)(1.0), TracerBoolConversionError, "where", HERE)
+    refuses(lambda: ft.jit(lambda n: sum(range(n)))(3), TracerIntegerConversionError, "static", HERE)
+    refuses(lambda: ft.jit(float)(1.0), ConcretizationTypeError, HERE)
+    refuses(lambda: ft.jit(lambda x: np.asarray(x))(np.ones(3)), TracerArrayConversionError, "functrans.numpy", HERE)
+    refuses(lambda: ft.vmap(lambda x: x if x > 0 else -x)(np.ones(3)), TracerBoolConversionError, "vmap")
+
+
+def test_leaked_tracers():
+    kept = []
+
+    def leaky(x):
+        kept.append(x * 2)
+        return x
+
+    ft.jit(leaky)(1.0)
+    refuses(lambda: kept[0] + 1, UnexpectedTracerError, "leaked", "jit of leaky", HERE)
+    kept.clear()
+    ft.grad(leaky)(1.0)
+    refuses(lambda: kept[0] + 1, UnexpectedTracerError, "leaked", "grad", HERE)
+    kept.clear()
+    ft.vmap(leaky)(np.ones(2))
+    refuses(lambda: fnp.sin(kept[0]), UnexpectedTracerError, "leaked", "vmap")
+
+
+# -- jit -----------------------------------------------------------------------------------------------------------------------
+
+def test_jit_arguments():
+    refuses(lambda: ft.jit(3), TypeError, "function", "3")
+    refuses(lambda: ft.jit(lambda x, n: x, static_argnums=1)(1.0, [1, 2]), ValueError, "hashable", "[1, 2]", "tuple", HERE)
+    refuses(lambda: ft.jit(lambda x, n: x, static_argnums=1)(1.0, np.ones(2)), ValueError, "hashable")
+    refuses(lambda: ft.jit(lambda x: x)("text"), TypeError, "argument x", "text", HERE)
+    refuses(lambda: ft.jit(lambda p: p)({"a": [1.0, object()]}), TypeError, "['a'][1]")
+    refuses(lambda: ft.jit(lambda x: object())(1.0), TypeError, "arrays or numbers")
+    refuses(lambda: ft.jit(lambda x: x, static_argnames="missing"), ValueError, "missing")
+    refuses(lambda: ft.jit(lambda x: x)(np.array(["a"])), TypeError, "not supported")
+
+
+# -- shapes, dtypes, indices -----------------------------------------------------------------------------------------------------
+
+@pytest.mark.parametrize("wrap", [lambda f: f, ft.jit], ids=["eager", "jit"])
+def test_shapes_and_dtypes(wrap):
+    refuses(lambda: wrap(lambda x, y: x + y)(np.ones(3), np.ones(4)), (ValueError, TypeError), "(3,)", "(4,)")
+    refuses(lambda: wrap(lambda x, y: x @ y)(np.ones((2, 3)), np.ones((4, 5))), (ValueError, TypeError), "(2, 3)", "(4, 5)")
+    refuses(lambda: wrap(lambda x: fnp.reshape(x, (2, 2)))(np.ones(3)), (ValueError, TypeError), "(2, 2)")
+    refuses(lambda: wrap(lambda x: fnp.sum(x, axis=2))(np.ones(3)), (ValueError, IndexError), "2")
+    refuses(lambda: wrap(lambda x: ft.lax.add(x, x.astype("float32")))(np.ones(3)), TypeError, "f64", "f32")
+
+
+@pytest.mark.parametrize("wrap", [lambda f: f, ft.jit], ids=["eager", "jit"])
+def test_index_out_of_bounds(wrap):
+    x = fnp.arange(5.0)
+    refuses(lambda: wrap(lambda v: v[7])(x), IndexError, "7", "5", HERE)
+    refuses(lambda: wrap(lambda v, i: v[i])(x, np.array([0, 9])), IndexError, "5", HERE)
+    refuses(lambda: wrap(lambda v, i: v[i])(x, -6), IndexError, "5", HERE)
+    refuses(lambda: wrap(lambda v: v.at[9].set(0.0))(x), IndexError, "9", "5", HERE)
+    refuses(lambda: wrap(lambda v, i: v.at[i].add(1.0))(x, np.array([5])), IndexError, "5", HERE)
+    np.testing.assert_array_equal(wrap(lambda v, i: v.at[i].get(mode="clip"))(x, np.array([-1, 9])), [4.0, 4.0])
+
+
+def test_arrays_are_immutable():
+    x = fnp.arange(3.0)
+
+    def write():
+        x[0] = 1.0
+
+    refuses(write, TypeError, ".at[index].set(value)")
+    with pytest.raises(ValueError, match="read-only"):
+        np.asarray(x)[0] = 1.0
+    refuses(lambda: {x: 1}, TypeError, "unhashable")
+
+
+# -- values at the edges -----------------------------------------------------------------------------------------------------------
+
+@pytest.mark.parametrize("wrap", [lambda f: f, ft.jit], ids=["eager", "jit"])
+def test_integer_division_by_zero(wrap):
+    low = np.iinfo(np.int32).min
+    a, b = np.array([7, -7, 0, low, low], np.int32), np.array([0, 0, 0, 0, -1], np.int32)
+    np.testing.assert_array_equal(wrap(ft.lax.div)(a, b), [-1, -1, -1, -1, low])
+    np.testing.assert_array_equal(wrap(ft.lax.rem)(a, b), [7, -7, 0, low, 0])
+    u = np.array([7], np.uint8)
+    np.testing.assert_array_equal(wrap(ft.lax.div)(u, np.array([0], np.uint8)), [255])
+
+
+@pytest.mark.parametrize("wrap", [lambda f: f, ft.jit, ft.grad, lambda f: ft.jit(ft.grad(f))], ids=["eager", "jit", "grad", "jit-grad"])
+@pytest.mark.parametrize("make", [
+    lambda a: a, lambda a: a[::-1].copy()[::-1], lambda a: np.asfortranarray(a), lambda a: a.astype(">f8"),
+    lambda a: np.frombuffer(b"\0" + a.tobytes(), np.uint8)[1:].view(np.float64).reshape(a.shape),
+    lambda a: np.repeat(a, 2, axis=1)[:, ::2],
+], ids=["plain", "reversed", "fortran", "big-endian", "misaligned", "strided"])
+def test_memory_layouts(wrap, make):
+    a = np.arange(12.0).reshape(3, 4)
+    f = wrap(lambda x: fnp.sum(fnp.sin(x) * x[::-1]))
+    b = make(a)
+    b.flags.writeable = False
+    np.testing.assert_allclose(f(b), f(a), rtol=1e-15)
+
+
+@pytest.mark.parametrize("wrap", [lambda f: f, ft.jit], ids=["eager", "jit"])
+def test_empty_and_rank_zero(wrap):
+    empty = np.zeros((0, 3))
+    assert wrap(lambda x: fnp.sin(x))(empty).shape == (0, 3)
+    assert float(wrap(lambda x: fnp.sum(x))(empty)) == 0.0
+    assert float(wrap(lambda x: fnp.prod(x))(empty)) == 1.0
+    assert wrap(lambda x: x @ np.ones((3, 2)))(empty).shape == (0, 2)
+    np.testing.assert_array_equal(wrap(lambda x: np.ones((2, 0)) @ x)(empty), np.zeros((2, 3)))
+    assert wrap(lambda x: fnp.concatenate([x, x]))(empty).shape == (0, 3)
+    refuses(lambda: wrap(lambda x: fnp.max(x))(empty), ValueError, "max")
+    assert wrap(lambda x: fnp.reshape(x, (1, 1)))(2.0).shape == (1, 1)
+    assert ft.grad(wrap(lambda x: fnp.sum(x)))(empty).shape == (0, 3)
+    assert ft.vmap(wrap(lambda x: x * 2))(empty).shape == (0, 3)
+
+
+def test_unknown_dtypes():
+    for bad in (np.array(["a"]), np.array([object()]), np.array(["2020-01-01"], "datetime64[D]"), np.ones(2, np.longdouble)):
+        refuses(lambda bad=bad: fnp.sin(bad), TypeError, "not supported")
