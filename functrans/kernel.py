@@ -293,6 +293,9 @@ class Contract:
     k: int
     elem: str
 
+    def __str__(self) -> str:
+        return f"contract {list(self.batch)} {self.m} x {self.k} x {self.n}\n  {self.c} = {self.a} @ {self.b}"
+
 
 @dataclass(slots=True)
 class Program:

@@ -21,6 +21,7 @@ from functrans.kernel import (
     Store,
     node_accesses,
 )
+from functrans.scalar_ops import SCALAR_OPS
 
 __all__ = ["KernelError", "verify"]
 
@@ -92,7 +93,7 @@ def _nest(nest: Nest, known: set[Buffer]) -> None:
             _reduce(s, nest, parallel)
             known.update(a.buffer for a in s.accesses)
         else:
-            _store(s, nest)
+            _store(s, nest, known)
             known.add(s.access.buffer)
 
 
@@ -107,11 +108,15 @@ def _reduce(s: Reduce, nest: Nest, parallel: int) -> None:
             raise KernelError(f"{node.dtype} is stored into {access.buffer}")
 
 
-def _store(s: Store, nest: Nest) -> None:
+def _store(s: Store, nest: Nest, known: set[Buffer]) -> None:
     if s.combine not in COMBINE:
         raise KernelError(f"unknown combination {s.combine!r}")
     if s.combine != "set" and not nest.serial:
         raise KernelError("a combining store needs a serial nest")
+    if s.combine != "set" and s.access.buffer not in known:
+        raise KernelError(f"{s.access.buffer} is combined with before it is written")
+    if s.dynamic is not None and s.dynamic.dtype != "int64":
+        raise KernelError(f"a dynamic offset of type {s.dynamic.dtype}")
     if s.node.dtype != s.access.buffer.elem:
         raise KernelError(f"{s.node.dtype} is stored into {s.access.buffer}")
     if s.dynamic is None:
@@ -136,13 +141,14 @@ def _types(root: Node) -> None:
                 if kinds and kinds != ["int64"]:
                     raise KernelError(f"a dynamic offset of type {kinds}")
             case "select":
-                if kinds[0] != "bool" or kinds[1] != kinds[2]:
+                if kinds[0] != "bool" or kinds[1] != kinds[2] or node.dtype != kinds[1]:
                     raise KernelError(f"select of {kinds}")
             case "convert" | "bitcast" | "const" | "index":
                 pass
             case _:
-                if len(set(kinds)) > 1:
+                if node.op not in SCALAR_OPS:
+                    raise KernelError(f"unknown operation {node.op!r}")
+                if len(set(kinds)) != 1:
                     raise KernelError(f"{node.op} of operands {kinds}")
-                if (node.op in COMPARISONS or node.op == "is_finite") != (node.dtype == "bool" and kinds[0] != "bool") \
-                        and node.dtype != "bool":
-                    raise KernelError(f"{node.op} gives {node.dtype}")
+                if node.dtype != ("bool" if node.op in COMPARISONS or node.op == "is_finite" else kinds[0]):
+                    raise KernelError(f"{node.op} gives {node.dtype} of operands {kinds}")

@@ -3,115 +3,239 @@
 They are stricter than `functrans.numpy`: operands must agree in dtype (Python numbers adapt) and in shape (rank 0 mixes).
 """
 
-from functrans.primitives.arithmetic import (
-    RoundingMethod,
-    abs,
-    add,
-    cbrt,
-    ceil,
-    clamp,
-    complex,
-    conj,
-    div,
-    floor,
-    imag,
-    integer_pow,
-    is_finite,
-    max,
-    min,
-    mul,
-    mulhi,
-    neg,
-    nextafter,
-    pow,
-    real,
-    reciprocal,
-    reduce_precision,
-    rem,
-    round,
-    rsqrt,
-    select,
-    select_n,
-    sign,
-    sqrt,
-    square,
-    stop_gradient,
-    sub,
-)
-from functrans.primitives.contraction import DotDimensionNumbers, batch_matmul, dot, dot_general
-from functrans.primitives.indexing import (
-    GatherDimensionNumbers,
-    GatherScatterMode,
-    ScatterDimensionNumbers,
-    gather,
-    scatter,
-    scatter_add,
-    scatter_max,
-    scatter_min,
-    scatter_mul,
-    scatter_sub,
-)
-from functrans.primitives.logic import (
-    bitcast_convert_type,
-    bitwise_and,
-    bitwise_not,
-    bitwise_or,
-    bitwise_xor,
-    clz,
-    eq,
-    ge,
-    gt,
-    le,
-    lt,
-    ne,
-    population_count,
-    shift_left,
-    shift_right_arithmetic,
-    shift_right_logical,
-)
-from functrans.primitives.movement import (
-    broadcast,
-    broadcast_to_rank,
-    broadcasted_iota,
-    collapse,
-    concatenate,
-    dynamic_index_in_dim,
-    dynamic_slice,
-    dynamic_slice_in_dim,
-    dynamic_update_index_in_dim,
-    dynamic_update_slice,
-    dynamic_update_slice_in_dim,
-    expand_dims,
-    full,
-    full_like,
-    index_in_dim,
-    iota,
-    pad,
-    rev,
-    slice,
-    slice_in_dim,
-    split,
-    squeeze,
-)
-from functrans.primitives.reduction import (
-    argmax,
-    argmin,
-    reduce_and,
-    reduce_max,
-    reduce_min,
-    reduce_or,
-    reduce_prod,
-    reduce_xor,
-)
-from functrans.primitives.structural import broadcast_in_dim, convert_element_type, reduce_sum, reshape, transpose
-from functrans.transforms.collectives import (
-    all_gather,
-    axis_index,
-    axis_size,
-    pmax,
-    pmean,
-    pmin,
-    ppermute,
-    psum,
-    psum_scatter,
-)
+from functrans.primitives.arithmetic import RoundingMethod as RoundingMethod
+from functrans.primitives.arithmetic import abs as abs
+from functrans.primitives.arithmetic import abs_p as abs_p
+from functrans.primitives.arithmetic import add as add
+from functrans.primitives.arithmetic import add_p as add_p
+from functrans.primitives.arithmetic import cbrt as cbrt
+from functrans.primitives.arithmetic import cbrt_p as cbrt_p
+from functrans.primitives.arithmetic import ceil as ceil
+from functrans.primitives.arithmetic import ceil_p as ceil_p
+from functrans.primitives.arithmetic import clamp as clamp
+from functrans.primitives.arithmetic import clamp_p as clamp_p
+from functrans.primitives.arithmetic import complex as complex
+from functrans.primitives.arithmetic import complex_p as complex_p
+from functrans.primitives.arithmetic import conj as conj
+from functrans.primitives.arithmetic import conj_p as conj_p
+from functrans.primitives.arithmetic import div as div
+from functrans.primitives.arithmetic import div_p as div_p
+from functrans.primitives.arithmetic import eq_p as eq_p
+from functrans.primitives.arithmetic import floor as floor
+from functrans.primitives.arithmetic import floor_p as floor_p
+from functrans.primitives.arithmetic import ge_p as ge_p
+from functrans.primitives.arithmetic import gt_p as gt_p
+from functrans.primitives.arithmetic import imag as imag
+from functrans.primitives.arithmetic import imag_p as imag_p
+from functrans.primitives.arithmetic import integer_pow as integer_pow
+from functrans.primitives.arithmetic import integer_pow_p as integer_pow_p
+from functrans.primitives.arithmetic import is_finite as is_finite
+from functrans.primitives.arithmetic import is_finite_p as is_finite_p
+from functrans.primitives.arithmetic import le_p as le_p
+from functrans.primitives.arithmetic import lt_p as lt_p
+from functrans.primitives.arithmetic import max as max
+from functrans.primitives.arithmetic import max_p as max_p
+from functrans.primitives.arithmetic import min as min
+from functrans.primitives.arithmetic import min_p as min_p
+from functrans.primitives.arithmetic import mul as mul
+from functrans.primitives.arithmetic import mul_p as mul_p
+from functrans.primitives.arithmetic import mulhi as mulhi
+from functrans.primitives.arithmetic import mulhi_p as mulhi_p
+from functrans.primitives.arithmetic import ne_p as ne_p
+from functrans.primitives.arithmetic import neg as neg
+from functrans.primitives.arithmetic import neg_p as neg_p
+from functrans.primitives.arithmetic import nextafter as nextafter
+from functrans.primitives.arithmetic import nextafter_p as nextafter_p
+from functrans.primitives.arithmetic import pow as pow
+from functrans.primitives.arithmetic import pow_p as pow_p
+from functrans.primitives.arithmetic import real as real
+from functrans.primitives.arithmetic import real_p as real_p
+from functrans.primitives.arithmetic import reciprocal as reciprocal
+from functrans.primitives.arithmetic import reduce_precision as reduce_precision
+from functrans.primitives.arithmetic import reduce_precision_p as reduce_precision_p
+from functrans.primitives.arithmetic import rem as rem
+from functrans.primitives.arithmetic import rem_p as rem_p
+from functrans.primitives.arithmetic import round as round
+from functrans.primitives.arithmetic import round_p as round_p
+from functrans.primitives.arithmetic import rsqrt as rsqrt
+from functrans.primitives.arithmetic import rsqrt_p as rsqrt_p
+from functrans.primitives.arithmetic import select as select
+from functrans.primitives.arithmetic import select_n as select_n
+from functrans.primitives.arithmetic import select_n_p as select_n_p
+from functrans.primitives.arithmetic import sign as sign
+from functrans.primitives.arithmetic import sign_p as sign_p
+from functrans.primitives.arithmetic import sqrt as sqrt
+from functrans.primitives.arithmetic import sqrt_p as sqrt_p
+from functrans.primitives.arithmetic import square as square
+from functrans.primitives.arithmetic import square_p as square_p
+from functrans.primitives.arithmetic import stop_gradient as stop_gradient
+from functrans.primitives.arithmetic import stop_gradient_p as stop_gradient_p
+from functrans.primitives.arithmetic import sub as sub
+from functrans.primitives.arithmetic import sub_p as sub_p
+from functrans.primitives.contraction import DotDimensionNumbers as DotDimensionNumbers
+from functrans.primitives.contraction import batch_matmul as batch_matmul
+from functrans.primitives.contraction import dot as dot
+from functrans.primitives.contraction import dot_general as dot_general
+from functrans.primitives.contraction import dot_general_p as dot_general_p
+from functrans.primitives.dynamic_slice import dynamic_index_in_dim as dynamic_index_in_dim
+from functrans.primitives.dynamic_slice import dynamic_slice as dynamic_slice
+from functrans.primitives.dynamic_slice import dynamic_slice_in_dim as dynamic_slice_in_dim
+from functrans.primitives.dynamic_slice import dynamic_slice_p as dynamic_slice_p
+from functrans.primitives.dynamic_slice import dynamic_update_index_in_dim as dynamic_update_index_in_dim
+from functrans.primitives.dynamic_slice import dynamic_update_slice as dynamic_update_slice
+from functrans.primitives.dynamic_slice import dynamic_update_slice_in_dim as dynamic_update_slice_in_dim
+from functrans.primitives.dynamic_slice import dynamic_update_slice_p as dynamic_update_slice_p
+from functrans.primitives.indexing import GatherDimensionNumbers as GatherDimensionNumbers
+from functrans.primitives.indexing import GatherScatterMode as GatherScatterMode
+from functrans.primitives.indexing import ScatterDimensionNumbers as ScatterDimensionNumbers
+from functrans.primitives.indexing import gather as gather
+from functrans.primitives.indexing import gather_p as gather_p
+from functrans.primitives.indexing import scatter as scatter
+from functrans.primitives.indexing import scatter_add as scatter_add
+from functrans.primitives.indexing import scatter_add_p as scatter_add_p
+from functrans.primitives.indexing import scatter_max as scatter_max
+from functrans.primitives.indexing import scatter_max_p as scatter_max_p
+from functrans.primitives.indexing import scatter_min as scatter_min
+from functrans.primitives.indexing import scatter_min_p as scatter_min_p
+from functrans.primitives.indexing import scatter_mul as scatter_mul
+from functrans.primitives.indexing import scatter_mul_p as scatter_mul_p
+from functrans.primitives.indexing import scatter_p as scatter_p
+from functrans.primitives.indexing import scatter_sub as scatter_sub
+from functrans.primitives.logic import and_p as and_p
+from functrans.primitives.logic import bitcast_convert_type as bitcast_convert_type
+from functrans.primitives.logic import bitcast_convert_type_p as bitcast_convert_type_p
+from functrans.primitives.logic import bitwise_and as bitwise_and
+from functrans.primitives.logic import bitwise_not as bitwise_not
+from functrans.primitives.logic import bitwise_or as bitwise_or
+from functrans.primitives.logic import bitwise_xor as bitwise_xor
+from functrans.primitives.logic import clz as clz
+from functrans.primitives.logic import clz_p as clz_p
+from functrans.primitives.logic import eq as eq
+from functrans.primitives.logic import ge as ge
+from functrans.primitives.logic import gt as gt
+from functrans.primitives.logic import le as le
+from functrans.primitives.logic import lt as lt
+from functrans.primitives.logic import ne as ne
+from functrans.primitives.logic import not_p as not_p
+from functrans.primitives.logic import or_p as or_p
+from functrans.primitives.logic import population_count as population_count
+from functrans.primitives.logic import population_count_p as population_count_p
+from functrans.primitives.logic import shift_left as shift_left
+from functrans.primitives.logic import shift_left_p as shift_left_p
+from functrans.primitives.logic import shift_right_arithmetic as shift_right_arithmetic
+from functrans.primitives.logic import shift_right_arithmetic_p as shift_right_arithmetic_p
+from functrans.primitives.logic import shift_right_logical as shift_right_logical
+from functrans.primitives.logic import shift_right_logical_p as shift_right_logical_p
+from functrans.primitives.logic import xor_p as xor_p
+from functrans.primitives.movement import broadcast as broadcast
+from functrans.primitives.movement import broadcast_to_rank as broadcast_to_rank
+from functrans.primitives.movement import broadcasted_iota as broadcasted_iota
+from functrans.primitives.movement import collapse as collapse
+from functrans.primitives.movement import concatenate as concatenate
+from functrans.primitives.movement import concatenate_p as concatenate_p
+from functrans.primitives.movement import expand_dims as expand_dims
+from functrans.primitives.movement import full as full
+from functrans.primitives.movement import full_like as full_like
+from functrans.primitives.movement import index_in_dim as index_in_dim
+from functrans.primitives.movement import iota as iota
+from functrans.primitives.movement import iota_p as iota_p
+from functrans.primitives.movement import pad as pad
+from functrans.primitives.movement import pad_p as pad_p
+from functrans.primitives.movement import rev as rev
+from functrans.primitives.movement import rev_p as rev_p
+from functrans.primitives.movement import slice as slice
+from functrans.primitives.movement import slice_in_dim as slice_in_dim
+from functrans.primitives.movement import slice_p as slice_p
+from functrans.primitives.movement import split as split
+from functrans.primitives.movement import squeeze as squeeze
+from functrans.primitives.reduction import argmax as argmax
+from functrans.primitives.reduction import argmax_p as argmax_p
+from functrans.primitives.reduction import argmin as argmin
+from functrans.primitives.reduction import argmin_p as argmin_p
+from functrans.primitives.reduction import reduce_and as reduce_and
+from functrans.primitives.reduction import reduce_and_p as reduce_and_p
+from functrans.primitives.reduction import reduce_max as reduce_max
+from functrans.primitives.reduction import reduce_max_p as reduce_max_p
+from functrans.primitives.reduction import reduce_min as reduce_min
+from functrans.primitives.reduction import reduce_min_p as reduce_min_p
+from functrans.primitives.reduction import reduce_or as reduce_or
+from functrans.primitives.reduction import reduce_or_p as reduce_or_p
+from functrans.primitives.reduction import reduce_prod as reduce_prod
+from functrans.primitives.reduction import reduce_prod_p as reduce_prod_p
+from functrans.primitives.reduction import reduce_xor as reduce_xor
+from functrans.primitives.reduction import reduce_xor_p as reduce_xor_p
+from functrans.primitives.special import bessel_i0e as bessel_i0e
+from functrans.primitives.special import bessel_i0e_p as bessel_i0e_p
+from functrans.primitives.special import bessel_i1e as bessel_i1e
+from functrans.primitives.special import bessel_i1e_p as bessel_i1e_p
+from functrans.primitives.special import digamma as digamma
+from functrans.primitives.special import digamma_p as digamma_p
+from functrans.primitives.special import erf_inv as erf_inv
+from functrans.primitives.special import erf_inv_p as erf_inv_p
+from functrans.primitives.special import lgamma as lgamma
+from functrans.primitives.special import lgamma_p as lgamma_p
+from functrans.primitives.special import polygamma as polygamma
+from functrans.primitives.special import polygamma_p as polygamma_p
+from functrans.primitives.special import zeta as zeta
+from functrans.primitives.special import zeta_p as zeta_p
+from functrans.primitives.structural import broadcast_in_dim as broadcast_in_dim
+from functrans.primitives.structural import broadcast_in_dim_p as broadcast_in_dim_p
+from functrans.primitives.structural import convert_element_type as convert_element_type
+from functrans.primitives.structural import convert_element_type_p as convert_element_type_p
+from functrans.primitives.structural import reduce_sum as reduce_sum
+from functrans.primitives.structural import reduce_sum_p as reduce_sum_p
+from functrans.primitives.structural import reshape as reshape
+from functrans.primitives.structural import reshape_p as reshape_p
+from functrans.primitives.structural import transpose as transpose
+from functrans.primitives.structural import transpose_p as transpose_p
+from functrans.primitives.transcendental import acos as acos
+from functrans.primitives.transcendental import acos_p as acos_p
+from functrans.primitives.transcendental import acosh as acosh
+from functrans.primitives.transcendental import acosh_p as acosh_p
+from functrans.primitives.transcendental import asin as asin
+from functrans.primitives.transcendental import asin_p as asin_p
+from functrans.primitives.transcendental import asinh as asinh
+from functrans.primitives.transcendental import asinh_p as asinh_p
+from functrans.primitives.transcendental import atan as atan
+from functrans.primitives.transcendental import atan2 as atan2
+from functrans.primitives.transcendental import atan2_p as atan2_p
+from functrans.primitives.transcendental import atan_p as atan_p
+from functrans.primitives.transcendental import atanh as atanh
+from functrans.primitives.transcendental import atanh_p as atanh_p
+from functrans.primitives.transcendental import cos as cos
+from functrans.primitives.transcendental import cos_p as cos_p
+from functrans.primitives.transcendental import cosh as cosh
+from functrans.primitives.transcendental import cosh_p as cosh_p
+from functrans.primitives.transcendental import erf as erf
+from functrans.primitives.transcendental import erf_p as erf_p
+from functrans.primitives.transcendental import erfc as erfc
+from functrans.primitives.transcendental import erfc_p as erfc_p
+from functrans.primitives.transcendental import exp as exp
+from functrans.primitives.transcendental import exp2 as exp2
+from functrans.primitives.transcendental import exp2_p as exp2_p
+from functrans.primitives.transcendental import exp_p as exp_p
+from functrans.primitives.transcendental import expm1 as expm1
+from functrans.primitives.transcendental import expm1_p as expm1_p
+from functrans.primitives.transcendental import log as log
+from functrans.primitives.transcendental import log1p as log1p
+from functrans.primitives.transcendental import log1p_p as log1p_p
+from functrans.primitives.transcendental import log_p as log_p
+from functrans.primitives.transcendental import logistic as logistic
+from functrans.primitives.transcendental import logistic_p as logistic_p
+from functrans.primitives.transcendental import sin as sin
+from functrans.primitives.transcendental import sin_p as sin_p
+from functrans.primitives.transcendental import sinh as sinh
+from functrans.primitives.transcendental import sinh_p as sinh_p
+from functrans.primitives.transcendental import tan as tan
+from functrans.primitives.transcendental import tan_p as tan_p
+from functrans.primitives.transcendental import tanh as tanh
+from functrans.primitives.transcendental import tanh_p as tanh_p
+from functrans.transforms.collectives import all_gather as all_gather
+from functrans.transforms.collectives import axis_index as axis_index
+from functrans.transforms.collectives import axis_size as axis_size
+from functrans.transforms.collectives import pmax as pmax
+from functrans.transforms.collectives import pmean as pmean
+from functrans.transforms.collectives import pmin as pmin
+from functrans.transforms.collectives import ppermute as ppermute
+from functrans.transforms.collectives import psum as psum
+from functrans.transforms.collectives import psum_scatter as psum_scatter

@@ -13,12 +13,10 @@ import numpy as np
 from hypothesis import strategies as st
 from scipy import special as sp
 
-from functrans.primitives import arithmetic as a
-from functrans.primitives import logic, structural
-from functrans.primitives import special as s
-from functrans.primitives import transcendental as t
-from tests.properties.rows import Case, Operand, Row, elementwise, smooth
+from functrans.primitives.rounding import RoundingMethod
 from tests.properties.array_rows import ARRAY_ROWS
+from tests.properties.rows import PRIMITIVES as P
+from tests.properties.rows import Case, Operand, Row, elementwise, smooth
 
 __all__ = ["ROWS"]
 
@@ -170,67 +168,104 @@ def conj_cases(dtype: np.dtype) -> st.SearchStrategy[Case]:
 
 BOTH = (0, 1)
 ARITHMETIC = [
-    point(a.add_p, 2, np.add, active=BOTH, analytic=True),
-    point(a.sub_p, 2, np.subtract, kinds="iufc", active=BOTH, analytic=True),
-    point(a.mul_p, 2, np.multiply, active=BOTH, analytic=True, ulps=0),
-    point(a.neg_p, 1, np.negative, kinds="iufc", active=(0,), analytic=True),
-    point(a.div_p, 2, by_kind(np.divide, integers(quotient)), kinds="iufc", active=BOTH, analytic=True),
-    point(a.rem_p, 2, by_kind(np.fmod, integers(remainder)), kinds="iuf", active=BOTH, smooth=smooth(0.3, 5.0)),
-    point(a.mulhi_p, 2, integers(lambda x, y, bits: x * y >> bits), kinds="iu"),
-    point(a.abs_p, 1, np.abs, kinds="iufc", active=(0,), ulps=2, eager_ulps=2),
-    point(a.sign_p, 1, sign, kinds="iufc", active=(0,), ulps=2, eager_ulps=3),
-    point(a.max_p, 2, np.maximum, active=BOTH),
-    point(a.min_p, 2, np.minimum, active=BOTH),
-    point(a.clamp_p, 3, lambda low, x, high: np.clip(x, low, high), kinds="biuf", active=(0, 1, 2)),
-    Row(a.select_n_p, select_cases, reference=chosen, active=(1, 2, 3), elementwise=True, analytic=True),
-    Row(a.pow_p, pow_cases, kinds="fc", reference=power, active=BOTH, ulps=4, eager_ulps=8, smooth=POSITIVE, analytic=True, elementwise=True),
-    point(a.integer_pow_p, 1, lambda x, *, y: np.power(x, y if x.dtype.kind in "iu" else x.dtype.type(y)), one_of("y", 0, 1, 2, 3, 5, 8),
+    point(P["add"], 2, np.add, active=BOTH, analytic=True),
+    point(P["sub"], 2, np.subtract, kinds="iufc", active=BOTH, analytic=True),
+    point(P["mul"], 2, np.multiply, active=BOTH, analytic=True, ulps=0),
+    point(P["neg"], 1, np.negative, kinds="iufc", active=(0,), analytic=True),
+    point(P["div"], 2, by_kind(np.divide, integers(quotient)), kinds="iufc", active=BOTH, analytic=True),
+    point(P["rem"], 2, by_kind(np.fmod, integers(remainder)), kinds="iuf", active=BOTH, smooth=smooth(0.3, 5.0)),
+    point(P["mulhi"], 2, integers(lambda x, y, bits: x * y >> bits), kinds="iu"),
+    point(P["abs"], 1, np.abs, kinds="iufc", active=(0,), ulps=2, eager_ulps=2),
+    point(P["sign"], 1, sign, kinds="iufc", active=(0,), ulps=2, eager_ulps=3),
+    point(P["max"], 2, np.maximum, active=BOTH),
+    point(P["min"], 2, np.minimum, active=BOTH),
+    point(P["clamp"], 3, lambda low, x, high: np.clip(x, low, high), kinds="biuf", active=(0, 1, 2)),
+    Row(P["select_n"], select_cases, reference=chosen, active=(1, 2, 3), elementwise=True, analytic=True),
+    Row(P["pow"], pow_cases, kinds="fc", reference=power, active=BOTH, ulps=4, eager_ulps=8, smooth=POSITIVE, analytic=True, elementwise=True),
+    point(P["integer_pow"], 1, lambda x, *, y: np.power(x, y if x.dtype.kind in "iu" else x.dtype.type(y)), one_of("y", 0, 1, 2, 3, 5, 8),
           kinds="iufc", active=(0,), ulps=8, eager_ulps=16, analytic=True),
-    point(a.integer_pow_p, 1, lambda x, *, y: 1 / np.power(x, x.dtype.type(-y)), one_of("y", -1, -2, -3, -6),
+    point(P["integer_pow"], 1, lambda x, *, y: 1 / np.power(x, x.dtype.type(-y)), one_of("y", -1, -2, -3, -6),
           kinds="fc", active=(0,), ulps=8, eager_ulps=16, analytic=True, name="integer_pow_negative"),
-    point(a.square_p, 1, np.square, kinds="iufc", active=(0,), analytic=True, ulps=2),
-    function(a.sqrt_p, np.sqrt, POSITIVE),
-    function(a.rsqrt_p, lambda x: 1 / np.sqrt(x), POSITIVE),
-    function(a.cbrt_p, np.cbrt, kinds="f"),
-    function(a.log_p, np.log, POSITIVE),
-    Row(a.complex_p, elementwise(2), reference=parts, dtypes=(np.dtype("float32"), np.dtype("float64")), active=BOTH, elementwise=True),
-    point(a.real_p, 1, np.real, kinds="c", active=(0,)),
-    point(a.imag_p, 1, np.imag, kinds="c", active=(0,)),
-    Row(a.conj_p, conj_cases, kinds="fc", reference=lambda x, *, input_dtype: np.conj(x) + np.complex64(0), active=(0,), elementwise=True),
-    point(a.floor_p, 1, np.floor, kinds="f", smooth=STEPS),
-    point(a.ceil_p, 1, np.ceil, kinds="f", smooth=STEPS),
-    point(a.is_finite_p, 1, np.isfinite, kinds="f"),
-    point(a.nextafter_p, 2, np.nextafter, kinds="f"),
-    point(a.round_p, 1, lambda x, *, rounding_method: np.copysign(np.floor(np.abs(x.astype(np.longdouble)) + 0.5), x),
-          one_of("rounding_method", a.RoundingMethod.AWAY_FROM_ZERO), kinds="f", smooth=STEPS, name="round_away"),
-    point(a.round_p, 1, lambda x, *, rounding_method: np.rint(x), one_of("rounding_method", a.RoundingMethod.TO_NEAREST_EVEN),
+    point(P["square"], 1, np.square, kinds="iufc", active=(0,), analytic=True, ulps=2),
+    function(P["sqrt"], np.sqrt, POSITIVE),
+    function(P["rsqrt"], lambda x: 1 / np.sqrt(x), POSITIVE),
+    function(P["cbrt"], np.cbrt, kinds="f"),
+    function(P["log"], np.log, POSITIVE),
+    Row(P["complex"], elementwise(2), reference=parts, dtypes=(np.dtype("float32"), np.dtype("float64")), active=BOTH, elementwise=True),
+    point(P["real"], 1, np.real, kinds="c", active=(0,)),
+    point(P["imag"], 1, np.imag, kinds="c", active=(0,)),
+    Row(P["conj"], conj_cases, kinds="fc", reference=lambda x, *, input_dtype: np.conj(x) + np.complex64(0), active=(0,), elementwise=True),
+    point(P["floor"], 1, np.floor, kinds="f", smooth=STEPS),
+    point(P["ceil"], 1, np.ceil, kinds="f", smooth=STEPS),
+    point(P["is_finite"], 1, np.isfinite, kinds="f"),
+    point(P["nextafter"], 2, np.nextafter, kinds="f"),
+    point(P["round"], 1, lambda x, *, rounding_method: np.copysign(np.floor(np.abs(x.astype(np.longdouble)) + 0.5), x),
+          one_of("rounding_method", RoundingMethod.AWAY_FROM_ZERO), kinds="f", smooth=STEPS, name="round_away"),
+    point(P["round"], 1, lambda x, *, rounding_method: np.rint(x), one_of("rounding_method", RoundingMethod.TO_NEAREST_EVEN),
           kinds="f", smooth=STEPS, name="round_even"),
-    point(a.reduce_precision_p, 1, to_precision,
+    point(P["reduce_precision"], 1, to_precision,
           st.sampled_from([(8, 7), (5, 10), (5, 2), (4, 3), (11, 52), (8, 23), (3, 0)]).map(
               lambda bits: {"exponent_bits": bits[0], "mantissa_bits": bits[1]}), kinds="f"),
-    point(a.stop_gradient_p, 1, lambda x: x),
+    point(P["stop_gradient"], 1, lambda x: x),
 ]
 LOGIC = [
-    *(point(getattr(logic, f"{name}_p"), 2, f) for name, f in (("eq", np.equal), ("ne", np.not_equal))),
-    *(point(getattr(logic, f"{name}_p"), 2, f, kinds="biuf") for name, f in (
+    *(point(P[name], 2, f) for name, f in (("eq", np.equal), ("ne", np.not_equal))),
+    *(point(P[name], 2, f, kinds="biuf") for name, f in (
         ("lt", np.less), ("le", np.less_equal), ("gt", np.greater), ("ge", np.greater_equal))),
-    *(point(getattr(logic, f"{name}_p"), 2, f, kinds="biu") for name, f in (
+    *(point(P[name], 2, f, kinds="biu") for name, f in (
         ("and", np.bitwise_and), ("or", np.bitwise_or), ("xor", np.bitwise_xor))),
-    point(logic.not_p, 1, np.invert, kinds="biu"),
-    point(logic.shift_left_p, 2, shift(operator.lshift, lambda x: 0), kinds="iu"),
-    point(logic.shift_right_logical_p, 2, shift(operator.rshift, lambda x: 0, logical=True), kinds="iu"),
-    point(logic.shift_right_arithmetic_p, 2, arithmetic_right, kinds="iu"),
-    point(logic.population_count_p, 1, integers(lambda x, bits: (x % 2**bits).bit_count()), kinds="iu"),
-    point(logic.clz_p, 1, integers(lambda x, bits: bits - (x % 2**bits).bit_length()), kinds="iu"),
+    point(P["not"], 1, np.invert, kinds="biu"),
+    point(P["shift_left"], 2, shift(operator.lshift, lambda x: 0), kinds="iu"),
+    point(P["shift_right_logical"], 2, shift(operator.rshift, lambda x: 0, logical=True), kinds="iu"),
+    point(P["shift_right_arithmetic"], 2, arithmetic_right, kinds="iu"),
+    point(P["population_count"], 1, integers(lambda x, bits: (x % 2**bits).bit_count()), kinds="iu"),
+    point(P["clz"], 1, integers(lambda x, bits: bits - (x % 2**bits).bit_length()), kinds="iu"),
 ]
 TRANSCENDENTAL = [
-    function(t.exp_p, np.exp), function(t.exp2_p, lambda x: np.exp2(x) if x.dtype.kind != "c" else np.exp(x * np.log(np.longdouble(2)))),
-    function(t.expm1_p, expm1), function(t.log1p_p, log1p, UNIT),
-    function(t.sin_p, np.sin), function(t.cos_p, np.cos), function(t.tan_p, np.tan, UNIT),
-    function(t.sinh_p, np.sinh), function(t.cosh_p, np.cosh), function(t.tanh_p, np.tanh),
-    function(t.asin_p, np.arcsin, UNIT), function(t.acos_p, np.arccos, UNIT), function(t.atan_p, np.arctan),
-    function(t.asinh_p, np.arcsinh), function(t.acosh_p, np.arccosh, smooth(1.3, 3.0, signed=False)), function(t.atanh_p, np.arctanh, UNIT),
-    function(t.logistic_p, lambda x: 1 / (1 + np.exp(-x))),
-    function(t.erf_p, in_double(sp.erf), kinds="f"), function(t.erfc_p, in_double(sp.erfc), kinds="f", eager_ulps=16),
-    function(t.atan2_p, np.arctan2, kinds="f", arity=2, active=BOTH),
+    function(P["exp"], np.exp), function(P["exp2"], lambda x: np.exp2(x) if x.dtype.kind != "c" else np.exp(x * np.log(np.longdouble(2)))),
+    function(P["expm1"], expm1), function(P["log1p"], log1p, UNIT),
+    function(P["sin"], np.sin), function(P["cos"], np.cos), function(P["tan"], np.tan, UNIT),
+    function(P["sinh"], np.sinh), function(P["cosh"], np.cosh), function(P["tanh"], np.tanh),
+    function(P["asin"], np.arcsin, UNIT), function(P["acos"], np.arccos, UNIT), function(P["atan"], np.arctan),
+    function(P["asinh"], np.arcsinh), function(P["acosh"], np.arccosh, smooth(1.3, 3.0, signed=False)), function(P["atanh"], np.arctanh, UNIT),
+    function(P["logistic"], lambda x: 1 / (1 + np.exp(-x))),
+    function(P["erf"], in_double(sp.erf), kinds="f"), function(P["erfc"], in_double(sp.erfc), kinds="f", eager_ulps=16),
+    function(P["atan2"], np.arctan2, kinds="f", arity=2, active=BOTH),
 ]
+
+
+def away_from_poles(rng: np.random.Generator, shape: tuple[int, ...], dtype: np.dtype) -> np.ndarray:
+    return np.asarray(rng.uniform(0.3, 6.0, shape)).astype(dtype)
+
+
+def zeta_cases(dtype: np.dtype) -> st.SearchStrategy[Case]:
+    """The series needs x > 1 and, to be compared with SciPy's, q > 0."""
+    def build(case: Case) -> Case:
+        x, q = case.operands
+        return Case((Operand(x.shape, None, smooth(1.2, 9.0, signed=False)), Operand(q.shape, None, smooth(0.3, 9.0, signed=False))))
+
+    return elementwise(2)(dtype).map(build)
+
+
+def polygamma_cases(dtype: np.dtype) -> st.SearchStrategy[Case]:
+    """Orders are whole numbers."""
+    def build(case: Case) -> Case:
+        n, x = case.operands
+        order = Operand(n.shape, None, lambda rng, shape, dtype: np.asarray(rng.integers(0, 5, shape)).astype(dtype))
+        return Case((order, Operand(x.shape, None, smooth(0.3, 9.0, signed=False))))
+
+    return elementwise(2)(dtype).map(build)
+
+
+SPECIAL = [
+    function(P["lgamma"], in_double(sp.gammaln), away_from_poles, kinds="f", eager_ulps=16),
+    function(P["digamma"], in_double(sp.digamma), away_from_poles, kinds="f", eager_ulps=16),
+    function(P["bessel_i0e"], in_double(sp.i0e), kinds="f", eager_ulps=8),
+    function(P["bessel_i1e"], in_double(sp.i1e), kinds="f", eager_ulps=8),
+    function(P["erf_inv"], in_double(sp.erfinv), UNIT, kinds="f", eager_ulps=8),
+    Row(P["zeta"], zeta_cases, kinds="f", reference=in_double(sp.zeta), active=(1,), ulps=16, eager_ulps=32, elementwise=True),
+    Row(P["polygamma"], polygamma_cases, kinds="f", reference=in_double(lambda n, x: sp.polygamma(np.asarray(n).astype(int), x)), active=(1,),
+        ulps=32, eager_ulps=64, elementwise=True),
+]
+
+ROWS = [*ARITHMETIC, *LOGIC, *TRANSCENDENTAL, *SPECIAL, *ARRAY_ROWS]

@@ -19,7 +19,7 @@ import numpy as np
 
 from functrans.compiler.codegen import Module, generate
 from functrans.compiler.engine import Linked, assembly, host_layout, host_target, link
-from functrans.compiler.fuse import lower_jaxpr
+from functrans.compiler.lower import lower_jaxpr
 from functrans.compiler.simplify import simplify
 from functrans.config import options
 from functrans.core.array import Array

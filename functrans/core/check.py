@@ -1,8 +1,8 @@
 """The checker of jaxprs: what every transformation and pass must leave true.
 
 `check_jaxpr`: every variable is bound once and before it is used; the avals of an equation's outputs are those that
-the primitive's own `abstract` rule derives, weakness included; params are hashable and free of tracers; nested jaxprs are
-checked in turn.
+the primitive's own `abstract` rule derives, weakness included; params are hashable and free of tracers; nested
+jaxprs are checked in turn.
 
 `check_linear`: variables that are linear in the marked inputs are used only where an equation is linear in them. Which
 operands those are is derived, not declared. A function is linear in some operands together exactly if its derivative

@@ -16,8 +16,8 @@ A name followed by ``:`` begins the next equation, so no separator is needed bet
 the registry, classes of params among those given to `functrans.core.pretty.register_param_type`.
 
 Limits: the text has no values of constants. The constvars of the outermost jaxpr come back as constvars; nested jaxprs
-with constants get `ShapeDtypeStruct` in place of values, which pass the checker and print, but cannot be evaluated. User
-lines are not kept. Params printed as ``<...>`` are refused.
+with constants get `ShapeDtypeStruct` in place of values, which pass the checker and print, but cannot be evaluated.
+User lines are not kept. Params printed as ``<...>`` are refused.
 """
 
 from __future__ import annotations

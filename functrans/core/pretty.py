@@ -8,8 +8,8 @@
       in (d, c) }
 
 Constants stand before the semicolon of the header, inputs after it. Variables are named a, b, ..., z, aa, ... in the
-order in which they are bound; outputs that nothing uses are ``_``; the names of nested jaxprs go on from the outer ones.
-Params are sorted by name.
+order in which they are bound; outputs that nothing uses are ``_``; the names of nested jaxprs go on from the outer
+ones. Params are sorted by name.
 
 Where the text departs from the reference: weak types are marked (``f64*[]``), since the checker tells them from strong
 ones; strings in params are quoted; a name that would read as a keyword or a number (``in``, ``let``, ``inf``, ...) is

@@ -26,18 +26,16 @@ from functrans.numpy.util import (
     check_arraylike,
     default_float,
     evaluating,
-    inexact_dtype,
-    promote_args,
     promote_inexact,
     promote_shapes,
     requested_dtype,
 )
-from functrans.primitives.arithmetic import add_p, div_p, eq_p, ge_p, mul_p, pow_p, select_n_p, sub_p
-from functrans.primitives.movement import broadcasted_iota, concatenate, expand_dims
+from functrans.primitives.arithmetic import add_p, div_p, eq_p, floor_p, ge_p, mul_p, pow_p, select_n_p, sub_p
+from functrans.primitives.movement import broadcasted_iota, concatenate, expand_dims, pad, slice_in_dim
 from functrans.primitives.structural import broadcast_in_dim, convert_element_type, move_axis, reshape
 
 __all__ = [
-    "arange", "array", "asarray", "astype", "copy", "empty", "empty_like", "eye", "full", "full_like", "geomspace", "identity",
+    "arange", "array", "asarray", "astype", "copy", "diag", "diagflat", "empty", "empty_like", "eye", "full", "full_like", "geomspace", "identity",
     "indices", "linspace", "logspace", "meshgrid", "ones", "ones_like", "tri", "tril", "triu", "zeros", "zeros_like",
 ]
 
@@ -91,14 +89,10 @@ def _from_nested(nested: Any, dtype: np.dtype | None) -> Any:
     if not kinds:
         return Array(np.array(nested, dtype or default_float()))
     if kinds <= {bool, int, float, complex}:
-        return Array(np.array(nested, dtype or _unsigned_if_needed(nested, kinds)))
+        return Array(np.array(nested, dtype or result_type(*kinds)[0]))
     leaves = [_leaf(x) for x in leaves]
     dtype = dtype or result_type(*leaves)[0]
     return _stack(nested, dtype)
-
-
-def _unsigned_if_needed(nested: Any, kinds: set[type]) -> np.dtype:
-    return result_type(*kinds)[0]
 
 
 def _leaf(x: Any) -> Any:
@@ -161,12 +155,7 @@ def astype(x: Any, dtype: Any, /, *, copy: bool = False, device: Any = None) -> 
 # -- filled -----------------------------------------------------------------------------------------------------------
 
 def _shape(name: str, shape: Any) -> tuple[int, ...]:
-    try:
-        sizes = (operator.index(shape),) if not isinstance(shape, (tuple, list, np.ndarray)) else tuple(map(operator.index, shape))
-    except TypeError as e:
-        if isinstance(shape, Tracer) or isinstance(e, TypeError) and "traced" in str(e):
-            raise
-        raise TypeError(f"{name}: shapes are tuples of integers, got {shape!r}.") from None
+    sizes = tuple(operator.index(s) for s in (shape if isinstance(shape, (tuple, list, np.ndarray)) else (shape,)))
     if any(s < 0 for s in sizes):
         raise ValueError(f"{name}: sizes must not be negative, got shape {sizes}.")
     return sizes
@@ -320,7 +309,6 @@ def linspace(start: Any, stop: Any, num: int = 50, endpoint: bool = True, retste
         raise ValueError(f"linspace: num must not be negative, got {num}.")
     check_arraylike("linspace", start, stop)
     wanted = requested_dtype(dtype)
-    raw = result_type(typeof(as_operand(start)).dtype, typeof(as_operand(stop)).dtype)[0] if wanted is None else wanted
     lo, hi = promote_inexact(as_operand(start), as_operand(stop))
     lo, hi = broadcast_arrays_internal(*(convert_element_type(x, typeof(x).dtype, False) for x in (lo, hi)))
     aval = typeof(lo)
@@ -346,7 +334,7 @@ def linspace(start: Any, stop: Any, num: int = 50, endpoint: bool = True, retste
 
 def _whole(x: Any, dtype: np.dtype) -> Any:
     """Conversion; to integers by the floor, as NumPy's linspace does."""
-    return convert_element_type(np.floor(x) if dtype.kind in "iu" else x, dtype)
+    return convert_element_type(floor_p.bind(x) if dtype.kind in "iu" else x, dtype)
 
 
 def logspace(start: Any, stop: Any, num: int = 50, endpoint: bool = True, base: Any = 10.0, dtype: Any = None, axis: int = 0) -> Any:
@@ -419,8 +407,7 @@ def tri(N: int, M: int | None = None, k: int = 0, dtype: Any = None) -> Any:
     Array([[1, 0],
            [1, 1]], dtype=int64)
     """
-    return convert_element_type(_band("tri", ge_p, N, N if M is None else M, k), requested_dtype(dtype) or np.dtype(np.float32)
-                                if dtype is not None else default_float())
+    return convert_element_type(_band("tri", ge_p, N, N if M is None else M, k), requested_dtype(dtype) or default_float())
 
 
 def _triangle(name: str, m: Any, k: int, lower: bool) -> Any:
@@ -453,6 +440,46 @@ def triu(m: Any, k: int = 0) -> Any:
            [0., 1.]], dtype=float64)
     """
     return _triangle("triu", m, k, False)
+
+
+def diag(v: Any, k: int = 0) -> Any:
+    """The `k`-th diagonal of a matrix, or the square matrix with that diagonal.
+
+    Raises:
+        ValueError: unless `v` has 1 or 2 axes.
+
+    >>> diag(np.array([[1, 2], [3, 4]]))
+    Array([1, 4], dtype=int64)
+    """
+    check_arraylike("diag", v)
+    v, k = asarray_internal(v), operator.index(k)
+    aval = typeof(v)
+    if aval.ndim == 1:
+        n = aval.shape[0] + abs(k)
+        zero = aval.dtype.type(0)
+        spread = pad(v, zero, ((max(k, 0), max(-k, 0), 0),))
+        # Column j of the result is the j-th element of the padded vector on the diagonal, zero elsewhere.
+        return select_n_p.bind(_band("diag", eq_p, n, n, k), zero, broadcast_in_dim(spread, (n, n), (1,)))
+    if aval.ndim != 2:
+        raise ValueError(f"diag: the array must have 1 or 2 axes, got {aval}. Use diagonal for more.")
+    rows, columns = aval.shape
+    length = max(0, min(rows, columns - k) if k >= 0 else min(rows + k, columns))
+    if not length:
+        return zeros((0,), aval.dtype)
+    first = k if k >= 0 else -k * columns
+    step = columns + 1
+    return slice_in_dim(reshape(v, (rows * columns,)), first, first + (length - 1) * step + 1, step)
+
+
+def diagflat(v: Any, k: int = 0) -> Any:
+    """The square matrix with the elements of `v`, in order, on its `k`-th diagonal.
+
+    >>> diagflat(np.array([[1, 2]]))
+    Array([[1, 0],
+           [0, 2]], dtype=int64)
+    """
+    check_arraylike("diagflat", v)
+    return diag(reshape(asarray_internal(v), (typeof(v).size,)), k)
 
 
 def meshgrid(*xi: Any, copy: bool = True, sparse: bool = False, indexing: str = "xy") -> list[Any]:

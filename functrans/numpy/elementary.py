@@ -256,8 +256,8 @@ def hypot(x1: Any, x2: Any, /) -> Any:
     >>> hypot(np.array([3e300]), 4e300)
     Array([5.e+300], dtype=float64)
     """
-    x1, x2 = binary_inexact("hypot", "i0", x1, x2)
-    _refuse_complex("hypot", "i0", x1)
+    x1, x2 = binary_inexact("hypot", x1, x2)
+    _refuse_complex("hypot", x1)
     x, y = abs_p.bind(x1), abs_p.bind(x2)
     infinite = or_p.bind(eq_p.bind(x, _c(x, np.inf)), eq_p.bind(y, _c(y, np.inf)))
     scale = stop_gradient_p.bind(max_p.bind(x, y))

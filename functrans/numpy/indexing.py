@@ -42,7 +42,8 @@ from functrans.primitives.indexing import (
     scatter_p,
 )
 from functrans.primitives.logic import lt_p
-from functrans.primitives.movement import concatenate_p, dynamic_update_slice_p, full, rev
+from functrans.primitives.dynamic_slice import dynamic_update_slice_p
+from functrans.primitives.movement import concatenate_p, full, rev
 from functrans.primitives.movement import slice as lax_slice
 from functrans.primitives.structural import broadcast_in_dim, convert_element_type, reshape
 

@@ -27,15 +27,15 @@ import numpy as np
 
 from functrans.core.aval import Linear, ShapedArray, Zero, tangent_aval
 from functrans.core.dtypes import is_integer
+from functrans.core.pretty import register_param_type
 from functrans.core.source import describe, user_source
 from functrans.core.trace import Primitive, typeof
 from functrans.primitives.arithmetic import add_p, div_p, eq_p, mul_p, neg_p, select_n_p
 from functrans.primitives.base import operand_error, primitive
 from functrans.primitives.builders import check_kinds
-from functrans.primitives.movement import as_dtype_of, checked, clamped_start, concatenate_p, dynamic_slice_p, dynamic_update_slice_p, iota
+from functrans.primitives.movement import as_dtype_of, checked, clamped_start, iota
 from functrans.primitives.reduction import greatest, least
 from functrans.primitives.structural import (
-    broadcast_in_dim,
     convert_element_type,
     instantiate,
     move_axis,
@@ -51,6 +51,7 @@ __all__ = [
 ]
 
 
+@register_param_type
 class GatherScatterMode(enum.Enum):
     """What happens to windows that are not wholly inside the operand."""
 
@@ -75,6 +76,7 @@ _MODES = {None: GatherScatterMode.FILL_OR_DROP, "fill": GatherScatterMode.FILL_O
 _FILL, _ERROR, _CLIP = GatherScatterMode.FILL_OR_DROP, GatherScatterMode.ERROR, GatherScatterMode.CLIP
 
 
+@register_param_type
 class GatherDimensionNumbers(NamedTuple):
     """Which axes are what, in a gather (XLA's names)."""
 
@@ -85,6 +87,7 @@ class GatherDimensionNumbers(NamedTuple):
     start_indices_batching_dims: tuple[int, ...] = ()
 
 
+@register_param_type
 class ScatterDimensionNumbers(NamedTuple):
     """Which axes are what, in a scatter (XLA's names)."""
 
@@ -612,42 +615,3 @@ def scatter_max(operand: Any, scatter_indices: Any, updates: Any, dimension_numb
                 indices_are_sorted: bool = False, unique_indices: bool = False, mode: str | GatherScatterMode | None = None) -> Any:
     """A copy of real `operand` with the greater of itself and `updates` at computed places (nan wins); see `scatter`."""
     return _bind_scatter(scatter_max_p, operand, scatter_indices, updates, dimension_numbers, indices_are_sorted, unique_indices, mode)
-
-
-# -- batching of dynamic slices ---------------------------------------------------------------------------------------
-# Starts that differ from one batch element to the next place one window each: a gather or a scatter along a batching axis.
-
-def _start_vectors(size: int, starts: Sequence[Any], dims: Sequence[int | None]) -> Any:
-    columns = [reshape(convert_element_type(s if d is not None else broadcast_in_dim(s, (size,), ()), np.int64), (size, 1))
-               for s, d in zip(starts, dims, strict=True)]
-    return concatenate_p.bind(*columns, dimension=1)
-
-
-def _window_numbers(n: int) -> GatherDimensionNumbers:
-    axes = tuple(range(1, n + 1))
-    return GatherDimensionNumbers(axes, (), axes, (0,), (0,))
-
-
-def _dynamic_slice_batch(size: int, args: Sequence[Any], dims: Sequence[int | None], *, slice_sizes: tuple[int, ...]) -> tuple[Any, int]:
-    (x, *starts), (x_dim, *start_dims) = args, dims
-    if all(d is None for d in start_dims):
-        return dynamic_slice_p.bind(move_axis(x, x_dim or 0, 0), np.int64(0), *starts, slice_sizes=(size, *slice_sizes)), 0
-    x = moved_to_front(size, x, x_dim)
-    out = gather_p.bind(x, _start_vectors(size, starts, start_dims), dimension_numbers=_window_numbers(len(slice_sizes)),
-                        slice_sizes=(min(1, size), *slice_sizes), indices_are_sorted=True, unique_indices=True, mode=_CLIP,
-                        fill_value=None)
-    return out, 0
-
-
-def _dynamic_update_batch(size: int, args: Sequence[Any], dims: Sequence[int | None]) -> tuple[Any, int]:
-    (x, update, *starts), (x_dim, u_dim, *start_dims) = args, dims
-    x, update = moved_to_front(size, x, x_dim), moved_to_front(size, update, u_dim)
-    if all(d is None for d in start_dims):
-        return dynamic_update_slice_p.bind(x, update, np.int64(0), *starts), 0
-    numbers = _as_scatter(_window_numbers(len(starts)))
-    return scatter_p.bind(x, _start_vectors(size, starts, start_dims), update, dimension_numbers=numbers, indices_are_sorted=True,
-                          unique_indices=True, mode=_CLIP), 0
-
-
-dynamic_slice_p.batch = _dynamic_slice_batch
-dynamic_update_slice_p.batch = _dynamic_update_batch

@@ -1,12 +1,11 @@
-"""Movement of data: slice, pad, concatenate, reverse, iota, and slices whose place is computed.
+"""Movement of data: slice, pad, concatenate, reverse, iota.
 
 All but iota are linear in what they move, and their transposes are one another: the transpose of a slice is a pad, that of a
-pad a slice, that of a concatenation its pieces, that of a dynamic slice a dynamic update. Semantics, names and params are
+pad a slice, that of a concatenation its pieces. Semantics, names and params are
 those of XLA (https://openxla.org/xla/operation_semantics): a pad may have negative edges, which crop, and interior
-padding, which puts values between neighbours; the start of a dynamic slice is clamped so that the slice is inside.
+padding, which puts values between neighbours.
 
-Known limits: batching a dynamic slice whose start is itself batched needs a gather, so that rule stands in
-`functrans.primitives.indexing`, which fills the `batch` slots of the two dynamic primitives.
+Slices whose start is computed are in `functrans.primitives.dynamic_slice`.
 """
 
 from __future__ import annotations
@@ -20,9 +19,9 @@ from typing import Any
 import numpy as np
 
 from functrans.core.aval import Linear, ShapedArray, Zero, tangent_aval
-from functrans.core.dtypes import canonical, is_integer
+from functrans.core.dtypes import canonical
 from functrans.core.trace import typeof
-from functrans.primitives.arithmetic import add_p, lt_p, select_n_p
+from functrans.primitives.arithmetic import select_n_p
 from functrans.primitives.base import linear, operand_error, primitive
 from functrans.primitives.structural import (
     broadcast_in_dim,
@@ -37,8 +36,7 @@ from functrans.util import canonicalize_axis, tuple_insert
 
 __all__ = [
     "broadcast", "broadcast_to_rank", "broadcasted_iota", "checked", "clamped_start", "collapse", "concatenate", "concatenate_p",
-    "dynamic_index_in_dim", "dynamic_slice", "dynamic_slice_in_dim", "dynamic_slice_p", "dynamic_update_index_in_dim",
-    "dynamic_update_slice", "dynamic_update_slice_in_dim", "dynamic_update_slice_p", "expand_dims", "full", "full_like",
+    "expand_dims", "full", "full_like",
     "index_in_dim", "iota", "iota_p", "pad", "pad_p", "rev", "rev_p", "slice", "slice_in_dim", "slice_p", "split",
     "squeeze", "zeros_like",
 ]
@@ -292,6 +290,14 @@ def as_dtype_of(operand: Any, value: Any) -> Any:
     return convert_element_type(value, dtype) if aval.weak_type and aval.dtype != dtype else value
 
 
+def clamped_start(b: Any, start: Any, limit: int) -> Any:
+    """In a lower rule: an integer Expr as int64, clamped to ``[0, limit]``."""
+    if start.dtype == np.uint64:  # beyond int64 it would turn negative and clamp to the wrong end
+        start = b.op("min", start, b.const(limit, np.uint64))
+    start = b.convert(start, np.dtype("int64"))
+    return b.op("min", b.op("max", start, b.const(0, np.int64)), b.const(limit, np.int64))
+
+
 # -- concatenate ------------------------------------------------------------------------------------------------------
 
 def _concatenate_impl(*xs: np.ndarray, dimension: int) -> np.ndarray:
@@ -528,185 +534,3 @@ def broadcast_to_rank(x: Any, rank: int) -> Any:
     """`x` with leading axes of size 1 up to `rank`."""
     shape = typeof(x).shape
     return reshape(x, (1,) * (rank - len(shape)) + shape)
-
-
-# -- dynamic slices ---------------------------------------------------------------------------------------------------
-
-def _starts(starts: Sequence[np.ndarray], shape: tuple[int, ...], sizes: tuple[int, ...]) -> list[int]:
-    return [min(max(int(s), 0), n - k) for s, n, k in zip(starts, shape, sizes, strict=True)]
-
-
-def _check_dynamic(name: str, x: ShapedArray, sizes: tuple[int, ...], starts: Sequence[ShapedArray]) -> None:
-    if len(starts) != x.ndim or any(s.shape or not is_integer(s.dtype) for s in starts):
-        raise operand_error(name, f"start indices must be {x.ndim} integer scalars, one for each axis.", x, *starts)
-    if len(sizes) != x.ndim or any(not 0 <= k <= n for k, n in zip(sizes, x.shape, strict=True)):
-        raise operand_error(name, f"the slice {sizes} must fit into the operand, axis by axis.", x)
-
-
-def clamped_start(b: Any, start: Any, limit: int) -> Any:
-    """In a lower rule: an integer Expr as int64, clamped to ``[0, limit]``."""
-    if start.dtype == np.uint64:  # beyond int64 it would turn negative and clamp to the wrong end
-        start = b.op("min", start, b.const(limit, np.uint64))
-    start = b.convert(start, np.dtype("int64"))
-    return b.op("min", b.op("max", start, b.const(0, np.int64)), b.const(limit, np.int64))
-
-
-def _places(b: Any, shape: tuple[int, ...], sizes: tuple[int, ...], starts: Sequence[Any]) -> list[Any]:
-    """For each axis the index, at every point of the slice, into the whole."""
-    return [b.op("add", b.iota(np.dtype("int64"), sizes, axis), clamped_start(b, start, n - k))
-            for axis, (start, n, k) in enumerate(zip(starts, shape, sizes, strict=True))]
-
-
-def _dynamic_slice_impl(x: np.ndarray, *starts: np.ndarray, slice_sizes: tuple[int, ...]) -> np.ndarray:
-    return x[tuple(_slice(s, s + k) for s, k in zip(_starts(starts, x.shape, slice_sizes), slice_sizes, strict=True))].copy()
-
-
-def _dynamic_slice_abstract(x: ShapedArray, *starts: ShapedArray, slice_sizes: tuple[int, ...]) -> ShapedArray:
-    _check_dynamic("dynamic_slice", x, slice_sizes, starts)
-    return x.update(shape=slice_sizes)
-
-
-def _dynamic_slice_jvp(primals: Any, tangents: Any, *, slice_sizes: tuple[int, ...]) -> tuple[Any, Any]:
-    x, *starts = primals
-    y = dynamic_slice_p.bind(x, *starts, slice_sizes=slice_sizes)
-    if type(tangents[0]) is Zero:
-        return y, Zero(tangent_aval(typeof(y)))
-    return y, dynamic_slice_p.bind(tangents[0], *starts, slice_sizes=slice_sizes)
-
-
-def _dynamic_slice_transpose(ct: Any, x: Any, *starts: Any, slice_sizes: tuple[int, ...]) -> list[Any]:
-    out = dynamic_update_slice_p.bind(zeros(x.aval.strong()), ct, *starts)
-    return [out, *(None for _ in starts)]
-
-
-def _dynamic_slice_lower(b: Any, x: Any, *starts: Any, slice_sizes: tuple[int, ...]) -> Any:
-    return b.take(x, _places(b, x.shape, slice_sizes, starts)) if x.shape else x
-
-
-dynamic_slice_p = primitive(
-    "dynamic_slice", impl=checked(_dynamic_slice_abstract, _dynamic_slice_impl), abstract=_dynamic_slice_abstract, jvp=_dynamic_slice_jvp,
-    transpose=_dynamic_slice_transpose, lower=_dynamic_slice_lower,
-)
-
-
-def _dynamic_update_impl(x: np.ndarray, update: np.ndarray, *starts: np.ndarray) -> np.ndarray:
-    out = x.copy()
-    places = _starts(starts, x.shape, update.shape)
-    out[tuple(_slice(s, s + k) for s, k in zip(places, update.shape, strict=True))] = update
-    return out
-
-
-def _dynamic_update_abstract(x: ShapedArray, update: ShapedArray, *starts: ShapedArray) -> ShapedArray:
-    if x.dtype != update.dtype:
-        raise operand_error("dynamic_update_slice", "the operand and the update must have equal dtypes.", x, update)
-    _check_dynamic("dynamic_update_slice", x, update.shape, starts)
-    return x.update(weak_type=x.weak_type and update.weak_type)
-
-
-def _dynamic_update_jvp(primals: Any, tangents: Any) -> tuple[Any, Any]:
-    x, update, *starts = primals
-    y = dynamic_update_slice_p.bind(x, update, *starts)
-    if type(tangents[0]) is Zero and type(tangents[1]) is Zero:
-        return y, Zero(tangent_aval(typeof(y)))
-    return y, dynamic_update_slice_p.bind(instantiate(tangents[0]), instantiate(tangents[1]), *starts)
-
-
-def _dynamic_update_transpose(ct: Any, x: Any, update: Any, *starts: Any) -> list[Any]:
-    x_bar = update_bar = None
-    aval = update.aval if isinstance(update, Linear) else typeof(update)
-    if isinstance(x, Linear):
-        x_bar = dynamic_update_slice_p.bind(ct, zeros(ShapedArray(aval.shape, typeof(ct).dtype)), *starts)
-    if isinstance(update, Linear):
-        update_bar = dynamic_slice_p.bind(ct, *starts, slice_sizes=aval.shape)
-    return [x_bar, update_bar, *(None for _ in starts)]
-
-
-def _dynamic_update_lower(b: Any, x: Any, update: Any, *starts: Any) -> Any:
-    return b.scatter(x, _places(b, x.shape, update.shape, starts), update, "set", None) if x.shape else update
-
-
-dynamic_update_slice_p = primitive(
-    "dynamic_update_slice", impl=checked(_dynamic_update_abstract, _dynamic_update_impl), abstract=_dynamic_update_abstract,
-    jvp=_dynamic_update_jvp,
-    transpose=_dynamic_update_transpose, lower=_dynamic_update_lower,
-)
-
-
-def _from_end(index: Any, size: int) -> Any:
-    """A start index with negative values counted from the end."""
-    if isinstance(index, (int, np.integer)):
-        return np.int64(index + size) if index < 0 else np.asarray(index)[()]
-    aval = typeof(index)
-    if aval.dtype.kind != "i":
-        return index
-    index = convert_element_type(index, np.int64)  # index + size may not fit a narrower type
-    return select_n_p.bind(lt_p.bind(index, np.int64(0)), index, add_p.bind(index, np.int64(size)))
-
-
-def _start_list(operand: Any, start_indices: Any) -> list[Any]:
-    shape = typeof(operand).shape
-    if not isinstance(start_indices, (tuple, list)):
-        n = typeof(start_indices).shape
-        if len(n) != 1:
-            raise TypeError(f"start indices must be a sequence of scalars or an array of one axis; got {typeof(start_indices)}.")
-        start_indices = [index_in_dim(start_indices, i, keepdims=False) for i in range(n[0])]
-    if len(start_indices) != len(shape):
-        raise TypeError(f"{len(shape)} start indices are needed, one for each axis of the shape {shape}; got {len(start_indices)}.")
-    return [_from_end(i, n) for i, n in zip(start_indices, shape, strict=True)]
-
-
-def dynamic_slice(operand: Any, start_indices: Any, slice_sizes: Sequence[int]) -> Any:
-    """The slice of static sizes at computed starts.
-
-    `start_indices` is a sequence of integer scalars or an integer array of one axis; negative ones count from the end. A start
-    from which the slice would reach outside is clamped, so that the slice is always inside.
-
-    >>> dynamic_slice(np.arange(5), [3], [3])
-    Array([2, 3, 4], dtype=int64)
-    """
-    return dynamic_slice_p.bind(operand, *_start_list(operand, start_indices), slice_sizes=_ints(slice_sizes))
-
-
-def dynamic_update_slice(operand: Any, update: Any, start_indices: Any) -> Any:
-    """A copy of `operand` in which `update` stands at computed starts, clamped as in `dynamic_slice`.
-
-    >>> dynamic_update_slice(np.zeros(4), np.ones(2), [3])
-    Array([0., 0., 1., 1.], dtype=float64)
-    """
-    return dynamic_update_slice_p.bind(operand, as_dtype_of(operand, update), *_start_list(operand, start_indices))
-
-
-def _starts_on(operand: Any, start: Any, axis: int) -> tuple[list[Any], int]:
-    n = typeof(operand).ndim
-    axis = canonicalize_axis(axis, n)
-    starts: list[Any] = [0] * n
-    starts[axis] = start
-    return starts, axis
-
-
-def dynamic_slice_in_dim(operand: Any, start_index: Any, slice_size: int, axis: int = 0) -> Any:
-    """`dynamic_slice` along one axis, all of the others."""
-    starts, axis = _starts_on(operand, start_index, axis)
-    sizes = list(typeof(operand).shape)
-    sizes[axis] = operator.index(slice_size)
-    return dynamic_slice(operand, starts, sizes)
-
-
-def dynamic_index_in_dim(operand: Any, index: Any, axis: int = 0, keepdims: bool = True) -> Any:
-    """The slice of size 1 at a computed index of `axis` (clamped); without `keepdims` the axis vanishes."""
-    out = dynamic_slice_in_dim(operand, index, 1, axis)
-    return out if keepdims else squeeze(out, (axis,))
-
-
-def dynamic_update_slice_in_dim(operand: Any, update: Any, start_index: Any, axis: int) -> Any:
-    """`dynamic_update_slice` along one axis, from 0 along the others."""
-    return dynamic_update_slice(operand, update, _starts_on(operand, start_index, axis)[0])
-
-
-def dynamic_update_index_in_dim(operand: Any, update: Any, index: Any, axis: int) -> Any:
-    """A copy of `operand` with the slice at `index` of `axis` replaced; `update` may lack that axis."""
-    n = typeof(operand).ndim
-    axis = canonicalize_axis(axis, n)
-    if typeof(update).ndim != n:
-        update = expand_dims(update, (axis,))
-    return dynamic_update_slice_in_dim(operand, update, index, axis)

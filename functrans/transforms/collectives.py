@@ -17,7 +17,8 @@ from functrans.core.source import describe, user_source
 from functrans.core.trace import Primitive, axis_env, typeof
 from functrans.primitives.arithmetic import add_p, div, mul_p
 from functrans.primitives.base import literal, primitive
-from functrans.primitives.movement import concatenate, dynamic_index_in_dim, iota_p, slice_in_dim
+from functrans.primitives.dynamic_slice import dynamic_index_in_dim
+from functrans.primitives.movement import concatenate, iota_p, slice_in_dim
 from functrans.primitives.reduction import reduce_max_p, reduce_min_p
 from functrans.primitives.structural import broadcast_in_dim, move_axis, moved_to_front, reduce_sum_p, reshape
 from functrans.tree_util import tree_map

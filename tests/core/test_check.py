@@ -174,7 +174,7 @@ def vec() -> Var:
 
 def _matmul(x: Var, y: Var) -> Eqn:
     return eqn(dot_general_p, [x, y], [vec()], dimension_numbers=(((0,), (0,)), ((), ())), precision=None,
-               preferred_element_type=None, out_sharding=None)
+               preferred_element_type=None)
 
 
 BOOL = ShapedArray((3,), np.dtype(bool))
@@ -197,7 +197,8 @@ LINEAR = [
 
 NONLINEAR = [
     (lambda x, y: [eqn(sin_p, [x], [vec()])], (True, False),
-     "the linear variable a enters 'sin', which has no transpose rule: it is not linear; its derivative is made of products.", "_:f64[3] = sin a"),
+     "the linear variable a enters 'sin', which has no transpose rule: it is not linear; its derivative is made of products.",
+     "_:f64[3] = sin a"),
     (lambda x, y: [eqn(mul_p, [x, y], [vec()])], (True, True),
      "'mul' is not linear in the linear variables a and b together.", "_:f64[3] = mul a b"),
     (lambda x, y: [eqn(mul_p, [x, x], [vec()])], (True, False),

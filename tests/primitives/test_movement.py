@@ -11,7 +11,8 @@ from hypothesis import strategies as st
 
 from functrans.core.aval import Linear, Zero, tangent_aval
 from functrans.core.trace import typeof
-from functrans.primitives import indexing, movement  # noqa: F401 - indexing fills the batch slots of dynamic slices
+from functrans.primitives import dynamic_slice as dynamic
+from functrans.primitives import movement
 
 DTYPES = ["bool", "int8", "int32", "uint64", "float16", "float32", "float64", "complex64", "complex128"]
 FEW = settings(max_examples=100, deadline=None)
@@ -287,7 +288,7 @@ def test_dynamic_slice(drawn: Any, seed: int, data: Any) -> None:
     rng = np.random.default_rng(seed)
     x = sample(rng, shape)
     at = tuple(slice(c, c + k) for c, k in ((int(np.clip(s, 0, n - k)), k) for s, n, k in zip(starts, shape, sizes, strict=True)))
-    prim = movement.dynamic_slice_p
+    prim = dynamic.dynamic_slice_p
     np.testing.assert_array_equal(check_aval(prim, x, *starts, slice_sizes=sizes), x[at])
     check_jvp(prim, [x, *starts], [0], rng, slice_sizes=sizes)
     check_transpose(prim, [x, *starts], [0], rng, slice_sizes=sizes)
@@ -299,7 +300,7 @@ def test_dynamic_slice(drawn: Any, seed: int, data: Any) -> None:
     update = sample(rng, sizes)
     expected = x.copy()
     expected[at] = update
-    prim = movement.dynamic_update_slice_p
+    prim = dynamic.dynamic_update_slice_p
     np.testing.assert_array_equal(check_aval(prim, x, update, *starts), expected)
     for active in ([0], [1], [0, 1]):
         check_jvp(prim, [x, update, *starts], active, rng)
@@ -311,18 +312,18 @@ def test_dynamic_slice(drawn: Any, seed: int, data: Any) -> None:
 
 def test_dynamic_functions() -> None:
     x = np.arange(12).reshape(3, 4)
-    np.testing.assert_array_equal(movement.dynamic_slice(x, (-2, 1), (1, 2)), x[1:2, 1:3])
-    np.testing.assert_array_equal(movement.dynamic_slice(x, np.array([2, -1], "int8"), (2, 2)), x[1:3, 2:4])
-    np.testing.assert_array_equal(movement.dynamic_slice(x, (np.uint64(2**64 - 1), 0), (1, 4)), x[2:])
-    np.testing.assert_array_equal(movement.dynamic_slice_in_dim(x, np.int32(3), 2, axis=1), x[:, 2:])
-    np.testing.assert_array_equal(movement.dynamic_index_in_dim(x, -1, keepdims=False), x[2])
-    out = movement.dynamic_update_index_in_dim(x, np.zeros(3, int), 1, axis=1)
+    np.testing.assert_array_equal(dynamic.dynamic_slice(x, (-2, 1), (1, 2)), x[1:2, 1:3])
+    np.testing.assert_array_equal(dynamic.dynamic_slice(x, np.array([2, -1], "int8"), (2, 2)), x[1:3, 2:4])
+    np.testing.assert_array_equal(dynamic.dynamic_slice(x, (np.uint64(2**64 - 1), 0), (1, 4)), x[2:])
+    np.testing.assert_array_equal(dynamic.dynamic_slice_in_dim(x, np.int32(3), 2, axis=1), x[:, 2:])
+    np.testing.assert_array_equal(dynamic.dynamic_index_in_dim(x, -1, keepdims=False), x[2])
+    out = dynamic.dynamic_update_index_in_dim(x, np.zeros(3, int), 1, axis=1)
     np.testing.assert_array_equal(out, np.where(np.arange(4) == 1, 0, x))
-    out = movement.dynamic_update_slice_in_dim(x, np.zeros((1, 4), int), -1, axis=0)
+    out = dynamic.dynamic_update_slice_in_dim(x, np.zeros((1, 4), int), -1, axis=0)
     np.testing.assert_array_equal(out, np.where(np.arange(3)[:, None] == 2, 0, x))
     with pytest.raises(TypeError, match="2 start indices are needed"):
-        movement.dynamic_slice(x, (0,), (1, 1))
+        dynamic.dynamic_slice(x, (0,), (1, 1))
     with pytest.raises(TypeError, match="integer scalars"):
-        movement.dynamic_slice_p.bind(x, 0.5, 0, slice_sizes=(1, 1))
+        dynamic.dynamic_slice_p.bind(x, 0.5, 0, slice_sizes=(1, 1))
     with pytest.raises(TypeError, match="must fit into the operand"):
-        movement.dynamic_slice(x, (0, 0), (4, 1))
+        dynamic.dynamic_slice(x, (0, 0), (4, 1))

@@ -9,12 +9,8 @@ import numpy as np
 from hypothesis import strategies as st
 from tests.primitives import test_indexing as naive
 
-from functrans.primitives import contraction as c
-from functrans.primitives import indexing as ix
-from functrans.primitives import logic, structural
-from functrans.primitives import movement as m
-from functrans.primitives import reduction as r
 from functrans.primitives.indexing import GatherScatterMode, ScatterDimensionNumbers
+from tests.properties.rows import PRIMITIVES as P
 from tests.properties.rows import DTYPES, Case, Operand, Row, axes_subsets, dtypes_of, shapes, smooth
 
 __all__ = ["ARRAY_ROWS"]
@@ -95,13 +91,13 @@ def reduction_params(draw: Any, shape: Any, dtype: Any) -> dict[str, Any]:
 
 
 STRUCTURAL = [
-    Row(structural.reshape_p, of_shape(reshape_params), reference=lambda x, *, new_sizes: np.array(x.ravel().tolist(), x.dtype).reshape(new_sizes),
+    Row(P["reshape"], of_shape(reshape_params), reference=lambda x, *, new_sizes: np.array(x.ravel().tolist(), x.dtype).reshape(new_sizes),
         active=(0,), analytic=True),
-    Row(structural.transpose_p, of_shape(lambda draw, shape, dtype: {"permutation": tuple(draw(st.permutations(range(len(shape)))))}),
+    Row(P["transpose"], of_shape(lambda draw, shape, dtype: {"permutation": tuple(draw(st.permutations(range(len(shape)))))}),
         reference=lambda x, *, permutation: np.moveaxis(x, permutation, range(x.ndim)), active=(0,), analytic=True),
-    Row(structural.broadcast_in_dim_p, broadcast_cases, reference=broadcast, active=(0,), analytic=True),
-    Row(structural.convert_element_type_p, CONVERT, reference=convert, active=(0,)),
-    Row(structural.reduce_sum_p, of_shape(reduction_params), reference=total, active=(0,), ulps=4, eager_ulps=4, scale=scaled_sum, analytic=True),
+    Row(P["broadcast_in_dim"], broadcast_cases, reference=broadcast, active=(0,), analytic=True),
+    Row(P["convert_element_type"], CONVERT, reference=convert, active=(0,)),
+    Row(P["reduce_sum"], of_shape(reduction_params), reference=total, active=(0,), ulps=4, eager_ulps=4, scale=scaled_sum, analytic=True),
 ]
 
 
@@ -126,7 +122,7 @@ def reread(x: np.ndarray, *, new_dtype: np.dtype) -> np.ndarray:
     return np.frombuffer(x.tobytes(), new_dtype).reshape(shape)
 
 
-BIT_ROWS = [Row(logic.bitcast_convert_type_p, bitcast_cases, reference=reread)]
+BIT_ROWS = [Row(P["bitcast_convert_type"], bitcast_cases, reference=reread)]
 
 
 # -- movement ---------------------------------------------------------------------------------------------------------
@@ -214,16 +210,16 @@ def dynamic_update(x: np.ndarray, update: np.ndarray, *starts: np.ndarray) -> np
 
 
 MOVEMENT = [
-    Row(m.slice_p, of_shape(slice_params), reference=take_slice, active=(0,), analytic=True),
-    Row(m.pad_p, pad_cases, reference=pad, active=(0, 1), analytic=True),
-    Row(m.concatenate_p, concatenate_cases, reference=lambda *xs, dimension: np.concatenate(xs, dimension), active=(0, 1, 2), analytic=True),
-    Row(m.rev_p, of_shape(lambda draw, shape, dtype: {"dimensions": draw(axes_subsets(len(shape)))}),
+    Row(P["slice"], of_shape(slice_params), reference=take_slice, active=(0,), analytic=True),
+    Row(P["pad"], pad_cases, reference=pad, active=(0, 1), analytic=True),
+    Row(P["concatenate"], concatenate_cases, reference=lambda *xs, dimension: np.concatenate(xs, dimension), active=(0, 1, 2), analytic=True),
+    Row(P["rev"], of_shape(lambda draw, shape, dtype: {"dimensions": draw(axes_subsets(len(shape)))}),
         reference=lambda x, *, dimensions: x[tuple(slice(None, None, -1 if d in dimensions else 1) for d in range(x.ndim))],
         active=(0,), analytic=True),
-    Row(m.iota_p, iota_cases, kinds="iufc", reference=lambda *, dtype, shape, dimension: np.indices(shape)[dimension].astype(dtype)),
-    Row(m.dynamic_slice_p, dynamic_cases(False), reference=lambda x, *starts, slice_sizes: x[window(x, starts, slice_sizes)], active=(0,),
+    Row(P["iota"], iota_cases, kinds="iufc", reference=lambda *, dtype, shape, dimension: np.indices(shape)[dimension].astype(dtype)),
+    Row(P["dynamic_slice"], dynamic_cases(False), reference=lambda x, *starts, slice_sizes: x[window(x, starts, slice_sizes)], active=(0,),
         analytic=True),
-    Row(m.dynamic_update_slice_p, dynamic_cases(True), reference=dynamic_update, active=(0, 1), analytic=True),
+    Row(P["dynamic_update_slice"], dynamic_cases(True), reference=dynamic_update, active=(0, 1), analytic=True),
 ]
 
 
@@ -255,15 +251,15 @@ def arg_params(draw: Any, shape: Any, dtype: Any) -> dict[str, Any]:
 ARG_CASES = of_shape(arg_params, low=1, min_rank=1)
 REDUCE_CASES = of_shape(reduction_params)
 REDUCTION = [
-    Row(r.reduce_prod_p, of_shape(reduction_params, max_rank=2), reference=prod, active=(0,), ulps=64, eager_ulps=256, analytic=True,
+    Row(P["reduce_prod"], of_shape(reduction_params, max_rank=2), reference=prod, active=(0,), ulps=64, eager_ulps=256, analytic=True,
         smooth=smooth(0.8, 1.2)),
-    Row(r.reduce_max_p, REDUCE_CASES, kinds=REAL, reference=extremum(np.maximum, True), active=(0,)),
-    Row(r.reduce_min_p, REDUCE_CASES, kinds=REAL, reference=extremum(np.minimum, False), active=(0,)),
-    Row(r.reduce_and_p, REDUCE_CASES, kinds=BITS, reference=bits(np.bitwise_and)),
-    Row(r.reduce_or_p, REDUCE_CASES, kinds=BITS, reference=bits(np.bitwise_or)),
-    Row(r.reduce_xor_p, REDUCE_CASES, kinds=BITS, reference=bits(np.bitwise_xor)),
-    Row(r.argmax_p, ARG_CASES, kinds=REAL, reference=lambda x, *, axes, index_dtype: np.argmax(x, axes[0]).astype(index_dtype)),
-    Row(r.argmin_p, ARG_CASES, kinds=REAL, reference=lambda x, *, axes, index_dtype: np.argmin(x, axes[0]).astype(index_dtype)),
+    Row(P["reduce_max"], REDUCE_CASES, kinds=REAL, reference=extremum(np.maximum, True), active=(0,)),
+    Row(P["reduce_min"], REDUCE_CASES, kinds=REAL, reference=extremum(np.minimum, False), active=(0,)),
+    Row(P["reduce_and"], REDUCE_CASES, kinds=BITS, reference=bits(np.bitwise_and)),
+    Row(P["reduce_or"], REDUCE_CASES, kinds=BITS, reference=bits(np.bitwise_or)),
+    Row(P["reduce_xor"], REDUCE_CASES, kinds=BITS, reference=bits(np.bitwise_xor)),
+    Row(P["argmax"], ARG_CASES, kinds=REAL, reference=lambda x, *, axes, index_dtype: np.argmax(x, axes[0]).astype(index_dtype)),
+    Row(P["argmin"], ARG_CASES, kinds=REAL, reference=lambda x, *, axes, index_dtype: np.argmin(x, axes[0]).astype(index_dtype)),
 ]
 
 
@@ -315,7 +311,7 @@ def dot_scale(x: np.ndarray, y: np.ndarray, **params: Any) -> np.ndarray:
     return dot(x, y, **params)
 
 
-CONTRACTION = [Row(c.dot_general_p, dot_cases, reference=dot, active=(0, 1), ulps=16, eager_ulps=16, scale=dot_scale, analytic=True)]
+CONTRACTION = [Row(P["dot_general"], dot_cases, reference=dot, active=(0, 1), ulps=16, eager_ulps=16, scale=dot_scale, analytic=True)]
 
 
 # -- indexing ---------------------------------------------------------------------------------------------------------
@@ -391,14 +387,14 @@ def _row(prim: Any, combine: Any, **fields: Any) -> Row:
 
 
 INDEXING = [
-    Row(ix.gather_p, gather_cases, reference=gather, active=(0,), analytic=True),
-    _row(ix.scatter_p, lambda old, new: new, analytic=True),
-    _row(ix.scatter_p, lambda old, new: new, analytic=True, unique=True, name="scatter_unique"),
-    _row(ix.scatter_add_p, operator.add, analytic=True),
-    _row(ix.scatter_mul_p, operator.mul, analytic=True, active=(0,), ulps=4, eager_ulps=8),
-    _row(ix.scatter_mul_p, operator.mul, analytic=True, unique=True, ulps=2, eager_ulps=4, name="scatter_mul_unique"),
-    _row(ix.scatter_min_p, np.minimum, kinds=REAL),
-    _row(ix.scatter_max_p, np.maximum, kinds=REAL),
+    Row(P["gather"], gather_cases, reference=gather, active=(0,), analytic=True),
+    _row(P["scatter"], lambda old, new: new, analytic=True),
+    _row(P["scatter"], lambda old, new: new, analytic=True, unique=True, name="scatter_unique"),
+    _row(P["scatter_add"], operator.add, analytic=True),
+    _row(P["scatter_mul"], operator.mul, analytic=True, active=(0,), ulps=4, eager_ulps=8),
+    _row(P["scatter_mul"], operator.mul, analytic=True, unique=True, ulps=2, eager_ulps=4, name="scatter_mul_unique"),
+    _row(P["scatter_min"], np.minimum, kinds=REAL),
+    _row(P["scatter_max"], np.maximum, kinds=REAL),
 ]
 
 ARRAY_ROWS = [*STRUCTURAL, *BIT_ROWS, *MOVEMENT, *REDUCTION, *CONTRACTION, *INDEXING]

@@ -6,6 +6,8 @@ A `Case` is one drawn call: shapes (and, where they are not plain samples, value
 
 from __future__ import annotations
 
+import importlib
+import pkgutil
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass, field
 from typing import Any
@@ -13,10 +15,11 @@ from typing import Any
 import numpy as np
 from hypothesis import strategies as st
 
-from functrans.core.trace import Primitive
+import functrans.primitives
+from functrans.core.trace import Primitive, primitives_by_name
 
 __all__ = [
-    "DTYPES", "VECTOR_SIZES", "Case", "Operand", "Row", "assert_close", "axes_subsets", "dtypes_of", "elementwise", "shapes",
+    "DTYPES", "PRIMITIVES", "VECTOR_SIZES", "Case", "Operand", "Row", "assert_close", "axes_subsets", "dtypes_of", "elementwise", "shapes",
     "special_values", "values", "widened",
 ]
 
@@ -26,6 +29,11 @@ DTYPES = [
 ]
 VECTOR_SIZES = [1, 2, 3, 7, 8, 9, 15, 16, 17, 31, 33, 63, 65, 257]
 Sampler = Callable[[np.random.Generator, tuple[int, ...], np.dtype], np.ndarray]
+
+for _module in pkgutil.iter_modules(functrans.primitives.__path__):
+    importlib.import_module(f"{functrans.primitives.__name__}.{_module.name}")
+PRIMITIVES = primitives_by_name()
+"""The primitives of all families by name, wherever they stand."""
 
 
 def dtypes_of(kinds: str) -> tuple[np.dtype, ...]:
@@ -107,7 +115,7 @@ class Case:
         return [np.asarray((o.sample or sample)(rng, o.shape, np.dtype(o.dtype or dtype))) for o in self.operands]
 
 
-@dataclass(frozen=True)
+@dataclass(frozen=True, repr=False)
 class Row:
     """A primitive and what is to be expected of it.
 
@@ -141,15 +149,12 @@ class Row:
     dtypes: tuple[np.dtype, ...] = ()
     name: str = ""
 
-    def __str__(self) -> str:
+    def __repr__(self) -> str:
         return self.name or self.prim.name
 
     @property
     def accepted(self) -> tuple[np.dtype, ...]:
         return self.dtypes or dtypes_of(self.kinds)
-
-    def __post_init__(self) -> None:
-        assert self.cases is not None
 
 
 @st.composite
@@ -169,7 +174,7 @@ def elementwise(arity: int, params: st.SearchStrategy[dict[str, Any]] | None = N
         def build(shape: tuple[int, ...], full: tuple[bool, ...], drawn: dict[str, Any]) -> Case:
             return Case(tuple(Operand(shape if f or arity == 1 else ()) for f in full), drawn)
 
-        return st.builds(build, shapes(), st.tuples(*[st.booleans()] * arity), params or st.just({}))
+        return st.builds(build, shapes(), st.tuples(*[st.booleans()] * arity), st.just({}) if params is None else params)
 
     return cases
 

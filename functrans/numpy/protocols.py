@@ -1,0 +1,147 @@
+"""NumPy's own functions on our arrays: ``np.sin(x)`` is ``functrans.numpy.sin(x)``, traced or not.
+
+NumPy asks ``__array_ufunc__`` and ``__array_function__`` of its arguments before it computes; both are answered by the function of
+the same name here (NEP 13, NEP 18). Where there is none, a traced argument is an error that names the nearest function there is;
+arrays that are not traced are handed to NumPy as ndarrays, since their numbers are known.
+"""
+
+from __future__ import annotations
+
+import difflib
+from collections.abc import Callable, Mapping
+from typing import Any
+
+import numpy as np
+
+from functrans.core.array import Array
+from functrans.core.source import describe, user_source
+from functrans.core.trace import Tracer, typeof
+from functrans.numpy.operators import install
+from functrans.primitives.structural import reshape
+
+__all__ = ["install_protocols"]
+
+_REDUCE = {"add": "sum", "multiply": "prod", "maximum": "max", "minimum": "min", "logical_and": "all", "logical_or": "any"}
+_ACCUMULATE = {"add": "cumsum", "multiply": "cumprod"}
+_IGNORED = {"subok": True, "order": "K", "casting": "same_kind"}
+
+
+def _holds(kind: type, values: Any) -> bool:
+    """Whether a tracer (or an Array) is anywhere among nested arguments."""
+    if isinstance(values, dict):
+        values = values.values()
+    return any(_holds(kind, v) if isinstance(v, (list, tuple, dict)) else isinstance(v, kind) for v in values)
+
+
+def _as_ndarrays(x: Any) -> Any:
+    """Nested arguments with every Array as its ndarray."""
+    if type(x) is Array:
+        return x._value
+    if type(x) in (list, tuple):
+        return type(x)(map(_as_ndarrays, x))
+    return {k: _as_ndarrays(v) for k, v in x.items()} if type(x) is dict else x
+
+
+def _wrap(x: Any) -> Any:
+    """What NumPy computed, as Arrays."""
+    if isinstance(x, tuple):
+        return tuple(map(_wrap, x))
+    return Array(np.asarray(x)) if isinstance(x, (np.ndarray, np.generic)) and x.dtype.kind in "biufc" else x
+
+
+class _Namespaces:
+    """The functions by NumPy's module name, and the lookup in them."""
+
+    def __init__(self, modules: Mapping[str, Mapping[str, Any]]) -> None:
+        self.modules = modules
+
+    def find(self, module: str, name: str) -> Callable[..., Any] | None:
+        found = self.modules.get(module, {}).get(name)
+        return found if callable(found) else None
+
+    def missing(self, module: str, name: str, why: str = "has no functrans equivalent") -> TypeError:
+        names = [n for n in self.modules.get(module, {}) if not n.startswith("_")]
+        near = difflib.get_close_matches(name, names, n=1)
+        prefix = module.replace("numpy", "functrans.numpy", 1)
+        hint = f" The nearest is {prefix}.{near[0]}." if near else ""
+        return TypeError(f"{module}.{name} {why} for traced arrays, at {describe(user_source())}.{hint} Code that needs the "
+                         "numbers themselves can run through functrans.pure_callback.")
+
+
+def _ufunc_call(spaces: _Namespaces, ufunc: np.ufunc, method: str, inputs: tuple[Any, ...], kwargs: dict[str, Any]) -> Any:
+    name = ufunc.__name__
+    traced = _holds(Tracer, inputs) or _holds(Tracer, kwargs)
+    kwargs = {k: v for k, v in kwargs.items() if k not in _IGNORED or v != _IGNORED[k]}
+    if "out" in kwargs and all(o is None for o in kwargs["out"]):
+        del kwargs["out"]
+    ours = _our_ufunc(spaces, name, method)
+    if ours is not None and not kwargs.keys() - _allowed(method):
+        return ours(*inputs, **kwargs)
+    if not traced:
+        targets = kwargs.get("out", ())
+        if any(type(o) is Array for o in targets):
+            raise TypeError(f"numpy.{name}: out= is an immutable functrans Array; use the returned array.")
+        result = getattr(ufunc, method)(*_as_ndarrays(inputs), **_as_ndarrays(kwargs))
+        return result if targets or method == "at" else _wrap(result)
+    if "out" in kwargs:
+        raise TypeError(f"numpy.{name}: a traced value cannot be written into an existing array (out=, or x {name} in place), at "
+                        f"{describe(user_source())}. Use the returned array: y = functrans.numpy.{name}(...).")
+    if ours is not None:
+        listed = ", ".join(sorted(kwargs))
+        raise TypeError(f"numpy.{name}: the arguments {listed} are not supported for traced arrays, at {describe(user_source())}. "
+                        f"Use functrans.numpy.where to choose elements, astype for dtypes.")
+    raise spaces.missing("numpy", name if method == "__call__" else f"{name}.{method}")
+
+
+def _allowed(method: str) -> set[str]:
+    return {"axis", "dtype", "keepdims", "initial", "where"} if method == "reduce" else {"axis"} if method == "accumulate" else set()
+
+
+def _our_ufunc(spaces: _Namespaces, name: str, method: str) -> Callable[..., Any] | None:
+    """Our function for a ufunc called in some way, or None."""
+    if method == "__call__":
+        return spaces.find("numpy", name)
+    if method == "reduce" and name in _REDUCE:
+        reduction = spaces.find("numpy", _REDUCE[name])
+        assert reduction is not None
+
+        def reduce(x: Any, axis: Any = 0, **kwargs: Any) -> Any:
+            if kwargs.get("dtype") is None:
+                kwargs.pop("dtype", None)
+            if kwargs.get("initial", 0) is np._NoValue:
+                del kwargs["initial"]
+            if kwargs.get("where") is True:
+                del kwargs["where"]
+            return reduction(x, axis=axis, **kwargs)
+
+        return reduce
+    if method == "accumulate" and name in _ACCUMULATE:
+        running = spaces.find("numpy", _ACCUMULATE[name])
+        return None if running is None else lambda x, axis=0: running(x, axis=axis)
+    if method == "outer":
+        function = spaces.find("numpy", name)
+        return None if function is None else lambda x, y: function(reshape(x, typeof(x).shape + (1,) * typeof(y).ndim), y)
+    return None
+
+
+def _function_call(spaces: _Namespaces, function: Any, args: tuple[Any, ...], kwargs: dict[str, Any]) -> Any:
+    module, name = getattr(function, "__module__", "numpy") or "numpy", function.__name__
+    ours = spaces.find(module, name)
+    if ours is not None and not (kwargs.get("out") is not None and not _holds(Tracer, (args, kwargs))):
+        return ours(*args, **{k: v for k, v in kwargs.items() if v is not np._NoValue})
+    if _holds(Tracer, (args, kwargs)):
+        raise spaces.missing(module, name)
+    return function(*_as_ndarrays(args), **_as_ndarrays(kwargs))
+
+
+def install_protocols(modules: Mapping[str, Mapping[str, Any]]) -> None:
+    """Answer NumPy's protocols on `Array` and tracers from `modules`: NumPy module names to their functions by name."""
+    spaces = _Namespaces(modules)
+
+    def __array_ufunc__(self: Any, ufunc: np.ufunc, method: str, *inputs: Any, **kwargs: Any) -> Any:
+        return _ufunc_call(spaces, ufunc, method, inputs, kwargs)
+
+    def __array_function__(self: Any, func: Any, types: Any, args: tuple[Any, ...], kwargs: dict[str, Any]) -> Any:
+        return _function_call(spaces, func, args, kwargs)
+
+    install(methods={"__array_ufunc__": __array_ufunc__, "__array_function__": __array_function__})
