@@ -9,6 +9,7 @@ import operator
 from collections.abc import Callable
 from typing import Any
 
+import mpmath
 import numpy as np
 from hypothesis import strategies as st
 from scipy import special as sp
@@ -77,6 +78,8 @@ def to_precision(x: np.ndarray, *, exponent_bits: int, mantissa_bits: int) -> np
     """Rounding of the fraction that `frexp` gives, then of the exponent."""
     bits = min(mantissa_bits, np.finfo(x.dtype).nmant)
     fraction, exponent = np.frexp(x)
+    exponent = np.maximum(exponent, np.finfo(x.dtype).minexp + 1)  # denormals have the spacing of the least normal
+    fraction = np.ldexp(x, -exponent)
     y = np.ldexp(np.rint(np.ldexp(fraction, bits + 1)), exponent - bits - 1)
     top = 2.0 ** (2 ** (min(exponent_bits, np.finfo(x.dtype).nexp) - 1))
     y = np.where(np.abs(y.astype(np.longdouble)) >= top, np.copysign(np.inf, x), y)
@@ -96,13 +99,20 @@ def in_double(f: Reference) -> Reference:
     return lambda *xs: f(*(x.astype(np.float64) for x in xs))
 
 
+def joined(re: np.ndarray, im: np.ndarray) -> np.ndarray:
+    """A complex array of its parts; ``re + 1j * im`` would make nan of infinities."""
+    out = np.empty(np.shape(re), np.result_type(re, np.complex64))
+    out.real, out.imag = re, im
+    return out
+
+
 def expm1(x: np.ndarray) -> np.ndarray:
     """e**x - 1; complex by real parts that do not cancel."""
     if x.dtype.kind != "c":
         return np.asarray(np.expm1(x))
     half = np.sin(x.imag / 2)
     re = np.expm1(x.real) * np.cos(x.imag) - 2 * half * half
-    return np.asarray(re + 1j * (np.exp(x.real) * np.sin(x.imag)))
+    return joined(re, np.exp(x.real) * np.sin(x.imag))
 
 
 def log1p(x: np.ndarray) -> np.ndarray:
@@ -111,7 +121,24 @@ def log1p(x: np.ndarray) -> np.ndarray:
         return np.asarray(np.log1p(x))
     re, im = x.real, x.imag
     near = np.log1p(re * (2 + re) + im * im) / 2
-    return np.asarray(np.where(np.abs(x) < 0.5, near, np.log(np.hypot(1 + re, im))) + 1j * np.arctan2(im, 1 + re))
+    return joined(np.where(np.abs(x) < 0.5, near, np.log(np.hypot(1 + re, im))), np.arctan2(im, 1 + re))
+
+
+def erfc(x: np.ndarray) -> np.ndarray:
+    """By mpmath: SciPy's loses digits where the result is small."""
+    return np.asarray(np.frompyfunc(lambda v: np.longdouble(mpmath.nstr(mpmath.erfc(float(v)), 24)), 1, 1)(x), np.longdouble)
+
+
+def complex_condition(condition: Reference) -> Reference:
+    """The scale of errors of complex functions that go through exp and log: the result, times how ill-conditioned those are."""
+    def scale(*xs: np.ndarray) -> Any:
+        if xs[0].dtype.kind != "c":
+            return 0
+        with np.errstate(all="ignore"):
+            size = condition(*(x.astype(np.complex128) for x in xs))
+        return np.where(np.isfinite(size), size, 0)
+
+    return scale
 
 
 # -- rows of elementwise primitives -----------------------------------------------------------------------------------
@@ -127,10 +154,10 @@ def point(prim: Any, arity: int, reference: Reference, params: Any = None, **fie
 
 
 def function(prim: Any, reference: Reference, domain: Any = None, kinds: str = "fc", ulps: float = 4, eager_ulps: float = 4,
-             arity: int = 1, active: tuple[int, ...] = (0,), analytic: bool = True) -> Row:
+             arity: int = 1, active: tuple[int, ...] = (0,), analytic: bool = True, scale: Any = None) -> Row:
     """A row of a transcendental function: compiled and eager values are both within `ulps`."""
     return point(prim, arity, reference, kinds=kinds, ulps=ulps, eager_ulps=eager_ulps, active=active,
-                 analytic=analytic and "c" in kinds, smooth=domain or smooth())
+                 analytic=analytic and "c" in kinds, smooth=domain or smooth(), scale=scale)
 
 
 def one_of(name: str, *choices: Any) -> st.SearchStrategy[dict[str, Any]]:
@@ -181,7 +208,8 @@ ARITHMETIC = [
     point(P["min"], 2, np.minimum, active=BOTH),
     point(P["clamp"], 3, lambda low, x, high: np.clip(x, low, high), kinds="biuf", active=(0, 1, 2)),
     Row(P["select_n"], select_cases, reference=chosen, active=(1, 2, 3), elementwise=True, analytic=True),
-    Row(P["pow"], pow_cases, kinds="fc", reference=power, active=BOTH, ulps=4, eager_ulps=8, smooth=POSITIVE, analytic=True, elementwise=True),
+    Row(P["pow"], pow_cases, kinds="fc", reference=power, active=BOTH, ulps=4, eager_ulps=8, smooth=POSITIVE, analytic=True, elementwise=True,
+        scale=complex_condition(lambda x, y: np.abs(np.power(x, y)) * (1 + np.abs(y * np.log(x))))),
     point(P["integer_pow"], 1, lambda x, *, y: np.power(x, y if x.dtype.kind in "iu" else x.dtype.type(y)), one_of("y", 0, 1, 2, 3, 5, 8),
           kinds="iufc", active=(0,), ulps=8, eager_ulps=16, analytic=True),
     point(P["integer_pow"], 1, lambda x, *, y: 1 / np.power(x, x.dtype.type(-y)), one_of("y", -1, -2, -3, -6),
@@ -222,14 +250,16 @@ LOGIC = [
     point(P["clz"], 1, integers(lambda x, bits: bits - (x % 2**bits).bit_length()), kinds="iu"),
 ]
 TRANSCENDENTAL = [
-    function(P["exp"], np.exp), function(P["exp2"], lambda x: np.exp2(x) if x.dtype.kind != "c" else np.exp(x * np.log(np.longdouble(2)))),
+    function(P["exp"], np.exp), function(P["exp2"], lambda x: np.exp2(x) if x.dtype.kind != "c" else np.exp(x * np.log(np.longdouble(2))),
+             scale=complex_condition(lambda x: np.abs(np.exp2(x.real) * x))),
     function(P["expm1"], expm1), function(P["log1p"], log1p, UNIT),
     function(P["sin"], np.sin), function(P["cos"], np.cos), function(P["tan"], np.tan, UNIT),
     function(P["sinh"], np.sinh), function(P["cosh"], np.cosh), function(P["tanh"], np.tanh),
     function(P["asin"], np.arcsin, UNIT), function(P["acos"], np.arccos, UNIT), function(P["atan"], np.arctan),
     function(P["asinh"], np.arcsinh), function(P["acosh"], np.arccosh, smooth(1.3, 3.0, signed=False)), function(P["atanh"], np.arctanh, UNIT),
-    function(P["logistic"], lambda x: 1 / (1 + np.exp(-x))),
-    function(P["erf"], in_double(sp.erf), kinds="f"), function(P["erfc"], in_double(sp.erfc), kinds="f", eager_ulps=16),
+    function(P["logistic"], lambda x: 1 / (1 + np.exp(-x)),
+             scale=complex_condition(lambda x: np.abs(1 + x) * np.abs(1 / (1 + np.exp(-x))) * (1 + np.abs(1 / (1 + np.exp(-x)))))),
+    function(P["erf"], in_double(sp.erf), kinds="f"), function(P["erfc"], erfc, kinds="f"),
     function(P["atan2"], np.arctan2, kinds="f", arity=2, active=BOTH),
 ]
 

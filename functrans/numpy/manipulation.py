@@ -21,7 +21,8 @@ from functrans.errors import ConcretizationTypeError
 from functrans.numpy.indexing import getitem
 from functrans.numpy.util import asarray_internal, broadcast_arrays_internal, broadcast_shapes_internal, canonical_axes, check_arraylike
 from functrans.primitives import arithmetic as ops
-from functrans.primitives.movement import concatenate_p, dynamic_slice, rev
+from functrans.primitives.dynamic_slice import dynamic_slice
+from functrans.primitives.movement import concatenate_p, rev
 from functrans.primitives.movement import slice_in_dim as lax_slice_in_dim
 from functrans.primitives.structural import broadcast_in_dim, convert_element_type, move_axis
 from functrans.primitives.structural import reshape as lax_reshape

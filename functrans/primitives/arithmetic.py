@@ -42,7 +42,7 @@ from functrans.primitives.complex_math import (
     complex_sign,
     complex_sqrt,
 )
-from functrans.primitives.logic import eq_p, ge_p, gt_p, le_p, lt_p, ne_p, promoted
+from functrans.primitives.logic import apply, checked, eq_p, ge_p, gt_p, le_p, lt_p, ne_p, promoted
 from functrans.primitives.parts import (
     complex,
     complex_p,
@@ -175,16 +175,13 @@ def _abs_jvp(primals: Sequence[Any], tangents: Sequence[Any]) -> tuple[Any, Any]
     return y, _mul(x_dot, s)
 
 
-abs_p = unary(
-    "abs", SCALAR_OPS["abs"], lambda x, y: x, kinds="iufc", result=real_dtype, lower=_real_or("abs", complex_abs)
-)
+abs_p = nary("abs", SCALAR_OPS["abs"], kinds="iufc", result=real_dtype, lower=_real_or("abs", complex_abs),
+             why_no_derivative="it is not linear")
 abs_p.jvp = _abs_jvp
 
 
 def _sign_tangent(t: Any, y: Any, x: Any) -> Any:
-    """Zero for reals; for complex x / |x| the part of the tangent across the direction of x, over |x|."""
-    if typeof(x).dtype.kind != "c":
-        return _mul(t, _c(t, 0))
+    """Of complex x / |x|: the part of the tangent across the direction of x, over |x|."""
     size = abs_p.bind(x)
     size = _where(eq_p.bind(size, _c(size, 0)), _c(size, 1), size)
     turned = _mul(t, conj_p.bind(y, input_dtype=typeof(y).dtype))
@@ -412,14 +409,9 @@ def _integer_pow_impl(x: np.ndarray, *, y: int) -> np.ndarray:
 
 def _integer_pow_lower(b: Any, x: Any, *, y: int) -> Any:
     elem = x.re.dtype
-    real_one = b.op("add", b.op("mul", b.const(0, elem), b.const(0, elem)), b.const(1, elem))
     if y == 0:
-        ones = b.broadcast(real_one, x.shape, ()) if x.shape else real_one
-        return (
-            b.complex(ones, b.broadcast(b.const(0, elem), x.shape, ()) if x.shape else b.const(0, elem))
-            if x.is_complex
-            else ones
-        )
+        one, zero = (b.broadcast(b.const(v, elem), x.shape, ()) for v in (1, 0))
+        return b.complex(one, zero) if x.is_complex else one
     if x.is_complex:
         one = b.complex(b.const(1, elem), b.const(0, elem))
         out = _power_chain(x, builtins.abs(y), one, lambda p, q: complex_mul(b, p, q))
@@ -478,17 +470,17 @@ def add(x: Any, y: Any) -> Any:
     >>> add(np.array([1.0, 2.0], "float32"), 2)
     Array([3., 4.], dtype=float32)
     """
-    return add_p.bind(*promoted("add", x, y))
+    return apply(add_p, x, y)
 
 
 def sub(x: Any, y: Any) -> Any:
     """``x - y`` elementwise; operands of equal shape and dtype, or scalars."""
-    return sub_p.bind(*promoted("sub", x, y))
+    return apply(sub_p, x, y)
 
 
 def mul(x: Any, y: Any) -> Any:
     """``x * y`` elementwise; operands of equal shape and dtype, or scalars. Of booleans: and."""
-    return mul_p.bind(*promoted("mul", x, y))
+    return apply(mul_p, x, y)
 
 
 def div(x: Any, y: Any) -> Any:
@@ -497,7 +489,7 @@ def div(x: Any, y: Any) -> Any:
     >>> div(np.array([7, -7, 1]), np.array([2, 2, 0]))
     Array([ 3, -3, -1], dtype=int64)
     """
-    return div_p.bind(*promoted("div", x, y))
+    return apply(div_p, x, y)
 
 
 def rem(x: Any, y: Any) -> Any:
@@ -506,27 +498,27 @@ def rem(x: Any, y: Any) -> Any:
     >>> rem(np.array([7, -7]), 4)
     Array([ 3, -3], dtype=int64)
     """
-    return rem_p.bind(*promoted("rem", x, y))
+    return apply(rem_p, x, y)
 
 
 def abs(x: Any) -> Any:
     """The absolute value; of complex numbers the modulus, a real array. The derivative at 0 is 0."""
-    return abs_p.bind(x)
+    return apply(abs_p, x)
 
 
 def sign(x: Any) -> Any:
     """-1, 0 or 1 (zeros and nan stay); of complex numbers ``x / |x|``, 0 at 0."""
-    return sign_p.bind(x)
+    return apply(sign_p, x)
 
 
 def max(x: Any, y: Any) -> Any:
     """The larger, elementwise; nan where either is. Complex numbers compare lexicographically."""
-    return max_p.bind(*promoted("max", x, y))
+    return apply(max_p, x, y)
 
 
 def min(x: Any, y: Any) -> Any:
     """The smaller, elementwise; nan where either is. Complex numbers compare lexicographically."""
-    return min_p.bind(*promoted("min", x, y))
+    return apply(min_p, x, y)
 
 
 def clamp(min: Any, x: Any, max: Any) -> Any:
@@ -535,7 +527,7 @@ def clamp(min: Any, x: Any, max: Any) -> Any:
     >>> clamp(0.0, np.array([-1.0, 0.5, 3.0]), 1.0)
     Array([0. , 0.5, 1. ], dtype=float64)
     """
-    return clamp_p.bind(*promoted("clamp", min, x, max))
+    return apply(clamp_p, min, x, max)
 
 
 def select_n(which: Any, *cases: Any) -> Any:
@@ -547,7 +539,7 @@ def select_n(which: Any, *cases: Any) -> Any:
     >>> select_n(np.array([True, False]), np.array([1, 2]), np.array([10, 20]))
     Array([10,  2], dtype=int64)
     """
-    return select_n_p.bind(which, *promoted("select_n", *cases))
+    return checked(select_n_p, which, *promoted("select_n", *cases))
 
 
 def select(pred: Any, on_true: Any, on_false: Any) -> Any:
@@ -564,8 +556,8 @@ def pow(x: Any, y: Any) -> Any:
     if typeof(y).dtype.kind in "iu":
         if typeof(x).dtype.kind not in "fc":
             raise operand_error("pow", "the base must be floating or complex.", typeof(x), typeof(y))
-        return pow_p.bind(x, y)
-    return pow_p.bind(*promoted("pow", x, y))
+        return checked(pow_p, x, y)
+    return apply(pow_p, x, y)
 
 
 def integer_pow(x: Any, y: int) -> Any:
@@ -574,39 +566,39 @@ def integer_pow(x: Any, y: int) -> Any:
     >>> integer_pow(np.array([2.0, 3.0]), -1)
     Array([0.5       , 0.33333333], dtype=float64)
     """
-    return integer_pow_p.bind(x, y=operator.index(y))
+    return apply(integer_pow_p, x, y=operator.index(y))
 
 
 def square(x: Any) -> Any:
     """``x * x`` elementwise."""
-    return square_p.bind(x)
+    return apply(square_p, x)
 
 
 def sqrt(x: Any) -> Any:
     """The square root; nan below zero, the principal root of complex numbers. The derivative at 0 is inf."""
-    return sqrt_p.bind(x)
+    return apply(sqrt_p, x)
 
 
 def rsqrt(x: Any) -> Any:
     """``1 / sqrt(x)`` elementwise."""
-    return rsqrt_p.bind(x)
+    return apply(rsqrt_p, x)
 
 
 def cbrt(x: Any) -> Any:
     """The real cube root, of any sign."""
-    return cbrt_p.bind(x)
+    return apply(cbrt_p, x)
 
 
 def reciprocal(x: Any) -> Any:
     """``1 / x`` elementwise, of floating or complex numbers."""
-    return integer_pow_p.bind(x, y=-1)
+    return apply(integer_pow_p, x, y=-1)
 
 
 def mulhi(x: Any, y: Any) -> Any:
     """The upper half of the double-width product of integers."""
-    return mulhi_p.bind(*promoted("mulhi", x, y))
+    return apply(mulhi_p, x, y)
 
 
 def stop_gradient(x: Any) -> Any:
     """`x`, constant to every differentiation."""
-    return stop_gradient_p.bind(x)
+    return apply(stop_gradient_p, x)

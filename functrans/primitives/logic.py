@@ -19,9 +19,9 @@ from functrans.primitives.structural import convert_element_type, move_axis
 from functrans.scalar_ops import SCALAR_OPS
 
 __all__ = [
-    "and_p", "bitcast_convert_type", "bitcast_convert_type_p", "bitwise_and", "bitwise_not", "bitwise_or",
-    "bitwise_xor", "clz", "clz_p", "eq", "eq_p", "ge", "ge_p", "gt", "gt_p", "le", "le_p", "lt", "lt_p", "ne", "ne_p",
-    "not_p", "or_p", "population_count", "population_count_p", "promoted", "shift_left", "shift_left_p",
+    "and_p", "apply", "bitcast_convert_type", "bitcast_convert_type_p", "bitwise_and", "bitwise_not", "bitwise_or",
+    "bitwise_xor", "checked", "clz", "clz_p", "eq", "eq_p", "ge", "ge_p", "gt", "gt_p", "le", "le_p", "lt", "lt_p",
+    "ne", "ne_p", "not_p", "or_p", "population_count", "population_count_p", "promoted", "shift_left", "shift_left_p",
     "shift_right_arithmetic", "shift_right_arithmetic_p", "shift_right_logical", "shift_right_logical_p", "xor_p",
 ]
 
@@ -58,6 +58,17 @@ def _cast(x: Any, dtype: np.dtype) -> Any:
     if type(x) in (int, float, complex):
         return dtype.type(x)  # OverflowError where an int does not fit
     return convert_element_type(x, dtype)
+
+
+def checked(prim: Primitive, *xs: Any, **params: Any) -> Any:
+    """Bind after the checks of the abstract rule, which evaluation alone skips: NumPy would accept more."""
+    prim.rule("abstract")(*map(typeof, xs), **params)
+    return prim.bind(*xs, **params)
+
+
+def apply(prim: Primitive, *xs: Any, **params: Any) -> Any:
+    """What lax functions do: adapt Python scalars, check kinds and shapes, bind."""
+    return checked(prim, *(promoted(prim.name, *xs) if len(xs) > 1 else xs), **params)
 
 
 # -- comparisons ------------------------------------------------------------------------------------------------------
@@ -98,32 +109,32 @@ def eq(x: Any, y: Any) -> Any:
     >>> eq(np.array([1, 2]), 2)
     Array([False,  True], dtype=bool)
     """
-    return eq_p.bind(*promoted("eq", x, y))
+    return apply(eq_p, x, y)
 
 
 def ne(x: Any, y: Any) -> Any:
     """``x != y`` elementwise, a boolean array."""
-    return ne_p.bind(*promoted("ne", x, y))
+    return apply(ne_p, x, y)
 
 
 def lt(x: Any, y: Any) -> Any:
     """``x < y`` elementwise, a boolean array; real operands only."""
-    return lt_p.bind(*promoted("lt", x, y))
+    return apply(lt_p, x, y)
 
 
 def le(x: Any, y: Any) -> Any:
     """``x <= y`` elementwise, a boolean array; real operands only."""
-    return le_p.bind(*promoted("le", x, y))
+    return apply(le_p, x, y)
 
 
 def gt(x: Any, y: Any) -> Any:
     """``x > y`` elementwise, a boolean array; real operands only."""
-    return gt_p.bind(*promoted("gt", x, y))
+    return apply(gt_p, x, y)
 
 
 def ge(x: Any, y: Any) -> Any:
     """``x >= y`` elementwise, a boolean array; real operands only."""
-    return ge_p.bind(*promoted("ge", x, y))
+    return apply(ge_p, x, y)
 
 
 # -- bits -------------------------------------------------------------------------------------------------------------
@@ -145,22 +156,22 @@ clz_p = _bits("clz", "iu")
 
 def bitwise_and(x: Any, y: Any) -> Any:
     """``x & y`` elementwise, of booleans or integers."""
-    return and_p.bind(*promoted("bitwise_and", x, y))
+    return apply(and_p, x, y)
 
 
 def bitwise_or(x: Any, y: Any) -> Any:
     """``x | y`` elementwise, of booleans or integers."""
-    return or_p.bind(*promoted("bitwise_or", x, y))
+    return apply(or_p, x, y)
 
 
 def bitwise_xor(x: Any, y: Any) -> Any:
     """``x ^ y`` elementwise, of booleans or integers."""
-    return xor_p.bind(*promoted("bitwise_xor", x, y))
+    return apply(xor_p, x, y)
 
 
 def bitwise_not(x: Any) -> Any:
     """``~x`` elementwise, of booleans or integers."""
-    return not_p.bind(x)
+    return apply(not_p, x)
 
 
 def shift_left(x: Any, y: Any) -> Any:
@@ -169,17 +180,17 @@ def shift_left(x: Any, y: Any) -> Any:
     >>> shift_left(np.array([1, 1, 1], "int8"), np.array([3, 8, -1], "int8"))
     Array([8, 0, 0], dtype=int8)
     """
-    return shift_left_p.bind(*promoted("shift_left", x, y))
+    return apply(shift_left_p, x, y)
 
 
 def shift_right_logical(x: Any, y: Any) -> Any:
     """`x` shifted right, zeros coming in; 0 where `y` is negative or at least the width."""
-    return shift_right_logical_p.bind(*promoted("shift_right_logical", x, y))
+    return apply(shift_right_logical_p, x, y)
 
 
 def shift_right_arithmetic(x: Any, y: Any) -> Any:
     """`x` shifted right, copies of the sign bit coming in; all sign where `y` is negative or at least the width."""
-    return shift_right_arithmetic_p.bind(*promoted("shift_right_arithmetic", x, y))
+    return apply(shift_right_arithmetic_p, x, y)
 
 
 def population_count(x: Any) -> Any:
@@ -188,12 +199,12 @@ def population_count(x: Any) -> Any:
     >>> population_count(np.array([7, -1], "int16"))
     Array([ 3, 16], dtype=int16)
     """
-    return population_count_p.bind(x)
+    return apply(population_count_p, x)
 
 
 def clz(x: Any) -> Any:
     """The number of leading zero bits of each integer, in its dtype; the width for 0."""
-    return clz_p.bind(x)
+    return apply(clz_p, x)
 
 
 # -- bitcast ----------------------------------------------------------------------------------------------------------
@@ -285,4 +296,4 @@ def bitcast_convert_type(operand: Any, new_dtype: Any) -> Any:
     >>> bitcast_convert_type(np.uint32(0x01020304), "uint8")
     Array([4, 3, 2, 1], dtype=uint8)
     """
-    return bitcast_convert_type_p.bind(operand, new_dtype=canonical(new_dtype))
+    return apply(bitcast_convert_type_p, operand, new_dtype=canonical(new_dtype))

@@ -16,7 +16,7 @@ from functrans.core.dtypes import complex_dtype, real_dtype
 from functrans.core.trace import typeof
 from functrans.primitives.base import linear, literal, operand_error, primitive
 from functrans.primitives.builders import check_kinds, elementwise_batch, join_shape, to_shape, unbroadcast
-from functrans.primitives.logic import promoted
+from functrans.primitives.logic import apply
 from functrans.scalar_ops import SCALAR_OPS
 
 __all__ = ["complex", "complex_p", "conj", "conj_p", "imag", "imag_p", "neg", "neg_p", "real", "real_p"]
@@ -112,7 +112,7 @@ conj_p = linear(
 
 def neg(x: Any) -> Any:
     """``-x`` elementwise; of unsigned integers, modulo the width."""
-    return neg_p.bind(x)
+    return apply(neg_p, x)
 
 
 def complex(x: Any, y: Any) -> Any:
@@ -121,19 +121,19 @@ def complex(x: Any, y: Any) -> Any:
     >>> complex(np.array([1.0]), np.array([2.0]))
     Array([1.+2.j], dtype=complex128)
     """
-    return complex_p.bind(*promoted("complex", x, y))
+    return apply(complex_p, x, y)
 
 
 def conj(x: Any) -> Any:
     """The complex conjugate; real operands become complex."""
-    return conj_p.bind(x, input_dtype=typeof(x).dtype)
+    return apply(conj_p, x, input_dtype=typeof(x).dtype)
 
 
 def real(x: Any) -> Any:
     """The real part of a complex array."""
-    return real_p.bind(x)
+    return apply(real_p, x)
 
 
 def imag(x: Any) -> Any:
     """The imaginary part of a complex array."""
-    return imag_p.bind(x)
+    return apply(imag_p, x)

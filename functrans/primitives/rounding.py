@@ -14,7 +14,7 @@ import numpy as np
 from functrans.core.aval import ShapedArray
 from functrans.primitives.base import linear
 from functrans.primitives.builders import check_kinds, nary, unary
-from functrans.primitives.logic import promoted
+from functrans.primitives.logic import apply
 from functrans.primitives.scalar_program import NumPyBuilder
 from functrans.scalar_ops import SCALAR_OPS
 
@@ -84,12 +84,12 @@ reduce_precision_p = linear(
 
 def floor(x: Any) -> Any:
     """The largest whole number not above `x`."""
-    return floor_p.bind(x)
+    return apply(floor_p, x)
 
 
 def ceil(x: Any) -> Any:
     """The smallest whole number not below `x`."""
-    return ceil_p.bind(x)
+    return apply(ceil_p, x)
 
 
 def round(x: Any, rounding_method: RoundingMethod = RoundingMethod.AWAY_FROM_ZERO) -> Any:
@@ -98,17 +98,17 @@ def round(x: Any, rounding_method: RoundingMethod = RoundingMethod.AWAY_FROM_ZER
     >>> round(np.array([0.5, 2.5]), RoundingMethod.TO_NEAREST_EVEN)
     Array([0., 2.], dtype=float64)
     """
-    return round_p.bind(x, rounding_method=RoundingMethod(rounding_method))
+    return apply(round_p, x, rounding_method=RoundingMethod(rounding_method))
 
 
 def is_finite(x: Any) -> Any:
     """Whether each element is neither infinite nor nan."""
-    return is_finite_p.bind(x)
+    return apply(is_finite_p, x)
 
 
 def nextafter(x1: Any, x2: Any) -> Any:
     """The next number of the dtype after `x1` in the direction of `x2`."""
-    return nextafter_p.bind(*promoted("nextafter", x1, x2))
+    return apply(nextafter_p, x1, x2)
 
 
 def reduce_precision(operand: Any, exponent_bits: int, mantissa_bits: int) -> Any:
@@ -117,6 +117,9 @@ def reduce_precision(operand: Any, exponent_bits: int, mantissa_bits: int) -> An
     >>> reduce_precision(np.float32(1.01), 8, 7)
     Array(1.0078125, dtype=float32)
     """
-    return reduce_precision_p.bind(
-        operand, exponent_bits=operator.index(exponent_bits), mantissa_bits=operator.index(mantissa_bits)
+    return apply(
+        reduce_precision_p,
+        operand,
+        exponent_bits=operator.index(exponent_bits),
+        mantissa_bits=operator.index(mantissa_bits),
     )

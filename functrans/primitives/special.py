@@ -23,7 +23,7 @@ from functrans.primitives import special_tables as tables
 from functrans.primitives.arithmetic import add_p, div_p, eq_p, mul_p, neg_p, select_n_p, sign_p, sub_p
 from functrans.primitives.base import literal
 from functrans.primitives.builders import nary, unary
-from functrans.primitives.logic import promoted
+from functrans.primitives.logic import apply
 from functrans.primitives.scalar_program import Value, evaluated, horner, lowered, where
 from functrans.primitives.transcendental import exp_p
 
@@ -252,12 +252,12 @@ def lgamma(x: Any) -> Any:
     >>> lgamma(np.array([2.0, 5.0]))
     Array([0.        , 3.17805383], dtype=float64)
     """
-    return lgamma_p.bind(x)
+    return apply(lgamma_p, x)
 
 
 def digamma(x: Any) -> Any:
     """The derivative of the logarithm of the gamma function; nan at 0, -1, -2, ..."""
-    return digamma_p.bind(x)
+    return apply(digamma_p, x)
 
 
 def polygamma(m: Any, x: Any) -> Any:
@@ -266,7 +266,7 @@ def polygamma(m: Any, x: Any) -> Any:
     >>> polygamma(1.0, np.array([1.0]))
     Array([1.64493407], dtype=float64)
     """
-    return polygamma_p.bind(*promoted("polygamma", m, x))
+    return apply(polygamma_p, m, x)
 
 
 def zeta(x: Any, q: Any) -> Any:
@@ -275,17 +275,17 @@ def zeta(x: Any, q: Any) -> Any:
     >>> zeta(np.array([2.0]), 1.0)
     Array([1.64493407], dtype=float64)
     """
-    return zeta_p.bind(*promoted("zeta", x, q))
+    return apply(zeta_p, x, q)
 
 
 def bessel_i0e(x: Any) -> Any:
     """``exp(-|x|) I0(x)``, of the modified Bessel function of order 0."""
-    return bessel_i0e_p.bind(x)
+    return apply(bessel_i0e_p, x)
 
 
 def bessel_i1e(x: Any) -> Any:
     """``exp(-|x|) I1(x)``, of the modified Bessel function of order 1."""
-    return bessel_i1e_p.bind(x)
+    return apply(bessel_i1e_p, x)
 
 
 def erf_inv(x: Any) -> Any:
@@ -294,4 +294,4 @@ def erf_inv(x: Any) -> Any:
     >>> erf_inv(np.array([0.0, 0.5]))
     Array([0.        , 0.47693628], dtype=float64)
     """
-    return erf_inv_p.bind(x)
+    return apply(erf_inv_p, x)

@@ -22,7 +22,7 @@ from functrans.primitives import complex_math as cm
 from functrans.primitives.arithmetic import add_p, div_p, log_p, mul_p, neg_p, rsqrt_p, sub_p
 from functrans.primitives.base import literal
 from functrans.primitives.builders import nary, unary
-from functrans.primitives.logic import promoted
+from functrans.primitives.logic import apply
 from functrans.primitives.scalar_program import NumPyBuilder, Parts
 from functrans.scalar_ops import SCALAR_OPS
 
@@ -134,22 +134,22 @@ def exp(x: Any) -> Any:
     >>> exp(np.array([0.0, 1.0]))
     Array([1.        , 2.71828183], dtype=float64)
     """
-    return exp_p.bind(x)
+    return apply(exp_p, x)
 
 
 def exp2(x: Any) -> Any:
     """2 to the power `x`."""
-    return exp2_p.bind(x)
+    return apply(exp2_p, x)
 
 
 def expm1(x: Any) -> Any:
     """``exp(x) - 1``, accurate near 0."""
-    return expm1_p.bind(x)
+    return apply(expm1_p, x)
 
 
 def log(x: Any) -> Any:
     """The natural logarithm; -inf at 0, nan below."""
-    return log_p.bind(x)
+    return apply(log_p, x)
 
 
 def log1p(x: Any) -> Any:
@@ -158,67 +158,67 @@ def log1p(x: Any) -> Any:
     >>> log1p(np.float64(1e-20))
     Array(1.e-20, dtype=float64)
     """
-    return log1p_p.bind(x)
+    return apply(log1p_p, x)
 
 
 def sin(x: Any) -> Any:
     """The sine of an angle in radians."""
-    return sin_p.bind(x)
+    return apply(sin_p, x)
 
 
 def cos(x: Any) -> Any:
     """The cosine of an angle in radians."""
-    return cos_p.bind(x)
+    return apply(cos_p, x)
 
 
 def tan(x: Any) -> Any:
     """The tangent of an angle in radians."""
-    return tan_p.bind(x)
+    return apply(tan_p, x)
 
 
 def sinh(x: Any) -> Any:
     """The hyperbolic sine."""
-    return sinh_p.bind(x)
+    return apply(sinh_p, x)
 
 
 def cosh(x: Any) -> Any:
     """The hyperbolic cosine."""
-    return cosh_p.bind(x)
+    return apply(cosh_p, x)
 
 
 def tanh(x: Any) -> Any:
     """The hyperbolic tangent."""
-    return tanh_p.bind(x)
+    return apply(tanh_p, x)
 
 
 def asin(x: Any) -> Any:
     """The angle in [-pi/2, pi/2] whose sine is `x`; nan outside [-1, 1]."""
-    return asin_p.bind(x)
+    return apply(asin_p, x)
 
 
 def acos(x: Any) -> Any:
     """The angle in [0, pi] whose cosine is `x`; nan outside [-1, 1]."""
-    return acos_p.bind(x)
+    return apply(acos_p, x)
 
 
 def atan(x: Any) -> Any:
     """The angle in [-pi/2, pi/2] whose tangent is `x`."""
-    return atan_p.bind(x)
+    return apply(atan_p, x)
 
 
 def asinh(x: Any) -> Any:
     """The inverse hyperbolic sine."""
-    return asinh_p.bind(x)
+    return apply(asinh_p, x)
 
 
 def acosh(x: Any) -> Any:
     """The non-negative inverse hyperbolic cosine; nan below 1."""
-    return acosh_p.bind(x)
+    return apply(acosh_p, x)
 
 
 def atanh(x: Any) -> Any:
     """The inverse hyperbolic tangent; nan outside [-1, 1]."""
-    return atanh_p.bind(x)
+    return apply(atanh_p, x)
 
 
 def logistic(x: Any) -> Any:
@@ -227,7 +227,7 @@ def logistic(x: Any) -> Any:
     >>> logistic(np.array([0.0, 800.0]))
     Array([0.5, 1. ], dtype=float64)
     """
-    return logistic_p.bind(x)
+    return apply(logistic_p, x)
 
 
 def erf(x: Any) -> Any:
@@ -236,12 +236,12 @@ def erf(x: Any) -> Any:
     >>> erf(np.float32(0.5))
     Array(0.5204999, dtype=float32)
     """
-    return erf_p.bind(x)
+    return apply(erf_p, x)
 
 
 def erfc(x: Any) -> Any:
     """``1 - erf(x)``, accurate for large `x`. Real operands only."""
-    return erfc_p.bind(x)
+    return apply(erfc_p, x)
 
 
 def atan2(x: Any, y: Any) -> Any:
@@ -250,4 +250,4 @@ def atan2(x: Any, y: Any) -> Any:
     >>> atan2(np.array([1.0]), -1.0)
     Array([2.35619449], dtype=float64)
     """
-    return atan2_p.bind(*promoted("atan2", x, y))
+    return apply(atan2_p, x, y)

@@ -93,9 +93,18 @@ def jvp(fun: Callable[..., Any], primals: Sequence[Any], tangents: Sequence[Any]
     check_arrays(flat, primals, fun, "jvp")
     dots = [_check_tangent(p, t, f"jvp of {fun_name(fun)}: tangent {i}") for i, (p, t) in enumerate(safe_zip(flat, flat_dot))]
     flat_fun = FlatFun(fun, tree, has_aux, "jvp")
-    ys, y_dots = jvp_flat(flat_fun, flat, dots)
-    out = (tree_unflatten(flat_fun.out_tree, ys), tree_unflatten(flat_fun.out_tree, [_tangent_out(t) for t in y_dots]))
-    return (*out, flat_fun.aux) if has_aux else out
+    values, y_dots = jvp_flat(flat_fun, flat, dots)
+    ys, aux = flat_fun.split(values)
+    out = (tree_unflatten(flat_fun.out_tree, ys), tree_unflatten(flat_fun.out_tree, [_tangent_out(t) for t in y_dots[:len(ys)]]))
+    return (*out, aux) if has_aux else out
+
+
+def _linearized(flat_fun: FlatFun, flat: Sequence[Any]) -> tuple[list[Any], LinearProgram, Any]:
+    """The results, their tangent map, and the auxiliary data."""
+    values, program = linearize_flat(flat_fun, flat)
+    ys, aux = flat_fun.split(values)
+    program.outs = program.outs[:len(ys)]
+    return ys, program, aux
 
 
 def linearize(fun: Callable[..., Any], *primals: Any, has_aux: bool = False) -> Any:
@@ -113,7 +122,7 @@ def linearize(fun: Callable[..., Any], *primals: Any, has_aux: bool = False) -> 
     flat, tree = tree_flatten((primals, {}))
     check_arrays(flat, primals, fun, "linearize")
     flat_fun = FlatFun(fun, tree, has_aux, "linearize")
-    ys, program = linearize_flat(flat_fun, flat)
+    ys, program, aux = _linearized(flat_fun, flat)
     avals = [typeof(p) for p in flat]
     out_tree = flat_fun.out_tree
 
@@ -128,7 +137,7 @@ def linearize(fun: Callable[..., Any], *primals: Any, has_aux: bool = False) -> 
         return tree_unflatten(out_tree, [_tangent_out(t) for t in y_dots])
 
     out = (tree_unflatten(out_tree, ys), f_jvp)
-    return (*out, flat_fun.aux) if has_aux else out
+    return (*out, aux) if has_aux else out
 
 
 class _Like:
@@ -179,11 +188,11 @@ def vjp(fun: Callable[..., Any], *primals: Any, has_aux: bool = False) -> Any:
     flat, tree = tree_flatten((primals, {}))
     check_arrays(flat, primals, fun, "vjp")
     flat_fun = FlatFun(fun, tree, has_aux, "vjp")
-    ys, program = linearize_flat(flat_fun, flat)
+    ys, program, aux = _linearized(flat_fun, flat)
     primal_tree = tree_flatten(primals)[1]
     pullback = _Pullback(fun_name(fun), program, [typeof(p) for p in flat], primal_tree, [typeof(y) for y in ys], flat_fun.out_tree)
     out = (tree_unflatten(flat_fun.out_tree, ys), Partial(pullback))
-    return (*out, flat_fun.aux) if has_aux else out
+    return (*out, aux) if has_aux else out
 
 
 def value_and_grad(
@@ -219,7 +228,7 @@ def value_and_grad(
         flat, tree = tree_flatten((inputs, {}))
         _check_grad_inputs(flat, inputs, chosen, fun, holomorphic, allow_int)
         flat_fun = FlatFun(of_chosen, tree, has_aux, "grad")
-        ys, program = linearize_flat(flat_fun, flat)
+        ys, program, aux = _linearized(flat_fun, flat)
         _check_scalar(ys, flat_fun.out_tree, fun, holomorphic)
         (y,) = ys
         bars = iter(transpose_linear(program, [literal(y, 1)]))
@@ -228,7 +237,7 @@ def value_and_grad(
         if not isinstance(argnums, (tuple, list)):
             (gradient,) = gradient
         value = tree_unflatten(flat_fun.out_tree, ys)
-        return ((value, flat_fun.aux) if has_aux else value), gradient
+        return ((value, aux) if has_aux else value), gradient
 
     return wrapper  # type: ignore[no-any-return]
 
@@ -361,7 +370,7 @@ def linear_transpose(fun: Callable[..., Any], *primals: Any, reduce_axes: tuple[
             raise TypeError(f"linear_transpose of {fun_name(fun)} takes floating or complex arguments; got {a}.")
     flat_fun = FlatFun(fun, tree, False, "linear_transpose")
     zeros = [np.zeros(a.shape, a.dtype) for a in avals]
-    ys, program = linearize_flat(flat_fun, zeros)
+    ys, program, _ = _linearized(flat_fun, zeros)
     for y in ys:
         if np.any(np.asarray(y) != 0):
             raise TypeError(f"linear_transpose of {fun_name(fun)}: the function is not linear, as it is not 0 at 0.")
@@ -427,7 +436,7 @@ def jacfwd(
         if not holomorphic and any(typeof(x).dtype.kind == "c" for x in flat):
             raise TypeError(f"jacfwd of {fun_name(fun)} takes real arguments; use holomorphic=True for complex-differentiable functions.")
         flat_fun = FlatFun(partial_args(fun, chosen, args, kwargs), tree, has_aux, "jacfwd")
-        ys, program = linearize_flat(flat_fun, flat)
+        ys, program, aux = _linearized(flat_fun, flat)
         columns = _map_basis(lambda ts: [instantiate(_real_zero(t)) for t in evaluate_linear(program, ts)], _basis(flat),
                              sum(typeof(x).size for x in flat), chunk_size)
         rows = []
@@ -440,7 +449,7 @@ def jacfwd(
                 start += n
             rows.append(_argument_tree(tree, blocks, argnums))
         out = tree_unflatten(flat_fun.out_tree, rows)
-        return (out, flat_fun.aux) if has_aux else out
+        return (out, aux) if has_aux else out
 
     return wrapper  # type: ignore[no-any-return]
 
@@ -475,7 +484,7 @@ def jacrev(
         flat, tree = tree_flatten((inputs, {}))
         _check_grad_inputs(flat, inputs, chosen, fun, holomorphic, allow_int)
         flat_fun = FlatFun(partial_args(fun, chosen, args, kwargs), tree, has_aux, "jacrev")
-        ys, program = linearize_flat(flat_fun, flat)
+        ys, program, aux = _linearized(flat_fun, flat)
         for y in ys:
             if typeof(y).dtype.kind not in ("c" if holomorphic else "f"):
                 raise TypeError(f"jacrev of {fun_name(fun)}: results must be {'complex' if holomorphic else 'real and floating'}; one is "
@@ -492,7 +501,7 @@ def jacrev(
             out_rows.append(_argument_tree(tree, blocks, argnums))
             start += n
         out = tree_unflatten(flat_fun.out_tree, out_rows)
-        return (out, flat_fun.aux) if has_aux else out
+        return (out, aux) if has_aux else out
 
     return wrapper  # type: ignore[no-any-return]
 

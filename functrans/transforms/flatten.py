@@ -23,7 +23,7 @@ def wraps(fun: Callable[..., Any], prefix: str = "") -> Callable[[Any], Any]:
     """`functools.wraps` that also serves callables without a name or docstring; `prefix` starts the new name."""
 
     def decorate(wrapper: Any) -> Any:
-        functools.update_wrapper(wrapper, fun)
+        functools.update_wrapper(wrapper, fun, updated=())  # the wrapped object's attributes are its own
         wrapper.__name__ = prefix + fun_name(fun)
         return wrapper
 
@@ -31,9 +31,13 @@ def wraps(fun: Callable[..., Any], prefix: str = "") -> Callable[[Any], Any]:
 
 
 class FlatFun:
-    """``fun(*args, **kwargs)`` as a function of leaves that returns leaves; remembers the tree of its result."""
+    """``fun(*args, **kwargs)`` as a function of leaves that returns leaves; remembers the tree of its result.
 
-    __slots__ = ("_fun", "_in_tree", "_transform", "aux", "has_aux", "out_tree")
+    With `has_aux` the arrays of the auxiliary data follow the results, so that a transformation can strip its tracers from
+    them too; `split` takes them off again.
+    """
+
+    __slots__ = ("_aux_leaves", "_aux_tree", "_count", "_fun", "_in_tree", "_transform", "has_aux", "out_tree")
 
     def __init__(self, fun: Callable[..., Any], in_tree: PyTreeDef, has_aux: bool = False, transform: str = "the transformation") -> None:
         self._fun = fun
@@ -41,23 +45,34 @@ class FlatFun:
         self._transform = transform
         self.has_aux = has_aux
         self.out_tree: Any = None
-        self.aux: Any = None
 
     def __call__(self, *leaves: Any) -> list[Any]:
         args, kwargs = tree_unflatten(self._in_tree, leaves)
         out = self._fun(*args, **kwargs)
+        extra: list[Any] = []
         if self.has_aux:
             if not isinstance(out, tuple) or len(out) != 2:
                 raise TypeError(f"{self._transform} of {fun_name(self._fun)} with has_aux=True: the function must return a pair "
                                 f"(output, auxiliary data); it returned {_brief(out)}.")
-            out, self.aux = out
+            out, aux = out
+            self._aux_leaves, self._aux_tree = tree_flatten(aux)
+            extra = [x for x in self._aux_leaves if is_array_like(x)]
         flat, self.out_tree = tree_flatten(out)
+        self._count = len(flat)
         for i, x in enumerate(flat):
             if not is_array_like(x):
                 paths, _ = tree_flatten_with_path(out)
                 raise TypeError(f"{self._transform} of {fun_name(self._fun)}: the function must return arrays or numbers; "
                                 f"result{keystr(paths[i][0])} is {_brief(x)}.")
-        return flat
+        return flat + extra
+
+    def split(self, values: Sequence[Any]) -> tuple[list[Any], Any]:
+        """The results proper, and the auxiliary data rebuilt from the values after them."""
+        flat = list(values[:self._count])
+        if not self.has_aux:
+            return flat, None
+        arrays = iter(values[self._count:])
+        return flat, tree_unflatten(self._aux_tree, [next(arrays) if is_array_like(x) else x for x in self._aux_leaves])
 
 
 def _brief(x: Any) -> str:

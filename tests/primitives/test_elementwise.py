@@ -7,7 +7,7 @@ import numpy as np
 import pytest
 import scipy.special
 
-from functrans import lax, make_jaxpr
+from functrans import grad, make_jaxpr
 from functrans.compiler.lower import lower_jaxpr
 from functrans.core.aval import Linear, ShapedArray, Zero
 from functrans.kernel_interpret import run
@@ -38,7 +38,7 @@ def same(got, want, dtype=None):
         np.testing.assert_array_equal(np.signbit(got)[live], np.signbit(want)[live])
 
 
-def tangent(fn, prim, primals, tangents, **params):
+def tangent(prim, primals, tangents, **params):
     y, y_dot = prim.jvp(primals, tangents, **params)
     same(y, np.asarray(prim.bind(*primals, **params)))
     return np.asarray(y_dot)
@@ -167,18 +167,18 @@ def test_bitcast_refusals_and_batching():
 
 def test_python_scalars_adapt_and_strong_types_must_agree():
     x = np.ones(3, "float32")
-    same(lax.add(x, 2.0), [3, 3, 3], "float32")
-    same(lax.mul(2, np.arange(3, dtype="uint8")), [0, 2, 4], "uint8")
-    assert lax.add(1, 2.5).weak_type
+    same(A.add(x, 2.0), [3, 3, 3], "float32")
+    same(A.mul(2, np.arange(3, dtype="uint8")), [0, 2, 4], "uint8")
+    assert A.add(1, 2.5).weak_type
     for other in (np.float64(1), np.ones(3, "int32")):
         with pytest.raises(TypeError, match="equal dtypes"):
-            lax.add(x, other)
+            A.add(x, other)
     with pytest.raises(TypeError, match="higher kind"):
-        lax.add(np.arange(3), 2.5)
+        A.add(np.arange(3), 2.5)
     with pytest.raises(OverflowError):
-        lax.add(np.zeros(2, "int8"), 300)
+        A.add(np.zeros(2, "int8"), 300)
     with pytest.raises(TypeError, match="equal shapes"):
-        lax.add(np.ones(3), np.ones(2))
+        A.add(np.ones(3), np.ones(2))
 
 
 # -- sign, extrema, choice --------------------------------------------------------------------------------------------
@@ -188,7 +188,7 @@ def test_sign_and_extrema_on_special_values(dtype):
     x = np.array([-0.0, 0.0, -3, INF, -INF, NAN], dtype)
     same(A.sign(x), np.array([-0.0, 0.0, -1, 1, -1, NAN], dtype))
     same(A.max(np.array([NAN, 1, 2], dtype), np.array([1, NAN, 3], dtype)), np.array([NAN, NAN, 3], dtype))
-    same(A.clamp(dtype and np.dtype(dtype).type(0), x, np.dtype(dtype).type(2)), np.clip(x, 0, 2).astype(dtype))
+    same(A.clamp(0, x[1:], 2), np.array([0, 0, 2, 0, NAN], dtype))
 
 
 def test_complex_extrema_compare_lexicographically():
@@ -202,12 +202,12 @@ def test_complex_extrema_compare_lexicographically():
 def test_ties_share_the_tangent():
     x, y = np.array([1.0, 2.0, 3.0]), np.array([2.0, 2.0, 2.0])
     one, none = np.ones(3), Zero(ShapedArray((3,), np.dtype("float64")))
-    same(tangent(None, A.max_p, (x, y), (one, none)), [0, 0.5, 1])
-    same(tangent(None, A.max_p, (x, y), (one, one)), [1, 1, 1])
-    same(tangent(None, A.min_p, (x, y), (none, one)), [0, 0.5, 1])
+    same(tangent(A.max_p, (x, y), (one, none)), [0, 0.5, 1])
+    same(tangent(A.max_p, (x, y), (one, one)), [1, 1, 1])
+    same(tangent(A.min_p, (x, y), (none, one)), [0, 0.5, 1])
     low, high = np.float64(1), np.float64(2)
     scalar = Zero(ShapedArray((), np.dtype("float64")))
-    same(tangent(None, A.clamp_p, (low, np.array([0.5, 1.0, 1.5, 3.0]), high), (scalar, np.ones(4), scalar)), [0, 0, 1, 0])
+    same(tangent(A.clamp_p, (low, np.array([0.5, 1.0, 1.5, 3.0]), high), (scalar, np.ones(4), scalar)), [0, 0, 1, 0])
 
 
 def test_select_n():
@@ -240,8 +240,6 @@ def test_pow_accepts_integer_exponents_of_any_dtype():
 
 @pytest.mark.parametrize("y", [0.0, 1.0, 2.0, 3])
 def test_derivatives_of_pow_at_zero_are_finite(y):
-    from functrans import grad  # noqa: PLC0415
-
     first = grad(lambda x: A.pow(x, y))
     assert float(first(0.0)) == (1.0 if y == 1 else 0.0)
     assert float(grad(first)(0.0)) == (2.0 if y == 2 else 0.0)
@@ -249,16 +247,12 @@ def test_derivatives_of_pow_at_zero_are_finite(y):
 
 def test_mixed_derivative_of_pow_at_exponent_zero():
     """d/dy d/dx x**y = x**(y - 1) (1 + y log x): 1/x at y = 0."""
-    from functrans import grad  # noqa: PLC0415
-
     assert float(grad(lambda y: grad(lambda x: A.pow(x, y))(3.0))(0.0)) == pytest.approx(1 / 3)
 
 
 @pytest.mark.parametrize("n", [-3, -1, 0, 1, 2, 5, 13])
 def test_integer_pow_to_any_order(n):
-    from functrans import grad  # noqa: PLC0415
-
-    f = lambda x: A.integer_pow(x, n)  # noqa: E731
+    f = lambda x: A.integer_pow(x, n)
     want, x = 1.0, 1.5
     for order in range(4):
         assert float(f(x)) == pytest.approx(want * x ** (n - order), rel=1e-14)
@@ -280,7 +274,7 @@ def test_roots():
     same(A.sqrt(x), np.sqrt(x))
     same(A.rsqrt(x), [INF, 0.5, 1 / np.sqrt(2), 0])
     same(A.cbrt(np.array([-8.0, 27.0])), [-2, 3])
-    assert np.isposinf(tangent(None, A.sqrt_p, (np.float64(0),), (np.float64(1),)))
+    assert np.isposinf(tangent(A.sqrt_p, (np.float64(0),), (np.float64(1),)))
 
 
 # -- complex ----------------------------------------------------------------------------------------------------------
@@ -309,8 +303,13 @@ COMPLEX_FUNCTIONS = {
 
 
 def run_parts(name, *zs):
-    out = getattr(cm, f"complex_{name}")(NumPyBuilder(), *(Parts(z.real, z.imag) for z in zs))
-    return out.re + 1j * out.im if isinstance(out, Parts) else out
+    with np.errstate(all="ignore"):
+        parts = getattr(cm, f"complex_{name}")(NumPyBuilder(), *(Parts(z.real, z.imag) for z in zs))
+    if not isinstance(parts, Parts):
+        return parts
+    out = np.empty(zs[0].shape, zs[0].dtype)
+    out.real, out.imag = parts.re, parts.im
+    return out
 
 
 @pytest.mark.parametrize("dtype", COMPLEX)
@@ -370,9 +369,9 @@ def test_reduce_precision():
     """bfloat16 and float16 formats; values by ml_dtypes' and NumPy's conversions."""
     x = np.array([1.01, 1e-45, 3.4e38, -1.00390625, NAN, INF, 65519.0, 65520.0, 6e-8, 6.2e-5], "float32")
     same(A.reduce_precision(x, 8, 7), np.array([1.0078125, 0, INF, -1, NAN, INF, 65536, 65536, 6.0070306e-08, 6.198883e-05], "float32"))
-    same(A.reduce_precision(x, 5, 10)[5:8] if False else np.asarray(A.reduce_precision(x, 5, 10))[5:8], np.array([INF, 65504, INF], "float32"))
+    same(np.asarray(A.reduce_precision(x, 5, 10))[5:8], np.array([INF, 65504, INF], "float32"))
     same(np.asarray(A.reduce_precision(x, 5, 10))[8:], np.array([0, 6.198883e-05], "float32"))
-    same(A.reduce_precision(x, 8, 23), np.where(np.abs(x) < 1e-38, 0, x).astype("float32") if False else x)
+    same(A.reduce_precision(x, 8, 23), x)
     for dtype in FLOATS:
         v = np.random.default_rng(0).normal(size=20).astype(dtype)
         same(interpreted(lambda u: A.reduce_precision(u, 4, 3), v), A.reduce_precision(v, 4, 3))
@@ -381,7 +380,7 @@ def test_reduce_precision():
 # -- dtypes of results ------------------------------------------------------------------------------------------------
 
 UNARY = [
-    *(getattr(A, f"{n}_p") for n in "abs sign neg sqrt rsqrt cbrt square floor ceil".split()),
+    *(getattr(A, f"{n}_p") for n in ["abs", "sign", "neg", "sqrt", "rsqrt", "cbrt", "square", "floor", "ceil"]),
     *(getattr(T, n) for n in T.__all__ if n.endswith("_p") and n != "atan2_p"),
     *(getattr(S, n) for n in S.__all__ if n.endswith("_p") and n not in ("zeta_p", "polygamma_p")),
 ]
@@ -415,9 +414,9 @@ POINTS = {"acosh": [1.2, 2.0, 5.0], "acosh_c": [1.2 + 0.4j, -1 + 1j]}
 def test_derivatives_by_finite_differences(prim):
     x = np.array(POINTS.get(prim.name, [0.15, 0.4, 0.83, -0.0 + 0.62]))
     h = 1e-5
-    f = lambda v: np.asarray(prim.bind(v))  # noqa: E731
+    f = lambda v: np.asarray(prim.bind(v))
     numeric = (8 * (f(x + h) - f(x - h)) - (f(x + 2 * h) - f(x - 2 * h))) / (12 * h)
-    np.testing.assert_allclose(tangent(None, prim, (x,), (np.ones_like(x),)), numeric, rtol=2e-9)
+    np.testing.assert_allclose(tangent(prim, (x,), (np.ones_like(x),)), numeric, rtol=2e-9)
 
 
 @pytest.mark.parametrize("prim", [p for p in UNARY if "c" in getattr(p, "name", "") or p.name in COMPLEX_FUNCTIONS],
@@ -427,12 +426,12 @@ def test_complex_derivatives(prim):
     try:
         prim.abstract(ShapedArray((3,), x.dtype))
     except TypeError as error:
-        assert "accepts" in str(error)  # noqa: PT017 - a primitive of reals says so
+        assert "accepts" in str(error)
         return
     t, h = np.array([1.0 + 0.5j, -0.3j, 2.0 + 0j]), 1e-5
-    f = lambda v: np.asarray(prim.bind(v))  # noqa: E731
+    f = lambda v: np.asarray(prim.bind(v))
     numeric = (8 * (f(x + h * t) - f(x - h * t)) - (f(x + 2 * h * t) - f(x - 2 * h * t))) / (12 * h)
-    np.testing.assert_allclose(tangent(None, prim, (x,), (t,)), numeric, rtol=1e-8, atol=1e-10)
+    np.testing.assert_allclose(tangent(prim, (x,), (t,)), numeric, rtol=1e-8, atol=1e-10)
 
 
 BINARY = {
@@ -447,22 +446,22 @@ def test_partials_by_finite_differences(name):
     x, y = np.array([5.3, 1.7, 0.4]), np.array([2.1, 0.6, 1.9])
     zero, f = Zero(ShapedArray((3,), np.dtype("float64"))), (lambda *v: np.asarray(prim.bind(*v)))
     one = np.ones(3)
-    np.testing.assert_allclose(tangent(None, prim, (x, y), (one, zero)), (f(x + h, y) - f(x - h, y)) / (2 * h), rtol=1e-7, atol=1e-9)
-    np.testing.assert_allclose(tangent(None, prim, (x, y), (zero, one)), (f(x, y + h) - f(x, y - h)) / (2 * h), rtol=1e-7, atol=1e-9)
+    np.testing.assert_allclose(tangent(prim, (x, y), (one, zero)), (f(x + h, y) - f(x - h, y)) / (2 * h), rtol=1e-7, atol=1e-9)
+    np.testing.assert_allclose(tangent(prim, (x, y), (zero, one)), (f(x, y + h) - f(x, y - h)) / (2 * h), rtol=1e-7, atol=1e-9)
     assert type(prim.jvp((x, y), (zero, zero))[1]) is Zero
 
 
 def test_derivatives_that_are_zero_or_refused():
     one = np.ones(1)
-    assert float(tangent(None, A.abs_p, (np.zeros(1),), (one,))[0]) == 0.0
+    assert float(tangent(A.abs_p, (np.zeros(1),), (one,))[0]) == 0.0
     for prim in (A.floor_p, A.ceil_p, A.sign_p, A.stop_gradient_p):
         assert type(prim.jvp((one,), (one,))[1]) is Zero
     with pytest.raises(NotImplementedError, match="stop_gradient"):
         S.zeta_p.jvp((one * 2, one), (one, one))
     zero = Zero(ShapedArray((1,), np.dtype("float64")))
-    np.testing.assert_allclose(tangent(None, S.zeta_p, (one * 2, one * 1.5), (zero, one)), -2 * scipy.special.zeta(3, 1.5))
-    np.testing.assert_allclose(tangent(None, S.polygamma_p, (one, one * 1.5), (zero, one)), scipy.special.polygamma(2, 1.5))
-    same(tangent(None, S.bessel_i1e_p, (np.zeros(1),), (one,)), [0.5])
+    np.testing.assert_allclose(tangent(S.zeta_p, (one * 2, one * 1.5), (zero, one)), -2 * scipy.special.zeta(3, 1.5))
+    np.testing.assert_allclose(tangent(S.polygamma_p, (one, one * 1.5), (zero, one)), scipy.special.polygamma(2, 1.5))
+    same(tangent(S.bessel_i1e_p, (np.zeros(1),), (one,)), [0.5])
 
 
 # -- special functions ------------------------------------------------------------------------------------------------
@@ -532,7 +531,7 @@ def chebyshev(f, half_width, n, nodes=80):
 
 def test_tables_are_what_they_say():
     with mpmath.workdps(40):
-        scaled = lambda n, x: mpmath.exp(-x) * mpmath.besseli(n, x)  # noqa: E731
+        scaled = lambda n, x: mpmath.exp(-x) * mpmath.besseli(n, x)
         want = {
             "I0E_SMALL": lambda y: scaled(0, 2 * y + 4), "I1E_SMALL": lambda y: scaled(1, 2 * y + 4) / (2 * y + 4),
             "I0E_LARGE": lambda y: scaled(0, 32 / (y + 2)) * mpmath.sqrt(32 / (y + 2)),
@@ -555,7 +554,7 @@ def test_tables_are_what_they_say():
 
 
 def test_scalar_ops_have_exact_dtypes():
-    unary_float = "abs sign neg floor ceil trunc round_even round_away sqrt rsqrt cbrt exp log sin tanh logistic erf erfc".split()
+    unary_float = ["abs", "sign", "neg", "floor", "ceil", "trunc", "round_even", "round_away", "sqrt", "rsqrt", "cbrt", "exp", "log", "sin", "tanh", "logistic", "erf", "erfc"]
     for dtype in FLOATS:
         x = np.array([0.25, 0.5], dtype)
         for name in unary_float:

@@ -70,7 +70,7 @@ def convert(x: np.ndarray, *, new_dtype: np.dtype, weak_type: bool) -> np.ndarra
             v = float(v)
             return 0 if v != v else max(info.min, min(info.max, int(v) if abs(v) != np.inf else (info.max if v > 0 else info.min)))
 
-        return np.frompyfunc(whole, 1, 1)(x).astype(new_dtype) if x.size else x.astype(new_dtype)
+        return np.asarray(np.frompyfunc(whole, 1, 1)(x)).astype(new_dtype)
     return x.astype(new_dtype)
 
 
