@@ -10,6 +10,7 @@ function; `jit` compiles it to native code.
 
 import argparse
 import time
+from itertools import pairwise
 from pathlib import Path
 from statistics import median
 
@@ -22,7 +23,7 @@ import functrans as ft
 import functrans.numpy as fnp
 
 matplotlib.use("Agg")
-import matplotlib.pyplot as plt  # noqa: E402 - the backend must be chosen first
+import matplotlib.pyplot as plt
 
 BATCH = 128
 LAYERS = [64, 128, 64, 10]
@@ -42,7 +43,7 @@ def init(rng):
     """He-initialised weights and zero biases, a list of (w, b)."""
     return [
         ((rng.standard_normal((m, n)) * np.sqrt(2 / m)).astype(np.float32), np.zeros(n, np.float32))
-        for m, n in zip(LAYERS[:-1], LAYERS[1:], strict=True)
+        for m, n in pairwise(LAYERS)
     ]
 
 

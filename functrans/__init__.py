@@ -31,7 +31,7 @@ from functrans.core.array import Array as Array
 from functrans.core.aval import ShapeDtypeStruct as ShapeDtypeStruct
 from functrans.core.dtypes import float0 as float0
 from functrans.core.trace import typeof as typeof
-from functrans.primitives.arithmetic import stop_gradient as stop_gradient
+from functrans.primitives.stop_gradient import stop_gradient as stop_gradient
 from functrans.transforms.api import elementwise_grad as elementwise_grad
 from functrans.transforms.api import fwd_and_bwd as fwd_and_bwd
 from functrans.transforms.api import grad as grad

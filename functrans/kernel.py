@@ -22,6 +22,7 @@ from __future__ import annotations
 
 from collections.abc import Callable, Container, Iterable, Iterator, Sequence
 from dataclasses import dataclass, field
+from functools import cache
 from math import prod
 from typing import Any, Protocol
 
@@ -63,6 +64,7 @@ class Buffer:
         return f"{self.role}{self.slot}:{self.dtype.name}{list(self.shape)}"
 
 
+@cache
 def real_name(dtype: np.dtype) -> str:
     """The name of a dtype, or of the parts of a complex one."""
     return {"complex64": "float32", "complex128": "float64"}.get(dtype.name, dtype.name)
@@ -108,8 +110,9 @@ def _line(node: Node, args: Sequence[str]) -> str:
 
 
 _EXPENSIVE = (
-    "exp exp2 expm1 log log2 log10 log1p sin cos tan sinh cosh tanh asin acos atan asinh acosh atanh atan2 pow logistic cbrt erf "
-    "erfc nextafter").split()
+    "exp", "exp2", "expm1", "log", "log2", "log10", "log1p", "sin", "cos", "tan", "sinh", "cosh", "tanh", "asin", "acos", "atan",
+    "asinh", "acosh", "atanh", "atan2", "pow", "logistic", "cbrt", "erf", "erfc", "nextafter",
+)
 _WEIGHTS = dict.fromkeys(_EXPENSIVE, 20) | {"const": 0, "index": 0, "div": 4, "idiv": 10, "irem": 10, "rem": 20, "sqrt": 6, "rsqrt": 8}
 
 

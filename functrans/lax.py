@@ -68,8 +68,6 @@ from functrans.primitives.arithmetic import sqrt as sqrt
 from functrans.primitives.arithmetic import sqrt_p as sqrt_p
 from functrans.primitives.arithmetic import square as square
 from functrans.primitives.arithmetic import square_p as square_p
-from functrans.primitives.arithmetic import stop_gradient as stop_gradient
-from functrans.primitives.arithmetic import stop_gradient_p as stop_gradient_p
 from functrans.primitives.arithmetic import sub as sub
 from functrans.primitives.arithmetic import sub_p as sub_p
 from functrans.primitives.contraction import DotDimensionNumbers as DotDimensionNumbers
@@ -85,9 +83,6 @@ from functrans.primitives.dynamic_slice import dynamic_update_index_in_dim as dy
 from functrans.primitives.dynamic_slice import dynamic_update_slice as dynamic_update_slice
 from functrans.primitives.dynamic_slice import dynamic_update_slice_in_dim as dynamic_update_slice_in_dim
 from functrans.primitives.dynamic_slice import dynamic_update_slice_p as dynamic_update_slice_p
-from functrans.primitives.indexing import GatherDimensionNumbers as GatherDimensionNumbers
-from functrans.primitives.indexing import GatherScatterMode as GatherScatterMode
-from functrans.primitives.indexing import ScatterDimensionNumbers as ScatterDimensionNumbers
 from functrans.primitives.indexing import gather as gather
 from functrans.primitives.indexing import gather_p as gather_p
 from functrans.primitives.indexing import scatter as scatter
@@ -178,6 +173,8 @@ from functrans.primitives.special import polygamma as polygamma
 from functrans.primitives.special import polygamma_p as polygamma_p
 from functrans.primitives.special import zeta as zeta
 from functrans.primitives.special import zeta_p as zeta_p
+from functrans.primitives.stop_gradient import stop_gradient as stop_gradient
+from functrans.primitives.stop_gradient import stop_gradient_p as stop_gradient_p
 from functrans.primitives.structural import broadcast_in_dim as broadcast_in_dim
 from functrans.primitives.structural import broadcast_in_dim_p as broadcast_in_dim_p
 from functrans.primitives.structural import convert_element_type as convert_element_type
@@ -230,6 +227,9 @@ from functrans.primitives.transcendental import tan as tan
 from functrans.primitives.transcendental import tan_p as tan_p
 from functrans.primitives.transcendental import tanh as tanh
 from functrans.primitives.transcendental import tanh_p as tanh_p
+from functrans.primitives.windows import GatherDimensionNumbers as GatherDimensionNumbers
+from functrans.primitives.windows import GatherScatterMode as GatherScatterMode
+from functrans.primitives.windows import ScatterDimensionNumbers as ScatterDimensionNumbers
 from functrans.transforms.collectives import all_gather as all_gather
 from functrans.transforms.collectives import axis_index as axis_index
 from functrans.transforms.collectives import axis_size as axis_size

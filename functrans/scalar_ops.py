@@ -20,13 +20,13 @@ import numpy as np
 
 __all__ = ["SCALAR_OPS"]
 
-Op = Callable[..., np.ndarray]
+Op = Callable[..., Any]
 
 
 def _in_single(f: Callable[..., Any]) -> Op:
     """`f` with half-precision operands computed in single and rounded once."""
 
-    def op(*xs: Any) -> np.ndarray:
+    def op(*xs: Any) -> Any:
         dtype = np.result_type(xs[0])
         if dtype == np.float16:
             return np.asarray(f(*(np.asarray(x, np.float32) for x in xs))).astype(np.float16)
@@ -35,12 +35,12 @@ def _in_single(f: Callable[..., Any]) -> Op:
     return op
 
 
-def _div(x: Any, y: Any) -> np.ndarray:
+def _div(x: Any, y: Any) -> Any:
     """The quotient; of integers, truncated."""
     return _idiv(x, y) if np.result_type(x).kind in "iu" else np.asarray(np.divide(x, y))
 
 
-def _idiv(x: Any, y: Any) -> np.ndarray:
+def _idiv(x: Any, y: Any) -> Any:
     x, y = np.asarray(x), np.asarray(y)
     one, minus = x.dtype.type(1), np.array(-1).astype(x.dtype)
     by_zero = y == 0
@@ -52,46 +52,46 @@ def _idiv(x: Any, y: Any) -> np.ndarray:
     return np.where(by_zero, minus, np.where(by_minus, np.negative(x), q))
 
 
-def _irem(x: Any, y: Any) -> np.ndarray:
+def _irem(x: Any, y: Any) -> Any:
     x, y = np.asarray(x), np.asarray(y)
     one = x.dtype.type(1)
     trivial = (y == 0) | (y == np.array(-1).astype(x.dtype)) if x.dtype.kind == "i" else y == 0
     return np.where(y == 0, x, np.fmod(x, np.where(trivial, one, y)))
 
 
-def _rem(x: Any, y: Any) -> np.ndarray:
+def _rem(x: Any, y: Any) -> Any:
     """C's fmod; of integers, the remainder with the sign of the dividend."""
     return _irem(x, y) if np.result_type(x).kind in "iu" else np.asarray(np.fmod(x, y))
 
 
-def _neg(x: Any) -> np.ndarray:
+def _neg(x: Any) -> Any:
     return np.asarray(np.negative(x))
 
 
-def _sign(x: Any) -> np.ndarray:
+def _sign(x: Any) -> Any:
     """-1, 0 or 1; zeros keep their sign, nan stays."""
     s = np.asarray(np.sign(x))
     return np.where(s == 0, x, s) if s.dtype.kind == "f" else s
 
 
-def _round_away(x: Any) -> np.ndarray:
+def _round_away(x: Any) -> Any:
     t = np.asarray(np.trunc(x))
     step = np.copysign(t.dtype.type(1), x)
     return np.where(np.abs(np.subtract(x, t)) >= 0.5, t + step, t)
 
 
-def _shl(x: Any, n: Any) -> np.ndarray:
+def _shl(x: Any, n: Any) -> Any:
     x, inside, n = _shift_operands(x, n)
     return np.where(inside, np.left_shift(x, n), x.dtype.type(0))
 
 
-def _shr_logical(x: Any, n: Any) -> np.ndarray:
+def _shr_logical(x: Any, n: Any) -> Any:
     x, inside, n = _shift_operands(x, n)
     unsigned = _unsigned(x.dtype)
     return np.where(inside, np.right_shift(x.view(unsigned), n.view(unsigned)).view(x.dtype), x.dtype.type(0))
 
 
-def _shr_arithmetic(x: Any, n: Any) -> np.ndarray:
+def _shr_arithmetic(x: Any, n: Any) -> Any:
     x, inside, n = _shift_operands(x, n)
     signed = np.dtype(f"int{8 * x.dtype.itemsize}")
     n = np.where(inside, n, x.dtype.type(8 * x.dtype.itemsize - 1))
@@ -108,12 +108,12 @@ def _unsigned(dtype: np.dtype) -> np.dtype:
     return np.dtype(f"uint{8 * dtype.itemsize}")
 
 
-def _popcount(x: Any) -> np.ndarray:
+def _popcount(x: Any) -> Any:
     x = np.asarray(x)
     return np.asarray(np.bitwise_count(x.view(_unsigned(x.dtype)))).astype(x.dtype)
 
 
-def _clz(x: Any) -> np.ndarray:
+def _clz(x: Any) -> Any:
     """Smear the leading one to the right, then count the zeros."""
     x = np.asarray(x)
     unsigned = _unsigned(x.dtype)
@@ -125,7 +125,7 @@ def _clz(x: Any) -> np.ndarray:
     return (bits - np.asarray(np.bitwise_count(v))).astype(x.dtype)
 
 
-def _mulhi(x: Any, y: Any) -> np.ndarray:
+def _mulhi(x: Any, y: Any) -> Any:
     """The upper half of the double-width product."""
     x, y = np.asarray(x), np.asarray(y)
     bits = 8 * x.dtype.itemsize
@@ -142,7 +142,7 @@ def _mulhi(x: Any, y: Any) -> np.ndarray:
     return np.asarray(high).view(x.dtype)
 
 
-def _rsqrt(x: Any) -> np.ndarray:
+def _rsqrt(x: Any) -> Any:
     return np.asarray(np.divide(np.result_type(x).type(1), np.sqrt(x)))
 
 
@@ -150,14 +150,14 @@ def _elementwise(f: Callable[[float], float]) -> Op:
     """A function of Python floats, over arrays of any float dtype."""
     loop = np.frompyfunc(f, 1, 1)
 
-    def op(x: Any) -> np.ndarray:
+    def op(x: Any) -> Any:
         x = np.asarray(x)
         return np.asarray(loop(x.astype(np.float64))).astype(x.dtype)
 
     return op
 
 
-def _logistic(x: Any) -> np.ndarray:
+def _logistic(x: Any) -> Any:
     """1 / (1 + exp(-x)); below zero as e / (1 + e), which keeps small results exact and never overflows."""
     x = np.asarray(x)
     e = np.exp(-np.abs(x))
@@ -165,11 +165,16 @@ def _logistic(x: Any) -> np.ndarray:
     return np.where(x >= 0, one, e) / (one + e)
 
 
-def _select(condition: Any, x: Any, y: Any) -> np.ndarray:
+def _nextafter(x: Any, y: Any) -> np.ndarray:
+    """C's: of equal numbers the second, which NumPy's half-precision loop does not heed for zeros."""
+    return np.where(np.equal(x, y), y, np.nextafter(x, y))
+
+
+def _select(condition: Any, x: Any, y: Any) -> Any:
     return np.where(condition, x, y)
 
 
-SCALAR_OPS: dict[str, Op] = {
+_OPS: dict[str, Op] = {
     "add": np.add,
     "sub": np.subtract,
     "mul": np.multiply,
@@ -180,8 +185,8 @@ SCALAR_OPS: dict[str, Op] = {
     "neg": _neg,
     "abs": np.absolute,
     "sign": _sign,
-    "min": np.minimum,
-    "max": np.maximum,
+    "min": _in_single(np.minimum),  # NumPy's half-precision loop keeps the first of two equal zeros, all others the second
+    "max": _in_single(np.maximum),
     "pow": _in_single(np.power),
     "eq": np.equal,
     "ne": np.not_equal,
@@ -207,14 +212,15 @@ SCALAR_OPS: dict[str, Op] = {
     "is_finite": np.isfinite,
     "copysign": np.copysign,
     "mulhi": _mulhi,
-    "nextafter": np.nextafter,
+    "nextafter": _nextafter,
     "sqrt": _in_single(np.sqrt),
     "rsqrt": _in_single(_rsqrt),
     "cbrt": _in_single(np.cbrt),
     "logistic": _in_single(_logistic),
     "erf": _elementwise(math.erf),
     "erfc": _elementwise(math.erfc),
-} | {
+}
+_BY_NUMPY: dict[str, Op] = {
     name: _in_single(getattr(np, numpy_name))
     for name, numpy_name in {
         "exp": "exp",
@@ -239,4 +245,5 @@ SCALAR_OPS: dict[str, Op] = {
         "atan2": "arctan2",
     }.items()
 }
+SCALAR_OPS: dict[str, Op] = _OPS | _BY_NUMPY
 """The operation of each name; the keys are all the names `Builder.op` takes."""

@@ -17,7 +17,7 @@ import textwrap
 from collections.abc import Callable, Hashable, Iterable, Iterator, Sequence
 from typing import Any, TypeVar
 
-from .pytree import (
+from functrans.pytree import (
     LEAF_DEF,
     TUPLE,
     DictKey,

@@ -46,7 +46,8 @@ def test_gradients_agree(transform):
 
 @pytest.mark.parametrize("transform", [
     ft.hessian, lambda g: ft.jit(ft.hessian(g)), lambda g: ft.hessian(ft.jit(g)), lambda g: ft.jacfwd(ft.jacrev(g)),
-    lambda g: ft.jacrev(ft.jacfwd(g)), lambda g: ft.jacfwd(ft.jacfwd(g)), lambda g: ft.jacrev(ft.jacrev(g)), lambda g: ft.jacfwd(ft.grad(g)),
+    lambda g: ft.jacrev(ft.jacfwd(g)), lambda g: ft.jacfwd(ft.jacfwd(g)), lambda g: ft.jacrev(ft.jacrev(g)),
+    lambda g: ft.jacfwd(ft.grad(g)),
     lambda g: ft.jit(ft.jacrev(ft.jit(ft.grad(ft.jit(g))))),
     lambda g: lambda x: ft.vmap(lambda v: ft.hvp(g, (x,), (v,)))(np.eye(3)),
     lambda g: lambda x: ft.vmap(ft.vjp(ft.grad(g), x)[1])(np.eye(3))[0],
@@ -63,7 +64,10 @@ def test_third_derivative_of_scalars():
     np.testing.assert_allclose(ft.grad(d2)(0.7), numeric, rtol=1e-5)
 
 
-UNITS = {"jit": ft.jit, "grad": lambda g: ft.grad(g), "jvp": lambda g: lambda x: ft.jvp(g, (x,), (1.0,))[1], "lin": lambda g: lambda x: ft.linearize(g, x)[1](1.0)}
+UNITS = {
+    "jit": ft.jit, "grad": ft.grad, "jvp": lambda g: lambda x: ft.jvp(g, (x,), (1.0,))[1],
+    "lin": lambda g: lambda x: ft.linearize(g, x)[1](1.0),
+}
 
 
 @pytest.mark.parametrize("order", list(itertools.product(UNITS, repeat=3)), ids="-".join)

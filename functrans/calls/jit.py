@@ -17,11 +17,10 @@ import numpy as np
 
 from functrans.core.array import Array
 from functrans.core.aval import Linear, ShapedArray, Zero, tangent_aval
-from functrans.core.interpret import eval_jaxpr, jaxpr_as_fun
+from functrans.core.interpret import jaxpr_as_fun
 from functrans.core.jaxpr import ClosedJaxpr, Jaxpr
 from functrans.core.trace import Tracer, axis_env, running, typeof
 from functrans.primitives.base import primitive
-from functrans.primitives.structural import instantiate
 from functrans.transforms.batching import BatchAxis, batch_flat
 from functrans.transforms.jvp import jvp_flat
 from functrans.transforms.linearize import linearize_flat, transpose_jaxpr
@@ -191,7 +190,9 @@ def _jvp(primals: Sequence[Any], tangents: Sequence[Any], *, jaxpr: ClosedJaxpr,
     return outs[:n], [next(given) if a else Zero(tangent_aval(typeof(y))) for a, y in safe_zip(out_active, outs[:n])]
 
 
-def _linearize(trace: Any, primals: Sequence[Any], tangents: Sequence[Any], *, jaxpr: ClosedJaxpr, name: str) -> tuple[list[Any], list[Any]]:
+def _linearize(
+    trace: Any, primals: Sequence[Any], tangents: Sequence[Any], *, jaxpr: ClosedJaxpr, name: str,
+) -> tuple[list[Any], list[Any]]:
     active = tuple(type(t) is not Zero for t in tangents)
     primal, linear, out_active = linearize_jaxpr(jaxpr, active)
     with running(trace.parent):
@@ -212,7 +213,9 @@ def _transpose(cts: Sequence[Any], *operands: Any, jaxpr: ClosedJaxpr, name: str
     return [next(bars) if is_linear else None for is_linear in linear]
 
 
-def _batch(size: Any, args: Sequence[Any], dims: Sequence[int | None], *, jaxpr: ClosedJaxpr, name: str) -> tuple[list[Any], list[int | None]]:
+def _batch(
+    size: Any, args: Sequence[Any], dims: Sequence[int | None], *, jaxpr: ClosedJaxpr, name: str,
+) -> tuple[list[Any], list[int | None]]:
     made, out_dims = batch_jaxpr(jaxpr, int(size), getattr(size, "name", None), tuple(dims))
     return bind_jaxpr(made, args, name), list(out_dims)
 
@@ -222,6 +225,3 @@ def _lower(b: Any, *operands: Any, jaxpr: ClosedJaxpr, name: str) -> Any:
 
 
 jit_p.jvp, jit_p.linearize, jit_p.transpose, jit_p.batch, jit_p.lower = _jvp, _linearize, _transpose, _batch, _lower
-
-
-

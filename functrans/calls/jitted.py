@@ -134,7 +134,7 @@ class JitFunction:
         """The specialisation for a call under another transformation."""
         check_arrays(leaves, [*dynamic[0], *dynamic[1].values()], self._fun, "jit")
         avals = tuple((a.shape, a.dtype, a.weak_type) for a in map(typeof, leaves))
-        key = (tree, static, avals, trace_key(options()), *axis_env().items()) if axis_env() else (tree, static, avals, trace_key(options()))
+        key = (tree, static, avals, trace_key(options()), *axis_env().items())
         found = self._cache.get(key)
         return found if found is not None else self._specialize(key, dynamic, static, leaves, tree)
 

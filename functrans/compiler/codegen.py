@@ -58,6 +58,7 @@ class _Generator:
         self.program, self.target, self.layout = program, target, layout
         self.functions: dict[str, Function] = {}
         self.kernels: dict[Flat, str] = {}
+        self.tiles: dict[tuple[Tile, bool], str] = {}
         self.offsets, self.arena = plan_memory(program)
         self.scratch = 0
         self.slots: dict[Buffer, int] = {}
@@ -76,23 +77,23 @@ class _Generator:
         elif prod(step.axes[:len(step.axes) - step.reduce]):
             if not step.reduce and prod(step.axes) == 0:
                 return
-            if not self.transposition(step):
-                self.nest(step)
+            self.nest(step)
 
     def nest(self, nest: Nest) -> None:
         flat, params = flatten_nest(nest)
+        if self.transposition(flat, params):
+            return
         name = self.kernels.get(flat)
         if name is None:
             name = self.kernels[flat] = f"kernel{len(self.kernels)}"
             self.functions[name] = emit_nest(flat, name, self.target.vector_bits)
         self.calls.append((name, [(b, offset, b.elem) for b, offset in params], []))
 
-    def transposition(self, nest: Nest) -> bool:
+    def transposition(self, flat: Flat, params: list[tuple[Buffer, int]]) -> bool:
         """Recognise a plain transposed copy of a matrix of some size and give it to the blocked kernel."""
-        if len(nest.body) != 1 or nest.serial or nest.reduce:
+        if len(flat.axes) != 2 or len(flat.body) != 1 or len(flat.instrs) != 1 or flat.serial or flat.reduce:
             return False
-        flat, params = flatten_nest(nest)
-        if len(flat.axes) != 2 or len(flat.instrs) != 1 or flat.instrs[0].op != "load" or flat.instrs[0].args:
+        if flat.instrs[0].op != "load" or flat.instrs[0].args:
             return False
         rows, cols = flat.axes
         (store,) = flat.body
@@ -126,10 +127,12 @@ class _Generator:
         self.calls.append((name, [*pointers, (None, 0, step.elem)], sizes))
 
     def gemm(self, tile: Tile, packed: bool) -> str:
-        functions = emit_gemm(tile, packed)
-        for function in functions:
-            self.functions.setdefault(function.name, function)
-        return functions[0].name
+        name = self.tiles.get((tile, packed))
+        if name is None:
+            functions = emit_gemm(tile, packed)
+            self.functions.update((f.name, f) for f in functions)
+            name = self.tiles[tile, packed] = functions[0].name
+        return name
 
     def batched(self, entry: str, elem: str, step: Contract) -> str:
         """A loop nest over the batch axes around the product of matrices."""

@@ -291,6 +291,8 @@ class Fuser:
         x = broadcast_expr(self.convert(a, wide), full, a_dims)
         b_transposed = broadcast_by(self.convert(b, wide), full, b_dims)
         product = self.op("and" if wide == np.bool_ else "mul", x, b_transposed)
+        if prod(full[len(shape):]) == 1:  # nothing to sum: an outer product is elementwise
+            return self.convert(self.reshape(product, shape), dtype)
         summed = self.reduce("or" if wide == np.bool_ else "add", product, range(len(shape), len(full)))
         return self.convert(summed, dtype)
 
@@ -498,7 +500,7 @@ def broadcast_by(x: Expr, shape: tuple[int, ...], dims: Sequence[int]) -> Expr:
 
 def _prefers_nest(m: int, n: int, k: int) -> bool:
     """Whether a product is better as a fused reduction: vectors, and matrices too narrow for a register tile."""
-    return n < 4 and m < 4 or n == 1 or m == 1 and n < 8
+    return k <= 1 or n <= 1 or m == 0 or (n < 4 and m < 4) or (m == 1 and n < 8)
 
 
 def split_affine(node: Node, rank: int) -> tuple[int, tuple[int, ...], Node | None]:

@@ -326,10 +326,8 @@ class _Emitter:
         lanes = self.width if self.vector_axis >= 0 else 1
         neutral = identity(s.op, dtypes[0])
         start = [f.const(Ty(ELEMENTS[d], lanes), x) for d, x in zip(dtypes, neutral, strict=True)]
-        if prod(self.axes[self.parallel:]) == 0:
-            states = start
-        else:
-            states = self._reduce_level(depth, s, dtypes[0], start)
+        empty = prod(self.axes[self.parallel:]) == 0
+        states = start if empty else self._reduce_level(depth, s, dtypes[0], start)
         if lanes > 1 and self.vector_axis >= self.parallel:
             states = self._across(s.op, dtypes[0], states)
         across = lanes > 1 and self.vector_axis < self.parallel

@@ -21,8 +21,23 @@ import numpy as np
 from functrans.config import options
 
 __all__ = [
-    "SHORT_NAMES", "canonical", "default_complex", "default_int", "dtype_of", "finfo_eps", "float0", "is_complex", "is_float",
-    "is_inexact", "is_integer", "is_signed", "promote", "python_scalar_dtype", "real_dtype", "result_type", "complex_dtype",
+    "SHORT_NAMES",
+    "canonical",
+    "complex_dtype",
+    "default_complex",
+    "default_int",
+    "dtype_of",
+    "finfo_eps",
+    "float0",
+    "is_complex",
+    "is_float",
+    "is_inexact",
+    "is_integer",
+    "is_signed",
+    "promote",
+    "python_scalar_dtype",
+    "real_dtype",
+    "result_type",
 ]
 
 float0: np.dtype = np.dtype([("float0", np.void, 0)])
@@ -181,7 +196,8 @@ def is_signed(dtype: np.dtype) -> bool:
 
 def real_dtype(dtype: np.dtype) -> np.dtype:
     """The dtype of the parts of a complex dtype; others are themselves."""
-    return {"complex64": np.dtype("float32"), "complex128": np.dtype("float64")}.get(dtype.name, dtype)
+    parts = {"complex64": "float32", "complex128": "float64"}
+    return np.dtype(parts[dtype.name]) if dtype.kind == "c" else dtype
 
 
 def complex_dtype(dtype: np.dtype) -> np.dtype:

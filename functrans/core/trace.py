@@ -239,7 +239,7 @@ class Tracer:
         return f"Traced<{self.aval}>with<{type(self).__name__}>"
 
 
-_REPAIRS = {
+_REPAIRS: dict[type[Exception], str] = {
     TracerBoolConversionError:
         "Choose between values with functrans.numpy.where(condition, x, y), or between computations with "
         "functrans.lax.cond(condition, true_fun, false_fun, *operands).",

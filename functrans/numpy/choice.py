@@ -29,8 +29,9 @@ from functrans.numpy.util import (
     promote_shapes,
     unary_operand,
 )
-from functrans.primitives.arithmetic import abs_p, add_p, complex_p, eq_p, imag_p, le_p, mul_p, ne_p, real_p, select_n_p, sub_p
-from functrans.primitives.logic import and_p, or_p
+from functrans.primitives.arithmetic import abs_p, select_n_p, sub_p
+from functrans.primitives.builders import add_p, mul_p
+from functrans.primitives.logic import and_p, eq_p, le_p, ne_p, or_p
 from functrans.primitives.reduction import reduce_and
 
 __all__ = ["allclose", "array_equal", "array_equiv", "choose_where", "clip", "isclose", "nan_to_num", "select", "where"]

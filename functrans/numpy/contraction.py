@@ -32,7 +32,7 @@ from functrans.primitives.structural import convert_element_type, move_axis, red
 from functrans.util import canonicalize_axis
 
 __all__ = [
-    "contract", "cross", "diagonal", "dot", "inner", "kron", "matmul", "matvec", "outer", "tensordot", "trace", "vdot", "vecdot",
+    "cross", "diagonal", "dot", "inner", "kron", "matmul", "matvec", "outer", "tensordot", "trace", "vdot", "vecdot",
     "vecmat",
 ]
 

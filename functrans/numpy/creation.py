@@ -30,8 +30,11 @@ from functrans.numpy.util import (
     promote_shapes,
     requested_dtype,
 )
-from functrans.primitives.arithmetic import add_p, div_p, eq_p, floor_p, ge_p, mul_p, pow_p, select_n_p, sub_p
+from functrans.primitives.arithmetic import div_p, pow_p, select_n_p, sub_p
+from functrans.primitives.builders import add_p, mul_p
+from functrans.primitives.logic import eq_p, ge_p
 from functrans.primitives.movement import broadcasted_iota, concatenate, expand_dims, pad, slice_in_dim
+from functrans.primitives.rounding import floor_p
 from functrans.primitives.structural import broadcast_in_dim, convert_element_type, move_axis, reshape
 
 __all__ = [

@@ -14,25 +14,12 @@ import numpy as np
 
 from functrans.core.trace import typeof
 from functrans.numpy.util import binary_inexact, constant_like, unary_inexact
-from functrans.primitives.arithmetic import (
-    abs_p,
-    add_p,
-    complex_p,
-    div_p,
-    imag_p,
-    log_p,
-    max_p,
-    mul_p,
-    real_p,
-    select_n_p,
-    sqrt_p,
-    square_p,
-    stop_gradient_p,
-    sub_p,
-)
+from functrans.primitives.arithmetic import abs_p, div_p, log_p, max_p, select_n_p, sqrt_p, square_p, sub_p
+from functrans.primitives.builders import add_p, mul_p
 from functrans.primitives.logic import eq_p, gt_p, lt_p, or_p
 from functrans.primitives.movement import zeros_like
 from functrans.primitives.special import bessel_i0e_p
+from functrans.primitives.stop_gradient import stop_gradient_p
 from functrans.primitives.transcendental import (
     acos_p,
     acosh_p,
@@ -41,8 +28,6 @@ from functrans.primitives.transcendental import (
     atan2_p,
     atan_p,
     atanh_p,
-    cos_p,
-    cosh_p,
     exp2_p,
     exp_p,
     expm1_p,

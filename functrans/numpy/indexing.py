@@ -1,10 +1,7 @@
 """Indexing: ``x[index]`` with all of NumPy's meaning, and ``x.at[index]`` for changed copies.
 
-An index is parsed once into entries, one for each axis it names (an integer, a slice, an index array) or makes (None, a scalar
-boolean); NumPy's rule says where the axes of index arrays go: in place of the first one if all stand side by side (integers count
-among them), else first (https://numpy.org/doc/stable/user/basics.indexing.html#combining-advanced-and-basic-indexing).
-
-Reading: the static part becomes at most one slice, one rev and one reshape, all of them views; index arrays and traced integers
+`functrans.numpy.index_plan` says what an index means. Reading: the static part becomes at most one slice, one rev and one reshape,
+all of them views; index arrays and traced integers
 become one gather. Writing: a block without index arrays is one dynamic_update_slice (set) or one scatter of one window; anything
 else is one scatter, in which strided slices count as index arrays. Evaluation outside all transformations hands the index to NumPy.
 
@@ -16,10 +13,9 @@ slices must be concrete.
 
 from __future__ import annotations
 
-import operator
 import warnings
 from collections.abc import Callable, Sequence
-from typing import Any, NamedTuple
+from typing import Any
 
 import numpy as np
 
@@ -27,9 +23,10 @@ from functrans.core.array import Array
 from functrans.core.dtypes import promote
 from functrans.core.source import describe, user_source
 from functrans.core.trace import Tracer, to_numpy, typeof
-from functrans.errors import NonConcreteBooleanIndexError, TracerIntegerConversionError
+from functrans.numpy.index_plan import BASIC_PARTS, ERROR, Entry, Plan, index_mode, index_vectors, parse_index
 from functrans.numpy.util import asarray_internal, cast, check_arraylike, evaluating
 from functrans.primitives import arithmetic as ops
+from functrans.primitives.dynamic_slice import dynamic_update_slice_p
 from functrans.primitives.indexing import (
     GatherDimensionNumbers,
     GatherScatterMode,
@@ -41,211 +38,11 @@ from functrans.primitives.indexing import (
     scatter_mul_p,
     scatter_p,
 )
-from functrans.primitives.logic import lt_p
-from functrans.primitives.dynamic_slice import dynamic_update_slice_p
-from functrans.primitives.movement import concatenate_p, full, rev
+from functrans.primitives.movement import full, rev
 from functrans.primitives.movement import slice as lax_slice
-from functrans.primitives.structural import broadcast_in_dim, convert_element_type, reshape
+from functrans.primitives.structural import broadcast_in_dim, reshape
 
-__all__ = ["IndexUpdateHelper", "IndexUpdateRef", "getitem", "wrapped_indices"]
-
-_BASIC = frozenset({int, slice, type(None), type(Ellipsis)})
-_ERROR, _PROMISE = GatherScatterMode.ERROR, GatherScatterMode.PROMISE_IN_BOUNDS
-_INT64 = np.dtype(np.int64)
-
-
-# -- parsing ----------------------------------------------------------------------------------------------------------
-
-class _Entry(NamedTuple):
-    """One part of an index. `kind` is "int", "slice", "array" (traced integers too), "none", "flag" or "gap" (an empty ``...``)."""
-
-    kind: str
-    axis: int = -1
-    value: Any = None
-    """int: its value; slice: ``(start, step, length)``; array, flag: the index array."""
-
-
-class _Plan(NamedTuple):
-    """A parsed index: its entries, the common shape of its arrays, and where the axes of that shape go in the result."""
-
-    entries: list[_Entry]
-    place_shape: tuple[int, ...]
-    place_at: int
-    mode: GatherScatterMode
-
-    def result_shape(self) -> tuple[int, ...]:
-        sizes = [1 if e.kind == "none" else e.value[2] for e in self.entries if e.kind in ("none", "slice")]
-        return (*sizes[:self.place_at], *self.place_shape, *sizes[self.place_at:])
-
-
-def _mode(mode: Any) -> GatherScatterMode:
-    return _ERROR if mode is None else GatherScatterMode.from_any(mode)
-
-
-def _out_of_bounds(index: Any, axis: int, size: int) -> IndexError:
-    return IndexError(f"index {index} is out of bounds for axis {axis} with size {size}, at {describe(user_source())}. "
-                      'Use x.at[index].get(mode="clip") or mode="fill" to read it, x.at[index].set(value, mode="drop") to skip it.')
-
-
-def wrapped_indices(index: Any, size: int, axis: int, mode: GatherScatterMode = _ERROR, wrap: bool = True) -> tuple[Any, bool]:
-    """Integer indices as int64 with negative ones counted from the end, and whether they are known to be in bounds.
-
-    Raises:
-        IndexError: for concrete indices out of bounds, in mode ERROR.
-
-    >>> wrapped_indices(np.array([-1, 0]), 3, 0)
-    (array([2, 0]), True)
-    """
-    if isinstance(index, np.ndarray):
-        raw = np.minimum(index, size).astype(_INT64) if index.dtype == np.uint64 else index.astype(_INT64)
-        out = np.where(raw < 0, raw + size, raw) if wrap else raw
-        inside = (out >= 0) & (out < size)
-        safe = bool(inside.all())
-        if not safe and mode is _ERROR:
-            raise _out_of_bounds(index[~inside].flat[0], axis, size)
-        return out, safe
-    dtype = typeof(index).dtype
-    if dtype.kind == "u":
-        if dtype == np.uint64:
-            index = ops.min_p.bind(index, np.uint64(size))
-        return convert_element_type(index, _INT64), False
-    index = convert_element_type(index, _INT64)
-    if not wrap:
-        return index, False
-    return ops.select_n_p.bind(lt_p.bind(index, np.int64(0)), index, ops.add_p.bind(index, np.int64(size))), False
-
-
-def _concrete(x: Any) -> np.ndarray | None:
-    """The value of `x` as an ndarray, None where there is none."""
-    if isinstance(x, Tracer):
-        x = x.concrete()
-        if x is None or isinstance(x, Tracer):
-            return None
-    return to_numpy(x)
-
-
-def _component(i: Any) -> Any:
-    """A part of an index as int, slice, None, Ellipsis, an ndarray, or a traced integer array.
-
-    Raises:
-        TypeError: for other types and dtypes.
-        NonConcreteBooleanIndexError: for traced booleans.
-    """
-    kind = type(i)
-    if kind in _BASIC:
-        return i
-    if kind is bool:
-        return np.asarray(i)
-    if isinstance(i, (list, tuple)):
-        i = np.asarray([_as_number(e) for e in i]) if len(i) else np.zeros(0, _INT64)
-    if isinstance(i, str):
-        raise TypeError(f"arrays have no fields: x[{i!r}], at {describe(user_source())}. Index with integers, slices or arrays.")
-    if not hasattr(i, "dtype"):
-        try:
-            return operator.index(i)
-        except TypeError:
-            raise TypeError(f"an index must be made of integers, slices, None, Ellipsis and integer or boolean arrays; got "
-                            f"{type(i).__name__} {i!r}, at {describe(user_source())}.") from None
-    aval = typeof(i)
-    if aval.dtype.kind not in "biu":
-        raise TypeError(f"an index must have integer or boolean type; got {aval}, at {describe(user_source())}. "
-                        'Convert it first: index.astype("int64").')
-    if aval.dtype.kind == "b":
-        value = _concrete(i)
-        if value is None:
-            raise NonConcreteBooleanIndexError(
-                f"{i.describe()} was used as a boolean index, so the shape of the result would depend on its values, at "
-                f"{describe(user_source())}. Use functrans.numpy.where(mask, x, fill) in place of x[mask], or "
-                "functrans.numpy.where(mask, value, x) in place of x.at[mask].set(value).")
-        return value
-    if isinstance(i, Tracer):
-        return i
-    value = to_numpy(i)
-    return value if value.ndim else int(value)
-
-
-def _as_number(e: Any) -> Any:
-    return to_numpy(e) if hasattr(e, "dtype") else [_as_number(d) for d in e] if isinstance(e, (list, tuple)) else e
-
-
-def _slice_entry(s: slice, axis: int, size: int) -> _Entry:
-    try:
-        start, stop, step = s.indices(size)
-    except TracerIntegerConversionError as error:
-        raise IndexError(f"the bounds of a slice must be static integers; got {s} for axis {axis}, at {describe(user_source())}. "
-                         "Use functrans.lax.dynamic_slice_in_dim(x, start, size, axis), whose start may be traced.") from error
-    return _Entry("slice", axis, (start, step, len(range(start, stop, step))))
-
-
-def _parse(shape: tuple[int, ...], index: Any, mode: GatherScatterMode, wrap: bool = True) -> _Plan:
-    """The plan of an index into an array of `shape`."""
-    if isinstance(index, list):
-        raise TypeError(f"a list is not an index: x[{index!r}], at {describe(user_source())}. Use x[functrans.numpy.array({index!r})] "
-                        "to pick elements, or a tuple to index several axes.")
-    parts = [_component(i) for i in (index if isinstance(index, tuple) else (index,))]
-    used = sum(p.ndim if isinstance(p, np.ndarray) and p.dtype == bool else p is not None and p is not Ellipsis for p in parts)
-    dots = sum(p is Ellipsis for p in parts)
-    if dots > 1:
-        raise IndexError(f"an index can have only one ellipsis ('...'); got {dots}, at {describe(user_source())}.")
-    if used > len(shape):
-        raise IndexError(f"too many indices for array: the array has {len(shape)} axes (shape {shape}), but {used} were indexed, at "
-                         f"{describe(user_source())}.")
-    if not dots:
-        parts.append(Ellipsis)
-    entries: list[_Entry] = []
-    axis, safe = 0, True
-    for p in parts:
-        if p is None:
-            entries.append(_Entry("none"))
-        elif p is Ellipsis:
-            rest = len(shape) - used
-            entries += [_Entry("slice", a, (0, 1, shape[a])) for a in range(axis, axis + rest)] or [_Entry("gap")]
-            axis += rest
-        elif type(p) is int:
-            size = shape[axis]
-            if not -size <= p < size if wrap else not 0 <= p < size:
-                if mode is _ERROR:
-                    raise _out_of_bounds(p, axis, size)
-                safe = False
-                entries.append(_Entry("array", axis, np.asarray(p + size if p < 0 and wrap else p)))
-            else:
-                entries.append(_Entry("int", axis, p + size if p < 0 else p))
-            axis += 1
-        elif isinstance(p, slice):
-            entries.append(_slice_entry(p, axis, shape[axis]))
-            axis += 1
-        elif isinstance(p, np.ndarray) and p.dtype == bool:
-            if p.ndim == 0:
-                entries.append(_Entry("flag", -1, np.zeros(int(p), _INT64)))
-            for d, (found, n) in enumerate(zip(p.nonzero() if p.ndim else (), p.shape, strict=True)):
-                if n != shape[axis + d]:
-                    raise IndexError(f"boolean index did not match indexed array along axis {axis + d}; size of axis is "
-                                     f"{shape[axis + d]} but size of corresponding boolean axis is {n}, at {describe(user_source())}.")
-                entries.append(_Entry("array", axis + d, found))
-            axis += p.ndim
-        else:
-            value, known = wrapped_indices(p, shape[axis], axis, mode, wrap)
-            safe = safe and known
-            entries.append(_Entry("array", axis, value))
-            axis += 1
-    return _placed(entries, _PROMISE if safe else mode)
-
-
-def _placed(entries: list[_Entry], mode: GatherScatterMode) -> _Plan:
-    """Find the common shape of the index arrays and NumPy's place for it."""
-    shapes = [np.shape(e.value) for e in entries if e.kind in ("array", "flag")]
-    try:
-        place_shape = np.broadcast_shapes(*shapes)
-    except ValueError:
-        raise IndexError("shape mismatch: indexing arrays could not be broadcast together with shapes "
-                         f"{' '.join(map(str, shapes))}, at {describe(user_source())}.") from None
-    place_at = 0
-    if any(shapes):  # otherwise there are scalars only, and no axes to place
-        advanced = [i for i, e in enumerate(entries) if e.kind in ("array", "flag", "int")]
-        first, last = advanced[0], advanced[-1]
-        if last - first + 1 == len(advanced):
-            place_at = sum(e.kind in ("slice", "none") for e in entries[:first])
-    return _Plan(entries, place_shape, place_at, mode)
+__all__ = ["IndexUpdateHelper", "IndexUpdateRef", "getitem", "read"]
 
 
 # -- reading ----------------------------------------------------------------------------------------------------------
@@ -272,19 +69,24 @@ def getitem(x: Any, index: Any) -> Any:
         found = _evaluated(x, index)
         if found is not None:
             return found
-    return _getitem(x, index)
+    return read(x, index)
+
+
+def _plain(p: Any) -> Any:
+    """A part of an index as NumPy sees it."""
+    return p._value if type(p) is Array else int(p) if isinstance(p, np.integer) else p
 
 
 def _evaluated(x: Array, index: Any) -> Array | None:
     """NumPy's answer, None where it has none: the general path raises the error, with the user's line."""
     kind = type(index)
-    basic = kind in _BASIC
+    basic = kind in BASIC_PARTS
     if not basic:
         parts = index if kind is tuple else (index,)
-        basic = all([type(p) in _BASIC for p in parts])
+        basic = all([type(p) in BASIC_PARTS for p in parts])
         if not basic:
-            parts = tuple([p._value if type(p) is Array else p for p in parts])
-            if any([type(p) not in _BASIC and not (type(p) is np.ndarray and p.dtype.kind in "biu") for p in parts]):
+            parts = tuple([_plain(p) for p in parts])
+            if any([type(p) not in BASIC_PARTS and not (type(p) is np.ndarray and p.dtype.kind in "biu") for p in parts]):
                 return None
         index = parts
     elif index is not Ellipsis:
@@ -298,11 +100,11 @@ def _evaluated(x: Array, index: Any) -> Array | None:
     return Array(out, x._weak)
 
 
-def _getitem(x: Any, index: Any, *, mode: GatherScatterMode = _ERROR, indices_are_sorted: bool = False, unique_indices: bool = False,
+def read(x: Any, index: Any, *, mode: GatherScatterMode = ERROR, indices_are_sorted: bool = False, unique_indices: bool = False,
              fill_value: Any = None, wrap: bool = True) -> Any:
     """The general path: see the module docstring."""
     x = asarray_internal(x)
-    plan = _parse(typeof(x).shape, index, mode, wrap)
+    plan = parse_index(typeof(x).shape, index, mode, wrap)
     x = _static_part(x, plan.entries)
     entries = [e for e in plan.entries if e.kind in ("slice", "none", "array")]
     # An axis for each of these, in order: an index array has not been applied yet.
@@ -325,16 +127,16 @@ def _getitem(x: Any, index: Any, *, mode: GatherScatterMode = _ERROR, indices_ar
         fill_value=None if fill_value is None else np.asarray(fill_value).item())
 
 
-def _nothing_to_gather(x: Any, plan: _Plan, shape: tuple[int, ...], fill_value: Any) -> Any:
+def _nothing_to_gather(x: Any, plan: Plan, shape: tuple[int, ...], fill_value: Any) -> Any:
     aval = typeof(x)
-    if all(shape) and plan.mode is _ERROR:
+    if all(shape) and plan.mode is ERROR:
         axis = next(e.axis for e in plan.entries if e.kind == "array")
         raise IndexError(f"an axis of size 0 cannot be indexed (axis {axis} among others), at {describe(user_source())}.")
     fill = fill_value if fill_value is not None else np.nan if aval.dtype.kind in "fc" else 0
     return full(shape, aval.dtype.type(fill))
 
 
-def _static_part(x: Any, entries: Sequence[_Entry]) -> Any:
+def _static_part(x: Any, entries: Sequence[Entry]) -> Any:
     """`x` with slices and static integers applied; integers leave an axis of size 1."""
     shape = typeof(x).shape
     starts, limits, steps = [0] * len(shape), list(shape), [1] * len(shape)
@@ -355,23 +157,9 @@ def _static_part(x: Any, entries: Sequence[_Entry]) -> Any:
     return rev(lax_slice(x, starts, limits, steps), reversed_axes)
 
 
-def _sizes_after_static(x: Any, entries: Sequence[_Entry]) -> list[int]:
+def _sizes_after_static(x: Any, entries: Sequence[Entry]) -> list[int]:
     shape = typeof(x).shape
     return [shape[e.axis] if e.axis >= 0 else 1 for e in entries]
-
-
-def index_vectors(components: Sequence[Any], shape: tuple[int, ...]) -> Any:
-    """Index arrays that broadcast to `shape`, as vectors along a new last axis: an ndarray if all are."""
-    if all(isinstance(c, np.ndarray) for c in components):
-        out = np.empty((*shape, len(components)), _INT64)
-        for k, c in enumerate(components):
-            out[..., k] = c
-        return out
-    columns = []
-    for c in components:
-        own = np.shape(c)
-        columns.append(reshape(broadcast_in_dim(c, shape, range(len(shape) - len(own), len(shape))), (*shape, 1)))
-    return columns[0] if len(columns) == 1 else concatenate_p.bind(*columns, dimension=len(shape))
 
 
 # -- writing ----------------------------------------------------------------------------------------------------------
@@ -414,13 +202,13 @@ def _updated(x: Any, index: Any, y: Any, op: str, mode: Any, sorted_: bool, uniq
             return found
     if isinstance(index, Tracer) and index.dtype == bool and index.concrete() is None and typeof(y).ndim <= x.ndim - index.ndim:
         return _masked_update(x, index, y, op)
-    plan = _parse(x.shape, index, _mode(mode), wrap)
+    plan = parse_index(x.shape, index, index_mode(mode), wrap)
     shape = plan.result_shape()
     y = _spread_update(y, shape)
     if not all(shape):
         return x
     if any(e.kind == "array" and x.shape[e.axis] == 0 for e in plan.entries):
-        if plan.mode is _ERROR:
+        if plan.mode is ERROR:
             raise IndexError(f"an axis of size 0 cannot be indexed, at {describe(user_source())}.")
         return x
     return _scattered(x, plan, y, op, sorted_, unique)
@@ -428,8 +216,8 @@ def _updated(x: Any, index: Any, y: Any, op: str, mode: Any, sorted_: bool, uniq
 
 def _updated_now(x: Array, index: Any, y: np.ndarray, op: str) -> Array | None:
     """NumPy's answer, None where it has none."""
-    parts = tuple([p._value if type(p) is Array else p for p in (index if type(index) is tuple else (index,))])
-    if any([type(p) not in _BASIC and not (type(p) is np.ndarray and p.dtype.kind in "biu") for p in parts]):
+    parts = tuple([_plain(p) for p in (index if type(index) is tuple else (index,))])
+    if any([type(p) not in BASIC_PARTS and not (type(p) is np.ndarray and p.dtype.kind in "biu") for p in parts]):
         return None
     out = np.array(x._value)
     ufunc = _SCATTERS[op][1]
@@ -437,7 +225,7 @@ def _updated_now(x: Array, index: Any, y: np.ndarray, op: str) -> Array | None:
         with np.errstate(all="ignore"):
             if ufunc is None:
                 out[parts] = y
-            elif all([type(p) in _BASIC for p in parts]):
+            elif all([type(p) in BASIC_PARTS for p in parts]):
                 out[parts] = ufunc(out[parts], y)
             else:
                 ufunc.at(out, parts, y)
@@ -454,7 +242,7 @@ def _masked_update(x: Any, mask: Any, y: Any, op: str) -> Any:
     return ops.select_n_p.bind(broadcast_in_dim(mask, x.shape, range(mask.ndim)), x, value)
 
 
-def _scattered(x: Any, plan: _Plan, y: Any, op: str, sorted_: bool, unique: bool) -> Any:
+def _scattered(x: Any, plan: Plan, y: Any, op: str, sorted_: bool, unique: bool) -> Any:
     prim = _SCATTERS[op][0]
     entries = plan.entries
     static = not any(e.kind in ("array", "flag") for e in entries)
@@ -504,7 +292,7 @@ def _scattered(x: Any, plan: _Plan, y: Any, op: str, sorted_: bool, unique: bool
                      unique_indices=unique or static, mode=plan.mode)
 
 
-def _set_block(x: Any, entries: Sequence[_Entry], y: Any) -> Any:
+def _set_block(x: Any, entries: Sequence[Entry], y: Any) -> Any:
     starts, sizes = [0] * x.ndim, [1] * x.ndim
     for e in entries:
         if e.kind == "int":
@@ -568,7 +356,7 @@ class IndexUpdateRef:
             return getitem(self.array, self.index)
         if mode is None and fill_value is not None:
             mode = "fill"
-        return _getitem(self.array, self.index, mode=_mode(mode), indices_are_sorted=indices_are_sorted, unique_indices=unique_indices,
+        return read(self.array, self.index, mode=index_mode(mode), indices_are_sorted=indices_are_sorted, unique_indices=unique_indices,
                         fill_value=fill_value, wrap=wrap_negative_indices)
 
     def set(self, values: Any, *, indices_are_sorted: bool = False, unique_indices: bool = False, mode: Any = None,

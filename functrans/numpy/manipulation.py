@@ -30,7 +30,7 @@ from functrans.primitives.structural import transpose as lax_transpose
 from functrans.util import canonicalize_axis
 
 __all__ = [
-    "atleast_1d", "atleast_2d", "atleast_3d", "broadcast_arrays", "broadcast_shapes", "broadcast_to", "concrete_integers", "expand_dims",
+    "atleast_1d", "atleast_2d", "atleast_3d", "broadcast_arrays", "broadcast_shapes", "broadcast_to", "expand_dims",
     "flip", "fliplr", "flipud", "matrix_transpose", "moveaxis", "permute_dims", "ravel", "repeat", "reshape", "roll", "rollaxis",
     "rot90", "squeeze", "swapaxes", "tile", "transpose",
 ]

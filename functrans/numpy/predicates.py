@@ -23,18 +23,8 @@ from functrans.numpy.util import (
     unary_inexact,
     unary_operand,
 )
-from functrans.primitives.arithmetic import (
-    abs_p,
-    add_p,
-    imag_p,
-    is_finite_p,
-    mul_p,
-    neg_p,
-    nextafter_p,
-    real_p,
-    select_n_p,
-    sub_p,
-)
+from functrans.primitives.arithmetic import abs_p, select_n_p, sub_p
+from functrans.primitives.builders import add_p, mul_p
 from functrans.primitives.logic import (
     and_p,
     bitcast_convert_type_p,
@@ -53,6 +43,7 @@ from functrans.primitives.logic import (
     xor_p,
 )
 from functrans.primitives.movement import full_like
+from functrans.primitives.rounding import is_finite_p, nextafter_p
 from functrans.primitives.structural import convert_element_type
 
 __all__ = [
@@ -196,7 +187,7 @@ def bitwise_and(x: Any, y: Any, /) -> Any:
     >>> bitwise_and(np.array([6, 5]), 3)
     Array([2, 1], dtype=int64)
     """
-    return and_p.bind(*binary_operands("bitwise_and", x, y))
+    return _bitwise("bitwise_and", and_p, x, y)
 
 
 def bitwise_or(x: Any, y: Any, /) -> Any:
@@ -205,7 +196,7 @@ def bitwise_or(x: Any, y: Any, /) -> Any:
     >>> bitwise_or(np.array([6, 5]), 3)
     Array([7, 7], dtype=int64)
     """
-    return or_p.bind(*binary_operands("bitwise_or", x, y))
+    return _bitwise("bitwise_or", or_p, x, y)
 
 
 def bitwise_xor(x: Any, y: Any, /) -> Any:
@@ -214,7 +205,7 @@ def bitwise_xor(x: Any, y: Any, /) -> Any:
     >>> bitwise_xor(np.array([6, 5]), 3)
     Array([5, 6], dtype=int64)
     """
-    return xor_p.bind(*binary_operands("bitwise_xor", x, y))
+    return _bitwise("bitwise_xor", xor_p, x, y)
 
 
 def bitwise_not(x: Any, /) -> Any:
@@ -223,7 +214,9 @@ def bitwise_not(x: Any, /) -> Any:
     >>> bitwise_not(np.array([0, 5]))
     Array([-1, -6], dtype=int64)
     """
-    return not_p.bind(unary_operand("bitwise_not", x))
+    x = unary_operand("bitwise_not", x)
+    _refuse_inexact("bitwise_not", x)
+    return not_p.bind(x)
 
 
 invert = bitwise_invert = bitwise_not
@@ -248,8 +241,22 @@ def right_shift(x1: Any, x2: Any, /) -> Any:
     return (shift_right_logical_p if _kind(x) == "u" else shift_right_arithmetic_p).bind(x, y)
 
 
+def _refuse_inexact(name: str, *xs: Any) -> None:
+    if any(_kind(x) in "fc" for x in xs):
+        listed = ", ".join(str(typeof(x)) for x in xs)
+        raise TypeError(f"{name} takes integers or booleans, got {listed}. Convert with astype, or view the bits with "
+                        "functrans.lax.bitcast_convert_type.")
+
+
+def _bitwise(name: str, prim: Any, x: Any, y: Any) -> Any:
+    x, y = binary_operands(name, x, y)
+    _refuse_inexact(name, x, y)
+    return prim.bind(x, y)
+
+
 def _integers(name: str, x: Any, y: Any) -> Any:
     x, y = binary_operands(name, x, y)
+    _refuse_inexact(name, x, y)
     if _kind(x) != "b":
         return x, y
     return tuple(convert_element_type(v, np.dtype(np.int64)) for v in (x, y))
@@ -265,6 +272,7 @@ def bitwise_count(x: Any, /) -> Any:
     Array([3, 1], dtype=uint8)
     """
     x = unary_operand("bitwise_count", x)
+    _refuse_inexact("bitwise_count", x)
     if _kind(x) == "b":
         return convert_element_type(x, np.dtype(np.uint8))
     return convert_element_type(population_count_p.bind(abs_p.bind(x)), np.dtype(np.uint8))
@@ -376,7 +384,10 @@ def nextafter(x: Any, y: Any, /) -> Any:
     >>> nextafter(np.float32(1), 2) - 1
     Array(1.1920929e-07, dtype=float32)
     """
-    return nextafter_p.bind(*binary_inexact("nextafter", x, y))
+    x, y = binary_inexact("nextafter", x, y)
+    if _kind(x) == "c":
+        raise TypeError("nextafter is not defined for complex numbers. Apply it to real(x) and imag(x).")
+    return nextafter_p.bind(x, y)
 
 
 def spacing(x: Any, /) -> Any:

@@ -32,22 +32,9 @@ from functrans.numpy.util import (
     promote_shapes,
     requested_dtype,
 )
-from functrans.primitives.arithmetic import (
-    add_p,
-    conj_p,
-    div_p,
-    eq_p,
-    max_p,
-    min_p,
-    mul_p,
-    ne_p,
-    real_p,
-    select_n_p,
-    sqrt_p,
-    square_p,
-    sub_p,
-)
-from functrans.primitives.logic import and_p, or_p
+from functrans.primitives.arithmetic import div_p, max_p, min_p, select_n_p, sqrt_p, square_p, sub_p
+from functrans.primitives.builders import add_p, mul_p
+from functrans.primitives.logic import and_p, eq_p, ne_p, or_p
 from functrans.primitives.reduction import (
     argmax_p,
     argmin_p,

@@ -30,32 +30,8 @@ from functrans.numpy.util import (
     unary_inexact,
     unary_operand,
 )
-from functrans.primitives.arithmetic import (
-    RoundingMethod,
-    abs_p,
-    add_p,
-    cbrt_p,
-    ceil_p,
-    complex_p,
-    conj_p,
-    div_p,
-    floor_p,
-    imag_p,
-    integer_pow_p,
-    max_p,
-    min_p,
-    mul_p,
-    neg_p,
-    pow_p,
-    real_p,
-    rem_p,
-    round_p,
-    select_n_p,
-    sign_p,
-    sqrt_p,
-    square_p,
-    sub_p,
-)
+from functrans.primitives.arithmetic import abs_p, cbrt_p, div_p, max_p, min_p, pow_p, rem_p, select_n_p, sign_p, sqrt_p, square_p, sub_p
+from functrans.primitives.builders import add_p, mul_p
 from functrans.primitives.logic import (
     and_p,
     eq_p,
@@ -64,6 +40,7 @@ from functrans.primitives.logic import (
     shift_right_logical_p,
 )
 from functrans.primitives.movement import full_like
+from functrans.primitives.rounding import RoundingMethod, ceil_p, floor_p, round_p
 from functrans.primitives.structural import convert_element_type
 
 __all__ = [
@@ -107,7 +84,10 @@ def subtract(x: Any, y: Any, /) -> Any:
     >>> subtract(np.array([1.0, 2.0]), np.array([[1.0], [2.0]])).shape
     (2, 2)
     """
-    return sub_p.bind(*binary_operands("subtract", x, y))
+    x, y = binary_operands("subtract", x, y)
+    if _kind(x) == "b":
+        raise TypeError("subtract is not defined for booleans. Use logical_xor (^), or convert with astype(int).")
+    return sub_p.bind(x, y)
 
 
 def multiply(x: Any, y: Any, /) -> Any:
@@ -258,7 +238,10 @@ def negative(x: Any, /) -> Any:
     >>> negative(np.array([1.0, -2.0]))
     Array([-1.,  2.], dtype=float64)
     """
-    return neg_p.bind(unary_operand("negative", x))
+    x = unary_operand("negative", x)
+    if _kind(x) == "b":
+        raise TypeError("negative is not defined for booleans. Use logical_not (~), or convert with astype(int).")
+    return neg_p.bind(x)
 
 
 def positive(x: Any, /) -> Any:
@@ -303,7 +286,10 @@ def sign(x: Any, /) -> Any:
     >>> sign(np.array([-3.0, 0.0, 2.0]))
     Array([-1.,  0.,  1.], dtype=float64)
     """
-    return sign_p.bind(unary_operand("sign", x))
+    x = unary_operand("sign", x)
+    if _kind(x) == "b":
+        raise TypeError("sign is not defined for booleans. Convert with astype(int).")
+    return sign_p.bind(x)
 
 
 def square(x: Any, /) -> Any:

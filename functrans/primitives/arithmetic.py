@@ -18,7 +18,7 @@ import numpy as np
 
 from functrans.core.aval import Linear, ShapedArray, Zero, tangent_aval
 from functrans.core.dtypes import real_dtype
-from functrans.core.trace import typeof
+from functrans.core.trace import Primitive, typeof
 from functrans.primitives.base import literal, operand_error, primitive
 from functrans.primitives.builders import (
     add_p,
@@ -80,7 +80,7 @@ __all__ = [
     "min_p", "mul", "mul_p", "mulhi", "mulhi_p", "ne_p", "neg", "neg_p", "nextafter", "nextafter_p", "pow", "pow_p",
     "real", "real_p", "reciprocal", "reduce_precision", "reduce_precision_p", "rem", "rem_p", "round", "round_p",
     "rsqrt", "rsqrt_p", "select", "select_n", "select_n_p", "sign", "sign_p", "sqrt", "sqrt_p", "square", "square_p",
-    "stop_gradient", "stop_gradient_p", "sub", "sub_p",
+    "sub", "sub_p",
 ]
 
 
@@ -199,9 +199,12 @@ def _sign_jvp(primals: Sequence[Any], tangents: Sequence[Any]) -> tuple[Any, Any
 
 def _sign_impl(x: np.ndarray) -> np.ndarray:
     if x.dtype.kind != "c":
-        return SCALAR_OPS["sign"](x)
+        return np.asarray(SCALAR_OPS["sign"](x))
     size = np.abs(x)
-    return np.where(size == 0, x, x / np.where(size == 0, 1, size)).astype(x.dtype)
+    out = np.empty_like(x)
+    for part, whole in ((out.real, x.real), (out.imag, x.imag)):  # a complex quotient would make nan of 0 / inf
+        part[...] = np.where(size == 0, whole, whole / np.where(size == 0, 1, size))
+    return out
 
 
 sign_p = nary("sign", _sign_impl, kinds="iufc", lower=_real_or("sign", complex_sign),
@@ -254,10 +257,11 @@ def _masked(condition: Any, t: Any) -> Any:
 
 
 clamp_p = nary(
-    "clamp", lambda low, x, high: np.minimum(np.maximum(x, low), high),
-    lambda t, z, low, x, high: _masked(gt_p.bind(low, x), t),
+    "clamp", lambda low, x, high: SCALAR_OPS["min"](SCALAR_OPS["max"](x, low), high),
+    # Where low > high the result is high, so that low counts for nothing there.
+    lambda t, z, low, x, high: _masked(_both(gt_p.bind(low, x), le_p.bind(low, high)), t),
     lambda t, z, low, x, high: _masked(_both(gt_p.bind(x, low), lt_p.bind(x, high)), t),
-    lambda t, z, low, x, high: _masked(lt_p.bind(high, x), t),
+    lambda t, z, low, x, high: _masked(lt_p.bind(high, max_p.bind(x, low)), t),
     kinds="biuf", lower=lambda b, low, x, high: b.op("min", b.op("max", x, low), high),
 )
 
@@ -297,7 +301,7 @@ def _select_lower(b: Any, which: Any, *cases: Any) -> Any:
             out = b.complex(b.op("select", on, case.re, out.re), b.op("select", on, case.im, out.im))
         else:
             out = b.op("select", on, case, out)
-    return out
+    return out if out.shape or not which.shape else b.broadcast(out, which.shape, ())
 
 
 def _select_jvp(primals: Sequence[Any], tangents: Sequence[Any]) -> tuple[Any, Any]:
@@ -430,7 +434,7 @@ def _integer_pow_jvp(primals: Sequence[Any], tangents: Sequence[Any], *, y: int)
     return z, x_dot if y == 1 else _mul(x_dot, _mul(_c(x, y), integer_pow_p.bind(x, y=y - 1)))
 
 
-integer_pow_p = primitive(
+integer_pow_p: Primitive = primitive(
     "integer_pow",
     impl=_integer_pow_impl,
     abstract=_integer_pow_abstract,
@@ -448,18 +452,6 @@ rsqrt_p = unary(
 cbrt_p = unary("cbrt", SCALAR_OPS["cbrt"], lambda x, y: _div(_c(x, 1 / 3), _mul(y, y)), kinds="f")
 # The logarithm stands here because the derivative of pow needs it.
 log_p = unary("log", SCALAR_OPS["log"], lambda x, y: _div(_c(x, 1), x), lower=_real_or("log", complex_log))
-
-
-# -- stopping gradients -----------------------------------------------------------------------------------------------
-
-def _stop_jvp(primals: Sequence[Any], tangents: Sequence[Any]) -> tuple[Any, Any]:
-    return stop_gradient_p.bind(*primals), Zero(tangent_aval(typeof(primals[0])))
-
-
-stop_gradient_p = primitive(
-    "stop_gradient", impl=lambda x: x, abstract=lambda x: x, jvp=_stop_jvp, lower=lambda b, x: x, view=True,
-    batch=lambda size, args, dims: (stop_gradient_p.bind(*args), dims[0]),
-    reasons={"transpose": "its tangent is zero, so it is never linear in an operand"})
 
 
 # -- public functions -------------------------------------------------------------------------------------------------
@@ -597,8 +589,3 @@ def reciprocal(x: Any) -> Any:
 def mulhi(x: Any, y: Any) -> Any:
     """The upper half of the double-width product of integers."""
     return apply(mulhi_p, x, y)
-
-
-def stop_gradient(x: Any) -> Any:
-    """`x`, constant to every differentiation."""
-    return apply(stop_gradient_p, x)

@@ -324,7 +324,10 @@ def complex_atanh(b: Any, x: Any) -> Any:
     Far out, where the squares would overflow, 1 / x and a right angle.
     """
     op, elem = b.op, x.re.dtype
-    c = lambda v: b.const(v, elem)  # noqa: E731
+
+    def c(value: float) -> Any:
+        return b.const(value, elem)
+
     re, im = op("abs", x.re), op("abs", x.im)
     top = op("max", re, im)
     far = op("gt", top, c(float(np.sqrt(np.finfo(elem).max)) / 4))

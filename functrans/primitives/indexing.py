@@ -18,22 +18,19 @@ do not order complex numbers.
 
 from __future__ import annotations
 
-import enum
 import operator
 from collections.abc import Callable, Sequence
-from typing import Any, NamedTuple
+from typing import Any
 
 import numpy as np
 
 from functrans.core.aval import Linear, ShapedArray, Zero, tangent_aval
-from functrans.core.dtypes import is_integer
-from functrans.core.pretty import register_param_type
 from functrans.core.source import describe, user_source
 from functrans.core.trace import Primitive, typeof
 from functrans.primitives.arithmetic import add_p, div_p, eq_p, mul_p, neg_p, select_n_p
 from functrans.primitives.base import operand_error, primitive
 from functrans.primitives.builders import check_kinds
-from functrans.primitives.movement import as_dtype_of, checked, clamped_start, iota
+from functrans.primitives.movement import as_dtype_of, checked, iota
 from functrans.primitives.reduction import greatest, least
 from functrans.primitives.structural import (
     convert_element_type,
@@ -43,217 +40,29 @@ from functrans.primitives.structural import (
     reshape,
     zeros,
 )
+from functrans.primitives.windows import (
+    CLIP,
+    ERROR,
+    FILL,
+    GatherDimensionNumbers,
+    GatherScatterMode,
+    ScatterDimensionNumbers,
+    as_gather,
+    as_scatter,
+    batched_numbers,
+    check_numbers,
+    flat_places,
+    lowered_places,
+    spread_mask,
+    window_sizes,
+    window_starts,
+)
 
 __all__ = [
     "GatherDimensionNumbers", "GatherScatterMode", "ScatterDimensionNumbers", "gather", "gather_p", "scatter", "scatter_add",
     "scatter_add_p", "scatter_max", "scatter_max_p", "scatter_min", "scatter_min_p", "scatter_mul", "scatter_mul_p", "scatter_p",
     "scatter_sub",
 ]
-
-
-@register_param_type
-class GatherScatterMode(enum.Enum):
-    """What happens to windows that are not wholly inside the operand."""
-
-    CLIP = enum.auto()
-    FILL_OR_DROP = enum.auto()
-    PROMISE_IN_BOUNDS = enum.auto()
-    ERROR = enum.auto()
-
-    @staticmethod
-    def from_any(mode: str | GatherScatterMode | None) -> GatherScatterMode:
-        """The mode a string names (``"clip"``, ``"fill"``, ``"drop"``, ``"promise_in_bounds"``, ``"error"``); None fills or drops."""
-        if isinstance(mode, GatherScatterMode):
-            return mode
-        found = _MODES.get(mode)
-        if found is None:
-            raise ValueError(f"unknown mode {mode!r}; use one of {', '.join(repr(m) for m in _MODES if m)}.")
-        return found
-
-
-_MODES = {None: GatherScatterMode.FILL_OR_DROP, "fill": GatherScatterMode.FILL_OR_DROP, "drop": GatherScatterMode.FILL_OR_DROP,
-          "clip": GatherScatterMode.CLIP, "promise_in_bounds": GatherScatterMode.PROMISE_IN_BOUNDS, "error": GatherScatterMode.ERROR}
-_FILL, _ERROR, _CLIP = GatherScatterMode.FILL_OR_DROP, GatherScatterMode.ERROR, GatherScatterMode.CLIP
-
-
-@register_param_type
-class GatherDimensionNumbers(NamedTuple):
-    """Which axes are what, in a gather (XLA's names)."""
-
-    offset_dims: tuple[int, ...]
-    collapsed_slice_dims: tuple[int, ...]
-    start_index_map: tuple[int, ...]
-    operand_batching_dims: tuple[int, ...] = ()
-    start_indices_batching_dims: tuple[int, ...] = ()
-
-
-@register_param_type
-class ScatterDimensionNumbers(NamedTuple):
-    """Which axes are what, in a scatter (XLA's names)."""
-
-    update_window_dims: tuple[int, ...]
-    inserted_window_dims: tuple[int, ...]
-    scatter_dims_to_operand_dims: tuple[int, ...]
-    operand_batching_dims: tuple[int, ...] = ()
-    scatter_indices_batching_dims: tuple[int, ...] = ()
-
-
-def _as_gather(d: ScatterDimensionNumbers) -> GatherDimensionNumbers:
-    """The gather that reads where a scatter writes: the fields correspond one to one."""
-    return GatherDimensionNumbers(*d)
-
-
-def _as_scatter(d: GatherDimensionNumbers) -> ScatterDimensionNumbers:
-    return ScatterDimensionNumbers(*d)
-
-
-# -- geometry, shared by gather and scatter ---------------------------------------------------------------------------
-
-def _check(name: str, x: ShapedArray, indices: ShapedArray, d: GatherDimensionNumbers, sizes: tuple[int, ...], rank: int) -> None:
-    """Refuse dimension numbers that do not fit. `sizes`: the window; `rank`: that of the result or the updates."""
-
-    def refuse(why: str) -> None:
-        raise operand_error(name, f"{why} dimension_numbers={d}, window sizes {sizes}.", x, indices)
-
-    def axes(what: str, dims: tuple[int, ...], n: int, ordered: bool) -> None:
-        if len(set(dims)) != len(dims) or any(not 0 <= a < n for a in dims) or (ordered and list(dims) != sorted(dims)):
-            refuse(f"{what} {dims} must be distinct axes below {n}{', in increasing order' if ordered else ''}.")
-
-    if not is_integer(indices.dtype) or not indices.ndim:
-        refuse("the indices must be integers, with the index vectors along their last axis.")
-    axes("offset (window) dims", d.offset_dims, rank, True)
-    axes("collapsed (inserted) dims", d.collapsed_slice_dims, x.ndim, True)
-    axes("operand_batching_dims", d.operand_batching_dims, x.ndim, True)
-    axes("start_index_map (scatter_dims_to_operand_dims)", d.start_index_map, x.ndim, False)
-    axes("indices' batching dims", d.start_indices_batching_dims, indices.ndim - 1, False)
-    dropped = {*d.collapsed_slice_dims, *d.operand_batching_dims}
-    if len(dropped) != len(d.collapsed_slice_dims) + len(d.operand_batching_dims) or set(d.start_index_map) & set(d.operand_batching_dims):
-        refuse("a batching axis must not be collapsed, inserted or indexed.")
-    if len(d.offset_dims) + len(dropped) != x.ndim or len(sizes) != x.ndim:
-        refuse("each axis of the operand must be an offset, a collapsed or a batching axis, and have a window size.")
-    if len(d.start_index_map) != indices.shape[-1]:
-        refuse(f"index vectors of length {indices.shape[-1]} need as many entries in start_index_map.")
-    if rank != len(d.offset_dims) + indices.ndim - 1:
-        refuse(f"the updates must have rank {len(d.offset_dims) + indices.ndim - 1}.")
-    if any(not 0 <= k <= n or (a in dropped and k > 1) for a, (k, n) in enumerate(zip(sizes, x.shape, strict=True))):
-        refuse("windows must fit into the operand, with size 1 along collapsed and batching axes.")
-    for a, i in zip(d.operand_batching_dims, d.start_indices_batching_dims, strict=True):
-        if x.shape[a] != indices.shape[i]:
-            refuse(f"batching axes must have equal sizes; axis {a} of the operand and {i} of the indices do not.")
-
-
-def _offset_axes(d: GatherDimensionNumbers, ndim: int) -> dict[int, int]:
-    """For each axis of the operand that the window keeps, the axis of the result it lies along."""
-    kept = [a for a in range(ndim) if a not in d.collapsed_slice_dims and a not in d.operand_batching_dims]
-    return dict(zip(kept, d.offset_dims, strict=True))
-
-
-def _place_axes(d: GatherDimensionNumbers, rank: int) -> list[int]:
-    """The axes of the result that index vectors lie along, in the order of the indices' axes."""
-    return [a for a in range(rank) if a not in d.offset_dims]
-
-
-def _window(d: GatherDimensionNumbers, x: ShapedArray, updates_shape: tuple[int, ...]) -> tuple[int, ...]:
-    """The window sizes that the shape of the updates of a scatter implies."""
-    offsets = _offset_axes(d, x.ndim)
-    return tuple(updates_shape[offsets[a]] if a in offsets else min(1, n) for a, n in enumerate(x.shape))
-
-
-def _starts(x_shape: tuple[int, ...], indices: np.ndarray, d: GatherDimensionNumbers, sizes: tuple[int, ...],
-            mode: GatherScatterMode) -> tuple[list[np.ndarray], np.ndarray | None]:
-    """Clamped starts (int64, of the indices' shape but for the last axis), and where windows are inside (None: everywhere)."""
-    starts, inside = [], None
-    for k, a in enumerate(d.start_index_map):
-        raw, limit = indices[..., k], x_shape[a] - sizes[a]
-        good = (raw >= 0) & (raw <= limit)
-        if good.all():
-            starts.append(raw.astype(np.int64))
-            continue
-        if mode is _ERROR:
-            value = raw[~good].flat[0]
-            what = "index" if sizes[a] == 1 else f"start of a window of {sizes[a]} elements"
-            raise IndexError(f"{what} {value} is out of bounds for axis {a} with size {x_shape[a]}, at {describe(user_source())}. "
-                             'Pass mode="clip", "fill" (to read) or "drop" (to write) to allow it.')
-        inside = good if inside is None else inside & good
-        # Clamp before converting: a uint64 beyond int64 would turn negative.
-        starts.append(np.where(good, raw, np.where(raw < 0, 0, limit)).astype(np.int64))
-    return starts, inside if mode is _FILL else None
-
-
-def _flat(x_shape: tuple[int, ...], starts: list[np.ndarray], d: GatherDimensionNumbers, out_shape: tuple[int, ...]) -> np.ndarray:
-    """The row-major position in the operand of each point of the result."""
-    rank = len(out_shape)
-    places, offsets = _place_axes(d, rank), _offset_axes(d, len(x_shape))
-    strides = [1] * len(x_shape)
-    for a in range(len(x_shape) - 2, -1, -1):
-        strides[a] = strides[a + 1] * x_shape[a + 1]
-
-    def line(axis: int, stride: int) -> np.ndarray:
-        return (np.arange(out_shape[axis]) * stride).reshape([-1 if i == axis else 1 for i in range(rank)])
-
-    place_shape = [out_shape[i] if i in places else 1 for i in range(rank)]
-    total = np.zeros(place_shape, np.int64)
-    for a, start in zip(d.start_index_map, starts, strict=True):
-        total = total + start.reshape(place_shape) * strides[a]
-    for a, i in zip(d.operand_batching_dims, d.start_indices_batching_dims, strict=True):
-        total = total + line(places[i], strides[a])
-    for a, axis in offsets.items():
-        total = total + line(axis, strides[a])
-    return np.broadcast_to(total, out_shape)
-
-
-def _spread(mask: np.ndarray, d: GatherDimensionNumbers, out_shape: tuple[int, ...]) -> np.ndarray:
-    """A mask over the index vectors as one over the result."""
-    places = _place_axes(d, len(out_shape))
-    return np.broadcast_to(mask.reshape([n if i in places else 1 for i, n in enumerate(out_shape)]), out_shape)
-
-
-def _lowered(b: Any, x_shape: tuple[int, ...], indices: Any, d: GatherDimensionNumbers, sizes: tuple[int, ...],
-             out_shape: tuple[int, ...], mode: GatherScatterMode) -> tuple[list[Any], Any]:
-    """In a lower rule: the index Expr of each axis over the result, and the mask of windows inside (None: everywhere)."""
-    i64 = np.dtype(np.int64)
-    places, offsets = _place_axes(d, len(out_shape)), _offset_axes(d, len(x_shape))
-    place_shape = indices.shape[:-1]
-    index: list[Any] = [None] * len(x_shape)
-    inside = None
-    for a, axis in offsets.items():
-        index[a] = b.iota(i64, out_shape, axis)
-    for a, i in zip(d.operand_batching_dims, d.start_indices_batching_dims, strict=True):
-        index[a] = b.iota(i64, out_shape, places[i])
-    for k, a in enumerate(d.start_index_map):
-        lo, hi = (*(0 for _ in place_shape), k), (*place_shape, k + 1)
-        raw = b.reshape(b.slice(indices, lo, hi, (1,) * len(hi)), place_shape)
-        limit = x_shape[a] - sizes[a]
-        start = clamped_start(b, raw, limit)
-        if mode in (_FILL, _ERROR):
-            unsigned = raw.dtype == np.uint64
-            good = b.op("le", raw, b.const(limit, np.uint64)) if unsigned else b.op("eq", b.convert(raw, i64), start)
-            if mode is _ERROR:
-                what = "an index" if sizes[a] == 1 else f"the start of a window of {sizes[a]} elements"
-                b.check(b.op("not", good), f"{what} is out of bounds for axis {a} with size {x_shape[a]}")
-            else:
-                inside = good if inside is None else b.op("and", inside, good)
-        start = b.broadcast(start, out_shape, places)
-        index[a] = start if index[a] is None else b.op("add", index[a], start)
-    index = [b.broadcast(b.const(0, i64), out_shape, ()) if e is None else e for e in index]
-    return index, None if inside is None else b.broadcast(inside, out_shape, places)
-
-
-def _batched_numbers(d: GatherDimensionNumbers, x_batched: bool, indices_batched: bool) -> GatherDimensionNumbers:
-    """Dimension numbers after a leading batch axis on the result and on those operands that are batched."""
-
-    def up(dims: tuple[int, ...], by: bool = True) -> tuple[int, ...]:
-        return tuple(a + by for a in dims)
-
-    offset = up(d.offset_dims)
-    operand_batching = up(d.operand_batching_dims, x_batched)
-    indices_batching = up(d.start_indices_batching_dims, indices_batched)
-    if x_batched and indices_batched:
-        operand_batching, indices_batching = (0, *operand_batching), (0, *indices_batching)
-    elif x_batched:
-        offset = (0, *offset)
-    return GatherDimensionNumbers(offset, up(d.collapsed_slice_dims, x_batched), up(d.start_index_map, x_batched),
-                                  operand_batching, indices_batching)
 
 
 # -- gather -----------------------------------------------------------------------------------------------------------
@@ -272,11 +81,11 @@ def _gather_impl(x: np.ndarray, indices: np.ndarray, *, dimension_numbers: Gathe
     shape = _gather_shape(indices.shape, d, slice_sizes)
     if not all(shape):
         return np.empty(shape, x.dtype)
-    starts, inside = _starts(x.shape, indices, d, slice_sizes, mode)
+    starts, inside = window_starts(x.shape, indices, d, slice_sizes, mode)
     axis = _whole_rows(x.shape, d, slice_sizes, indices.ndim)
-    out = x.reshape(-1)[_flat(x.shape, starts, d, shape)] if axis is None else np.take(x, starts[0], axis=axis)
+    out = x.reshape(-1)[flat_places(x.shape, starts, d, shape)] if axis is None else np.take(x, starts[0], axis=axis)
     if inside is not None and not inside.all():
-        out = np.where(_spread(inside, d, shape), out, _fill(x.dtype, fill_value))
+        out = np.where(spread_mask(inside, d, shape), out, _fill(x.dtype, fill_value))
     return out
 
 
@@ -301,7 +110,7 @@ def _gather_shape(indices_shape: tuple[int, ...], d: GatherDimensionNumbers, siz
 def _gather_abstract(x: ShapedArray, indices: ShapedArray, *, dimension_numbers: GatherDimensionNumbers,
                      slice_sizes: tuple[int, ...], **_: Any) -> ShapedArray:
     d = dimension_numbers
-    _check("gather", x, indices, d, slice_sizes, len(d.offset_dims) + max(indices.ndim - 1, 0))
+    check_numbers("gather", x, indices, d, slice_sizes, len(d.offset_dims) + max(indices.ndim - 1, 0))
     return x.update(shape=_gather_shape(indices.shape, d, slice_sizes))
 
 
@@ -315,12 +124,12 @@ def _gather_jvp(primals: Any, tangents: Any, **params: Any) -> tuple[Any, Any]:
 def _unchecked(params: dict[str, Any]) -> dict[str, Any]:
     """Params for a tangent or cotangent: bounds have been checked by the primal operation."""
     kept = {name: value for name, value in params.items() if name != "fill_value"}
-    return kept | {"mode": _CLIP} if kept["mode"] is _ERROR else kept
+    return kept | {"mode": CLIP} if kept["mode"] is ERROR else kept
 
 
 def _gather_transpose(ct: Any, x: Any, indices: Any, *, dimension_numbers: GatherDimensionNumbers, slice_sizes: tuple[int, ...],
                       fill_value: Any, **params: Any) -> list[Any]:
-    x_bar = scatter_add_p.bind(zeros(x.aval.strong()), indices, ct, dimension_numbers=_as_scatter(dimension_numbers),
+    x_bar = scatter_add_p.bind(zeros(x.aval.strong()), indices, ct, dimension_numbers=as_scatter(dimension_numbers),
                                **_unchecked(params))
     return [x_bar, None]
 
@@ -332,7 +141,7 @@ def _gather_batch(size: int, args: Sequence[Any], dims: Sequence[int | None], *,
     indices = indices if i_dim is None else move_axis(indices, i_dim, 0)
     if x_dim is not None:
         slice_sizes = (size if i_dim is None else min(1, size), *slice_sizes)
-    numbers = _batched_numbers(dimension_numbers, x_dim is not None, i_dim is not None)
+    numbers = batched_numbers(dimension_numbers, x_dim is not None, i_dim is not None)
     return gather_p.bind(x, indices, dimension_numbers=numbers, slice_sizes=slice_sizes, indices_are_sorted=False, **params), 0
 
 
@@ -341,7 +150,7 @@ def _gather_lower(b: Any, x: Any, indices: Any, *, dimension_numbers: GatherDime
     shape = _gather_shape(indices.shape, dimension_numbers, slice_sizes)
     if not x.shape:
         return b.broadcast(x, shape, ())
-    index, inside = _lowered(b, x.shape, indices, dimension_numbers, slice_sizes, shape, mode)
+    index, inside = lowered_places(b, x.shape, indices, dimension_numbers, slice_sizes, shape, mode)
     out = b.take(x, index)
     if inside is None:
         return out
@@ -396,15 +205,15 @@ def _scatter_primitive(name: str, combine: str, ufunc: np.ufunc | None, kinds: s
 
     def impl(x: np.ndarray, indices: np.ndarray, updates: np.ndarray, *, dimension_numbers: ScatterDimensionNumbers,
              indices_are_sorted: bool, unique_indices: bool, mode: GatherScatterMode) -> np.ndarray:
-        d = _as_gather(dimension_numbers)
+        d = as_gather(dimension_numbers)
         out = np.array(x, order="C")
         if not updates.size:
             return out
-        sizes = _window(d, ShapedArray(x.shape, x.dtype), updates.shape)
-        starts, inside = _starts(x.shape, indices, d, sizes, mode)
-        places, values = _flat(x.shape, starts, d, updates.shape).reshape(-1), updates.reshape(-1)
+        sizes = window_sizes(d, ShapedArray(x.shape, x.dtype), updates.shape)
+        starts, inside = window_starts(x.shape, indices, d, sizes, mode)
+        places, values = flat_places(x.shape, starts, d, updates.shape).reshape(-1), updates.reshape(-1)
         if inside is not None:
-            kept = _spread(inside, d, updates.shape).reshape(-1)
+            kept = spread_mask(inside, d, updates.shape).reshape(-1)
             places, values = places[kept], values[kept]
         # One flat axis, so that NumPy takes the updates in row-major order and the last one stays.
         if ufunc is None:
@@ -415,7 +224,7 @@ def _scatter_primitive(name: str, combine: str, ufunc: np.ufunc | None, kinds: s
 
     def abstract(x: ShapedArray, indices: ShapedArray, updates: ShapedArray, *, dimension_numbers: ScatterDimensionNumbers,
                  **_: Any) -> ShapedArray:
-        d = _as_gather(dimension_numbers)
+        d = as_gather(dimension_numbers)
         check_kinds(name, kinds, x)
         if x.dtype != updates.dtype:
             raise operand_error(name, "the operand and the updates must have equal dtypes.", x, updates)
@@ -423,8 +232,8 @@ def _scatter_primitive(name: str, combine: str, ufunc: np.ufunc | None, kinds: s
                 {*d.collapsed_slice_dims, *d.operand_batching_dims}):
             raise operand_error(name, f"update_window_dims {d.offset_dims} do not fit the operand and the updates.", x, updates)
         kept = [a for a in range(x.ndim) if a not in d.collapsed_slice_dims and a not in d.operand_batching_dims]
-        sizes = tuple(min(1, n) for n in x.shape) if len(kept) != len(d.offset_dims) else _window(d, x, updates.shape)
-        _check(name, x, indices, d, sizes, updates.ndim)
+        sizes = tuple(min(1, n) for n in x.shape) if len(kept) != len(d.offset_dims) else window_sizes(d, x, updates.shape)
+        check_numbers(name, x, indices, d, sizes, updates.ndim)
         if _gather_shape(indices.shape, d, sizes) != updates.shape:
             raise operand_error(name, f"updates must have shape {_gather_shape(indices.shape, d, sizes)}.", x, indices, updates)
         return x.update(weak_type=x.weak_type and updates.weak_type)
@@ -434,15 +243,15 @@ def _scatter_primitive(name: str, combine: str, ufunc: np.ufunc | None, kinds: s
         (x, indices, updates), (x_dim, i_dim, u_dim) = args, dims
         x, updates = moved_to_front(size, x, x_dim), moved_to_front(size, updates, u_dim)
         indices = indices if i_dim is None else move_axis(indices, i_dim, 0)
-        numbers = _as_scatter(_batched_numbers(_as_gather(dimension_numbers), True, i_dim is not None))
+        numbers = as_scatter(batched_numbers(as_gather(dimension_numbers), True, i_dim is not None))
         return made.bind(x, indices, updates, dimension_numbers=numbers, indices_are_sorted=False,
                          unique_indices=unique_indices, mode=mode), 0
 
     def lower(b: Any, x: Any, indices: Any, updates: Any, *, dimension_numbers: ScatterDimensionNumbers,
               mode: GatherScatterMode, **_: Any) -> Any:
-        d = _as_gather(dimension_numbers)
-        sizes = _window(d, ShapedArray(x.shape, x.dtype), updates.shape)
-        index, inside = _lowered(b, x.shape, indices, d, sizes, updates.shape, mode)
+        d = as_gather(dimension_numbers)
+        sizes = window_sizes(d, ShapedArray(x.shape, x.dtype), updates.shape)
+        index, inside = lowered_places(b, x.shape, indices, d, sizes, updates.shape, mode)
         how = {"add": "max", "mul": "min"}.get(combine, combine) if x.dtype == np.bool_ else combine
         if x.shape:
             return b.scatter(x, index, updates, how, inside)
@@ -462,8 +271,8 @@ def _scatter_primitive(name: str, combine: str, ufunc: np.ufunc | None, kinds: s
 
 def _read_back(y: Any, indices: Any, updates: ShapedArray, params: dict[str, Any]) -> Any:
     """The elements of `y` that the updates of a scatter went to; 0 for those dropped."""
-    d = _as_gather(params["dimension_numbers"])
-    return gather_p.bind(y, indices, slice_sizes=_window(d, typeof(y), updates.shape), fill_value=0,
+    d = as_gather(params["dimension_numbers"])
+    return gather_p.bind(y, indices, slice_sizes=window_sizes(d, typeof(y), updates.shape), fill_value=0,
                          **(_unchecked(params) | {"dimension_numbers": d}))
 
 
@@ -536,7 +345,7 @@ def _scatter_transpose(ct: Any, x: Any, indices: Any, updates: Any, **params: An
         x_bar = scatter_p.bind(ct, indices, zeros(ShapedArray(aval.shape, typeof(ct).dtype)), **params)
     if isinstance(updates, Linear):
         u_bar = _read_back(ct, indices, aval, params)
-        if not params["unique_indices"] or params["mode"] is not _FILL:  # clipping makes equal indices of different ones
+        if not params["unique_indices"] or params["mode"] is not FILL:  # clipping makes equal indices of different ones
             number = reshape(iota(np.int64, aval.size), aval.shape)
             stayed = scatter_p.bind(zeros(ShapedArray(typeof(ct).shape, np.dtype(np.int64))), indices, number, **params)
             won = eq_p.bind(number, _read_back(stayed, indices, aval, params))

@@ -13,10 +13,11 @@ import numpy as np
 
 from functrans.core.aval import Linear, ShapedArray, Zero, tangent_aval
 from functrans.core.dtypes import complex_dtype, real_dtype
-from functrans.core.trace import typeof
+from functrans.core.trace import Primitive, typeof
 from functrans.primitives.base import linear, literal, operand_error, primitive
 from functrans.primitives.builders import check_kinds, elementwise_batch, join_shape, to_shape, unbroadcast
 from functrans.primitives.logic import apply
+from functrans.primitives.structural import convert_element_type
 from functrans.scalar_ops import SCALAR_OPS
 
 __all__ = ["complex", "complex_p", "conj", "conj_p", "imag", "imag_p", "neg", "neg_p", "real", "real_p"]
@@ -32,7 +33,7 @@ def _parts(b: Any, op: str, x: Any) -> Any:
     return b.complex(b.op(op, x.re), b.op(op, x.im)) if x.is_complex else b.op(op, x)
 
 
-neg_p = linear(
+neg_p: Primitive = linear(
     "neg",
     impl=SCALAR_OPS["neg"],
     abstract=lambda x: _of_kinds("neg", "iufc", x),
@@ -63,7 +64,7 @@ def _complex_jvp(primals: Sequence[Any], tangents: Sequence[Any]) -> tuple[Any, 
     return z, to_shape(complex_p.bind(*parts), typeof(z).shape)
 
 
-complex_p = primitive(
+complex_p: Primitive = primitive(
     "complex", impl=_complex_impl, abstract=_complex_abstract, jvp=_complex_jvp, lower=lambda b, x, y: b.complex(x, y),
     transpose=lambda ct, x, y: [unbroadcast(real_p.bind(ct), x) if isinstance(x, Linear) else None,
                                 unbroadcast(neg_p.bind(imag_p.bind(ct)), y) if isinstance(y, Linear) else None])
@@ -74,11 +75,11 @@ def _part_abstract(name: str) -> Any:
     return lambda x: _of_kinds(name, "c", x).update(dtype=real_dtype(x.dtype))
 
 
-real_p = linear(
+real_p: Primitive = linear(
     "real", impl=lambda x: x.real.copy(), abstract=_part_abstract("real"),
     transpose=lambda ct, x: complex_p.bind(ct, literal(ct, 0)), batch=lambda size, x, dim: (real_p.bind(x), dim),
     lower=lambda b, x: x.re)
-imag_p = linear(
+imag_p: Primitive = linear(
     "imag",
     impl=lambda x: x.imag.copy(),
     abstract=_part_abstract("imag"),
@@ -91,14 +92,17 @@ imag_p = linear(
 def _conj_lower(b: Any, x: Any, *, input_dtype: np.dtype) -> Any:
     if x.is_complex:
         return b.complex(x.re, b.op("neg", x.im))
-    return b.complex(x, b.op("mul", x, b.const(0, x.dtype)))
+    x = b.convert(x, real_dtype(complex_dtype(x.dtype)))
+    return b.complex(x, b.const(0, x.dtype))
 
 
 def _conj_transpose(ct: Any, x: ShapedArray, *, input_dtype: np.dtype) -> Any:
-    return conj_p.bind(ct, input_dtype=typeof(ct).dtype) if x.dtype.kind == "c" else real_p.bind(ct)
+    if x.dtype.kind == "c":
+        return conj_p.bind(ct, input_dtype=typeof(ct).dtype)
+    return convert_element_type(real_p.bind(ct), x.dtype)
 
 
-conj_p = linear(
+conj_p: Primitive = linear(
     "conj",
     impl=lambda x, *, input_dtype: (
         np.conj(x.astype(complex_dtype(x.dtype))) if x.dtype.kind == "c" else x.astype(complex_dtype(x.dtype))

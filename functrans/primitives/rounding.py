@@ -12,6 +12,7 @@ from typing import Any
 import numpy as np
 
 from functrans.core.aval import ShapedArray
+from functrans.core.trace import Primitive
 from functrans.primitives.base import linear
 from functrans.primitives.builders import check_kinds, nary, unary
 from functrans.primitives.logic import apply
@@ -72,7 +73,7 @@ def _reduce_precision_abstract(x: ShapedArray, *, exponent_bits: int, mantissa_b
     return x
 
 
-reduce_precision_p = linear(
+reduce_precision_p: Primitive = linear(
     "reduce_precision",
     impl=lambda x, **bits: np.asarray(_reduce_precision_lower(NumPyBuilder(), x, **bits)),
     abstract=_reduce_precision_abstract,

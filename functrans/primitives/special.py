@@ -19,6 +19,7 @@ from typing import Any
 
 import numpy as np  # noqa: F401 - the doctests use it
 
+from functrans.core.trace import Primitive
 from functrans.primitives import special_tables as tables
 from functrans.primitives.arithmetic import add_p, div_p, eq_p, mul_p, neg_p, select_n_p, sign_p, sub_p
 from functrans.primitives.base import literal
@@ -214,15 +215,15 @@ def _i1e_derivative(x: Any, y: Any) -> Any:
     return select_n_p.bind(at_zero, slope, _c(x, 0.5))
 
 
-def _special(name: str, program: Any, derivative: Any) -> Any:
+def _special(name: str, program: Any, derivative: Any) -> Primitive:
     return unary(name, evaluated(program), derivative, kinds="f", lower=lowered(program))
 
 
 lgamma_p = _special("lgamma", _lgamma, lambda x, y: digamma_p.bind(x))
-digamma_p = _special("digamma", _digamma, lambda x, y: polygamma_p.bind(_c(x, 1), x))
+digamma_p: Primitive = _special("digamma", _digamma, lambda x, y: polygamma_p.bind(_c(x, 1), x))
 bessel_i0e_p = _special(
     "bessel_i0e", _bessel_i0e, lambda x, y: sub_p.bind(bessel_i1e_p.bind(x), _mul(sign_p.bind(x), y)))
-bessel_i1e_p = _special("bessel_i1e", _bessel_i1e, _i1e_derivative)
+bessel_i1e_p: Primitive = _special("bessel_i1e", _bessel_i1e, _i1e_derivative)
 erf_inv_p = _special("erf_inv", _erf_inv, lambda x, y: _mul(_c(x, math.sqrt(math.pi) / 2), exp_p.bind(_mul(y, y))))
 
 
@@ -235,11 +236,11 @@ def _no_order_derivative(name: str, operand: str) -> Any:
     return partial
 
 
-zeta_p = nary(
+zeta_p: Primitive = nary(
     "zeta", evaluated(_zeta), _no_order_derivative("zeta", "the exponent x"),
     lambda t, z, x, q: _mul(t, _mul(neg_p.bind(x), zeta_p.bind(add_p.bind(x, _c(x, 1)), q))),
     kinds="f", lower=lowered(_zeta))
-polygamma_p = nary(
+polygamma_p: Primitive = nary(
     "polygamma", evaluated(_polygamma), _no_order_derivative("polygamma", "the order m"),
     lambda t, z, m, x: _mul(t, polygamma_p.bind(add_p.bind(m, _c(m, 1)), x)), kinds="f", lower=lowered(_polygamma))
 

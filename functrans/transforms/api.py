@@ -496,8 +496,10 @@ def jacrev(
         out_rows, start = [], 0
         for y in ys:
             n = typeof(y).size
-            blocks = [np.zeros((*typeof(y).shape, *typeof(x).shape), float0) if r is None
-                      else reshape(slice_in_dim(r, start, start + n), (*typeof(y).shape, *typeof(x).shape)) for x, r in safe_zip(flat, per_input)]
+            blocks = []
+            for x, r in safe_zip(flat, per_input):
+                shape = (*typeof(y).shape, *typeof(x).shape)
+                blocks.append(np.zeros(shape, float0) if r is None else reshape(slice_in_dim(r, start, start + n), shape))
             out_rows.append(_argument_tree(tree, blocks, argnums))
             start += n
         out = tree_unflatten(flat_fun.out_tree, out_rows)

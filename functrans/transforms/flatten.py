@@ -11,7 +11,7 @@ from functrans.core.source import describe, user_source
 from functrans.core.trace import is_array_like, typeof
 from functrans.tree_util import PyTreeDef, keystr, tree_flatten, tree_flatten_with_path, tree_unflatten
 
-__all__ = ["FlatFun", "argnums_tuple", "arg_paths", "check_arrays", "fun_name", "partial_args", "wraps"]
+__all__ = ["FlatFun", "arg_paths", "argnums_tuple", "check_arrays", "fun_name", "partial_args", "wraps"]
 
 
 def fun_name(fun: Callable[..., Any]) -> str:

@@ -30,10 +30,12 @@ from functrans.core.aval import Linear, Zero, tangent_aval
 from functrans.core.jaxpr import Eqn, Jaxpr, Var
 from functrans.core.trace import Primitive, Trace, Tracer, current_trace, leaked, running, typeof
 from functrans.primitives.builders import add_p
-from functrans.primitives.structural import instantiate
 from functrans.util import safe_zip
 
-__all__ = ["LinearProgram", "LinearTracer", "LinearizeTrace", "Residual", "evaluate_linear", "linearize_flat", "materialize", "transpose_jaxpr", "transpose_linear"]
+__all__ = [
+    "LinearProgram", "LinearTracer", "LinearizeTrace", "Residual", "evaluate_linear", "linearize_flat", "transpose_jaxpr",
+    "transpose_linear",
+]
 
 
 class LinearTracer(Tracer):
@@ -216,7 +218,7 @@ def transpose_linear(program: LinearProgram, cotangents: Sequence[Any]) -> list[
             bars[y] = _accumulate(bars.get(y), ct)
     for eqn in reversed(program.eqns):
         _transpose_eqn(eqn, bars)
-    return [bars.get(v, None) if v in bars else Zero(v.aval) for v in program.ins]
+    return [bars[v] if v in bars else Zero(v.aval) for v in program.ins]
 
 
 def _transpose_eqn(eqn: Eqn, bars: dict[Var, Any]) -> None:
@@ -267,8 +269,3 @@ def transpose_jaxpr(jaxpr: Jaxpr, consts: Sequence[Any], linear: Sequence[bool],
             known.update(zip(eqn.outvars, out, strict=True) if eqn.primitive.multiple_results else ((eqn.outvars[0], out),))
     program.outs = [a if type(a) is Var and a in env else Zero(a.aval) for a in jaxpr.outvars]
     return transpose_linear(program, cotangents)
-
-
-def materialize(tangents: Sequence[Any]) -> list[Any]:
-    """Tangents as arrays."""
-    return [instantiate(t) for t in tangents]

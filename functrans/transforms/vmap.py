@@ -106,7 +106,8 @@ def _axis_size(fun: Any, args: Sequence[Any], flat: Sequence[Any], dims: Sequenc
         raise ValueError(f"vmap of {fun_name(fun)}: no argument is mapped, so the size of the axis is unknown, at "
                          f"{describe(user_source())}. Map at least one argument, or pass axis_size.")
     names = arg_paths(args, fun)
-    listed = "; ".join(f"{names[i] if i < len(names) else 'a keyword argument'} has size {n} along axis {dims[i]}" for i, n in sizes.items())
+    names += ["a keyword argument"] * (len(flat) - len(names))
+    listed = "; ".join(f"{names[i]} has size {n} along axis {dims[i]}" for i, n in sizes.items())
     extra = "" if given is None else f"; axis_size is {given}"
     raise ValueError(f"vmap of {fun_name(fun)}: mapped axes must have equal sizes, at {describe(user_source())}: {listed}{extra}.")
 

@@ -8,6 +8,7 @@ JAX / functrans. dtypes are equal and JAX runs with 64-bit types enabled. Withou
 """
 
 import importlib.util
+import itertools
 import os
 import subprocess
 import sys
@@ -16,10 +17,10 @@ from statistics import median
 
 os.environ["JAX_ENABLE_X64"] = "1"
 
-import numpy as np  # noqa: E402 - JAX reads the variable when imported
+import numpy as np
 
-import functrans  # noqa: E402
-import functrans.numpy  # noqa: E402
+import functrans
+import functrans.numpy
 
 HAVE_JAX = importlib.util.find_spec("jax") is not None
 LAYERS = [64, 128, 64, 10]
@@ -64,7 +65,7 @@ def digits(library, xp):
     """The training step of examples/train_digits.py and its arguments."""
     rng = np.random.default_rng(0)
     params = [((rng.standard_normal((m, n)) * np.sqrt(2 / m)).astype(np.float32), np.zeros(n, np.float32))
-              for m, n in zip(LAYERS[:-1], LAYERS[1:], strict=True)]
+              for m, n in itertools.pairwise(LAYERS)]
     velocity = [(np.zeros_like(w), np.zeros_like(b)) for w, b in params]
     x = rng.random((BATCH, LAYERS[0])).astype(np.float32)
     y = np.eye(10, dtype=np.float32)[rng.integers(0, 10, BATCH)]
@@ -149,11 +150,12 @@ def case_unrolled():
     functrans.jit(lambda v: v * 2.0)(x)  # starts the code generator
     base = None
     for steps in (150, 300, 600, 1500):
-        start = time.perf_counter()
+        start = time.process_time()  # the time of this process: other load on the machine does not bend the line
         unrolled(functrans, functrans.numpy, steps)(x)
-        seconds = time.perf_counter() - start
+        seconds = time.process_time() - start
         base = base or seconds / steps
-        print(f"unrolled, {steps:5d} steps: trace and compile {seconds:.2f} s, per step {seconds / steps / base:.2f} of that at 150", flush=True)
+        share = seconds / steps / base
+        print(f"unrolled, {steps:5d} steps: trace and compile {seconds:.2f} s, per step {share:.2f} of that at 150", flush=True)
 
 
 # -- import -----------------------------------------------------------------------------------------------------------------

@@ -11,6 +11,7 @@ from __future__ import annotations
 import math
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
+from random import Random
 from typing import Any
 
 import numpy as np
@@ -29,10 +30,29 @@ from functrans.transforms.vmap import vmap
 MAX_SIZE, MAX_MAGNITUDE = 600, 1e4
 FLOATS = ("float64", "float32")
 DTYPES = (*FLOATS, "int32", "int64", "bool", "complex128")
-EXAMPLES = 5 * settings().max_examples
+EXAMPLES = 5 * settings.default.max_examples
 """Programs are small and compile fast: draw more of them than the profile asks of other tests."""
 
-Draw = Callable[[st.SearchStrategy[Any]], Any]
+
+class Draw:
+    """Choices from a seed. Hypothesis draws the seed and the number of steps: it would draw short programs of first choices,
+    and a program of fewer steps from the same seed is a prefix, which is all the shrinking needed."""
+
+    def __init__(self, seed: int) -> None:
+        self._random = Random(seed)
+
+    def integer(self, low: int, high: int) -> int:
+        return self._random.randint(low, high)
+
+    def choice(self, options: Sequence[Any]) -> Any:
+        return self._random.choice(options)
+
+    def flag(self) -> bool:
+        return self._random.random() < 0.5
+
+    def order(self, items: Sequence[Any]) -> list[Any]:
+        return self._random.sample(items, len(items))
+
 
 
 @dataclass
@@ -101,14 +121,14 @@ class Program:
 def pick(draw: Draw, program: Program, kinds: str = "fiubc", exact: bool = False) -> int | None:
     """A value of these kinds, the later ones more often."""
     found = [i for i, v in enumerate(program.values) if v.kind in kinds and not (exact and v.error)]
-    return found[-1 - min(draw(st.integers(0, 2 * len(found))), len(found) - 1) % len(found)] if found else None
+    return found[-1 - min(draw.integer(0, 2 * len(found)), len(found) - 1) % len(found)] if found else None
 
 
 def partner(draw: Draw, program: Program, i: int, exact: bool = False) -> int:
     """A value of the same shape and dtype; itself if there is no other."""
     like = program.values[i].array
     found = [j for j, v in enumerate(program.values) if v.array.shape == like.shape and v.array.dtype == like.dtype and not (exact and v.error)]
-    return draw(st.sampled_from(found))
+    return draw.choice(found)
 
 
 # -- steps: each looks at what there is and appends to the program, or not --------------------------------------------------
@@ -119,7 +139,7 @@ def elementwise(draw: Draw, p: Program) -> None:
         return
     j = partner(draw, p, i)
     x, y = p.values[i], p.values[j]
-    name = draw(st.sampled_from(["add", "sub", "mul", "neg"]))
+    name = draw.choice(["add", "sub", "mul", "neg"])
     if name == "neg":
         p.add(name, lax.neg, i, error=x.error)
     elif name == "mul":
@@ -137,7 +157,7 @@ def smooth(draw: Draw, p: Program) -> None:
     if i is None:
         return
     x = p.values[i]
-    name = draw(st.sampled_from(["sqrt1p", "ratio", "square"]))
+    name = draw.choice(["sqrt1p", "ratio", "square"])
     if name == "square":
         p.add(name, lax.square, i, error=2 * x.size * x.error + (x.size ** 2 * x.eps if x.error else 0.0))
         return
@@ -152,7 +172,7 @@ def jumps(draw: Draw, p: Program) -> None:
     if i is None:
         return
     j = partner(draw, p, i, exact=True)
-    name = draw(st.sampled_from(["abs", "sign", "floor", "max", "min", "lt", "ge", "eq"]))
+    name = draw.choice(["abs", "sign", "floor", "max", "min", "lt", "ge", "eq"])
     if name == "floor":
         if p.values[i].kind == "f":
             p.add(name, lax.floor, i)
@@ -169,16 +189,16 @@ def choose(draw: Draw, p: Program) -> None:
     shape = p.values[i].array.shape
     masks = [k for k, v in enumerate(p.values) if v.kind == "b" and v.array.shape == shape]
     if masks:
-        c = draw(st.sampled_from(masks))
+        c = draw.choice(masks)
         p.add("select", lax.select, c, i, j, error=max(p.values[i].error, p.values[j].error))
 
 
 def convert(draw: Draw, p: Program) -> None:
     i = pick(draw, p)
     assert i is not None
-    x, target = p.values[i], draw(st.sampled_from(DTYPES))
+    x, target = p.values[i], draw.choice(DTYPES)
     if x.kind == "c" and target != "complex128":
-        part = draw(st.sampled_from(["real", "imag"]))
+        part = draw.choice(["real", "imag"])
         p.add(part, getattr(lax, part), i, error=x.error)
     elif target in ("int32", "int64", "bool") and x.error:
         return
@@ -192,64 +212,62 @@ def view(draw: Draw, p: Program) -> None:
     assert i is not None
     x = p.values[i]
     shape, n = x.array.shape, x.array.ndim
-    name = draw(st.sampled_from(["reshape", "transpose", "broadcast", "slice", "rev", "pad", "concatenate"]))
-    small = st.integers(0, 2)
+    name = draw.choice(["reshape", "transpose", "broadcast", "slice", "rev", "pad", "concatenate"])
     if name == "reshape":
-        new = draw(reshapes(x.array.size))
+        new = reshapes(draw, x.array.size)
         p.add(f"reshape {new}", lambda a: lax.reshape(a, new), i, error=x.error)
     elif name == "transpose":
-        order = tuple(draw(st.permutations(range(n))))
+        order = tuple(draw.order(range(n)))
         p.add(f"transpose {order}", lambda a: lax.transpose(a, order), i, error=x.error)
     elif name == "broadcast" and n < 4:
-        at = draw(st.integers(0, n))
-        wide = (*shape[:at], draw(st.integers(1, 4)), *shape[at:])
+        at = draw.integer(0, n)
+        wide = (*shape[:at], draw.integer(1, 4), *shape[at:])
         dims = tuple(d for d in range(n + 1) if d != at)
         p.add(f"broadcast {wide} {dims}", lambda a: lax.broadcast_in_dim(a, wide, dims), i, error=x.error)
     elif name == "slice" and n:
-        lows = [draw(st.integers(0, s)) for s in shape]
-        highs = [draw(st.integers(lo, s)) for lo, s in zip(lows, shape, strict=True)]
-        steps = [draw(st.integers(1, 3)) for _ in shape]
+        lows = [draw.integer(0, s) for s in shape]
+        highs = [draw.integer(lo, s) for lo, s in zip(lows, shape, strict=True)]
+        steps = [draw.integer(1, 3) for _ in shape]
         p.add(f"slice {lows} {highs} {steps}", lambda a: lax.slice(a, lows, highs, steps), i, error=x.error)
     elif name == "rev" and n:
-        dims = tuple(d for d in range(n) if draw(st.booleans()))
+        dims = tuple(d for d in range(n) if draw.flag())
         p.add(f"rev {dims}", lambda a: lax.rev(a, dims), i, error=x.error)
     elif name == "pad" and n:
-        config = [(draw(st.integers(-1, 2)) if s > 2 else draw(small), draw(st.integers(-1, 2)) if s > 2 else draw(small), draw(small))
+        config = [(draw.integer(-1, 2) if s > 2 else draw.integer(0, 2), draw.integer(-1, 2) if s > 2 else draw.integer(0, 2), draw.integer(0, 2))
                   for s in shape]
         value = x.array.dtype.type(1)
         p.add(f"pad {config}", lambda a: lax.pad(a, value, config), i, error=x.error)
     elif name == "concatenate" and n:
-        j, axis = partner(draw, p, i), draw(st.integers(0, n - 1))
+        j, axis = partner(draw, p, i), draw.integer(0, n - 1)
         p.add(f"concatenate {axis}", lambda a, b: lax.concatenate([a, b, a], axis), i, j, error=max(x.error, p.values[j].error))
 
 
-@st.composite
-def reshapes(draw: Any, size: int) -> tuple[int, ...]:
+def reshapes(draw: Draw, size: int) -> tuple[int, ...]:
     """A shape of that many elements."""
     if size == 0:
-        return draw(st.sampled_from([(0,), (2, 0), (0, 3)]))
+        return draw.choice([(0,), (2, 0), (0, 3)])
     shape, rest = [], size
-    for _ in range(draw(st.integers(0, 2))):
-        divisor = draw(st.sampled_from([d for d in range(1, rest + 1) if rest % d == 0]))
+    for _ in range(draw.integer(0, 2)):
+        divisor = draw.choice([d for d in range(1, rest + 1) if rest % d == 0])
         shape.append(divisor)
         rest //= divisor
-    return (*shape, rest) if rest != 1 or draw(st.booleans()) else tuple(shape)
+    return (*shape, rest) if rest != 1 or draw.flag() else tuple(shape)
 
 
 def reduction(draw: Draw, p: Program) -> None:
     i = pick(draw, p)
     assert i is not None
     x = p.values[i]
-    axes = [d for d in range(x.array.ndim) if draw(st.booleans())]
+    axes = [d for d in range(x.array.ndim) if draw.flag()]
     count = math.prod(x.array.shape[d] for d in axes)
     if x.kind == "b":
-        name = draw(st.sampled_from(["reduce_and", "reduce_or"]))
+        name = draw.choice(["reduce_and", "reduce_or"])
         p.add(f"{name} {axes}", lambda a: getattr(lax, name)(a, axes), i)
-    elif draw(st.booleans()):
+    elif draw.flag():
         rounding = 0.0 if x.kind in "iu" else count * x.size * x.eps * count
         p.add(f"reduce_sum {axes}", lambda a: lax.reduce_sum(a, axes), i, error=count * x.error + rounding)
     elif x.kind in "fi" and not x.error and count:
-        name = draw(st.sampled_from(["reduce_max", "reduce_min"]))
+        name = draw.choice(["reduce_max", "reduce_min"])
         p.add(f"{name} {axes}", lambda a: getattr(lax, name)(a, axes), i)
 
 
@@ -257,9 +275,9 @@ def arg_reduction(draw: Draw, p: Program) -> None:
     i = pick(draw, p, "fi", exact=True)
     if i is None or not p.values[i].array.ndim:
         return
-    axis = draw(st.integers(0, p.values[i].array.ndim - 1))
+    axis = draw.integer(0, p.values[i].array.ndim - 1)
     if p.values[i].array.shape[axis]:
-        name = draw(st.sampled_from(["argmax", "argmin"]))
+        name = draw.choice(["argmax", "argmin"])
         p.add(f"{name} {axis}", lambda a: getattr(lax, name)(a, axis, np.int32), i)
 
 
@@ -269,17 +287,17 @@ def contraction(draw: Draw, p: Program) -> None:
         return
     x = p.values[i]
     others = [j for j, v in enumerate(p.values) if v.array.dtype == x.array.dtype]
-    j = draw(st.sampled_from(others))
+    j = draw.choice(others)
     y = p.values[j]
     left, right, pairs = list(range(x.array.ndim)), list(range(y.array.ndim)), []
-    for a in draw(st.permutations(range(x.array.ndim))):
+    for a in draw.order(range(x.array.ndim)):
         matches = [b for b in right if y.array.shape[b] == x.array.shape[a]]
         if matches and len(pairs) < 2:
-            b = draw(st.sampled_from(matches))
+            b = draw.choice(matches)
             pairs.append((a, b))
             left.remove(a)
             right.remove(b)
-    split = draw(st.integers(0, len(pairs)))
+    split = draw.integer(0, len(pairs))
     batch, contract = pairs[:split], pairs[split:]
     numbers = ((tuple(a for a, _ in contract), tuple(b for _, b in contract)), (tuple(a for a, _ in batch), tuple(b for _, b in batch)))
     count = math.prod(x.array.shape[a] for a, _ in contract)
@@ -296,10 +314,10 @@ def indexing(draw: Draw, p: Program) -> None:
     shape, n = x.array.shape, x.array.ndim
     if not n or not shape[0]:
         return
-    mode = draw(st.sampled_from(["clip", "drop"]))
-    places = np.array(draw(st.lists(st.integers(-2, shape[0] + 1), min_size=1, max_size=4)))[:, None]
+    mode = draw.choice(["clip", "drop"])
+    places = np.array([draw.integer(-2, shape[0] + 1) for _ in range(draw.integer(1, 4))])[:, None]
     window = tuple(range(1, n))
-    kind = draw(st.sampled_from(["gather", "scatter", "scatter_add", "dynamic_slice", "dynamic_update_slice"]))
+    kind = draw.choice(["gather", "scatter", "scatter_add", "dynamic_slice", "dynamic_update_slice"])
     if kind == "gather":
         numbers = lax.GatherDimensionNumbers(window, (0,), (0,))
         sizes = (1, *shape[1:])
@@ -312,8 +330,8 @@ def indexing(draw: Draw, p: Program) -> None:
               lambda a: getattr(lax, kind)(a, places[:rows], lax.slice(a, (0,) * n, (rows, *shape[1:])), into, mode=mode), i, error=error)
     else:
         indices = [k for k, v in enumerate(p.values) if v.array.shape == () and v.array.dtype == np.int64]
-        k = draw(st.sampled_from(indices)) if indices else None
-        sizes = [draw(st.integers(1, s)) if s else 0 for s in shape]
+        k = draw.choice(indices) if indices else None
+        sizes = [draw.integer(1, s) if s else 0 for s in shape]
         zero = np.int64(0)
         if k is None:
             return
@@ -331,25 +349,26 @@ SMOOTH = (elementwise, elementwise, smooth, view, view, view, contraction, index
 
 @st.composite
 def programs(draw: Any, kinds: Sequence[Callable[[Draw, Program], None]] = ALL, dtypes: Sequence[str] = DTYPES) -> Program:
-    p = Program()
-    rng = np.random.default_rng(draw(st.integers(0, 2**31)))
-    shape = tuple(draw(st.lists(st.sampled_from([1, 2, 3, 4, 5, 9, 17]), min_size=0, max_size=3)))
-    while math.prod(shape) > MAX_SIZE:
+    return grown(draw(st.integers(0, 2**31)), draw(st.integers(2, 24)), kinds, dtypes)
+
+
+def grown(seed: int, steps: int, kinds: Sequence[Callable[[Draw, Program], None]], dtypes: Sequence[str]) -> Program:
+    p, draw = Program(), Draw(seed)
+    rng = np.random.default_rng(seed)
+    shape = tuple(draw.choice([1, 2, 3, 4, 5, 9, 17]) for _ in range(draw.integer(0, 3)))
+    while math.prod(shape) > MAX_SIZE // 2:
         shape = shape[1:]
-    for _ in range(draw(st.integers(1, 3))):
-        dtype = np.dtype(draw(st.sampled_from(dtypes)))
-        order = draw(st.permutations(shape))
+    for _ in range(draw.integer(1, 3)):
+        dtype = np.dtype(draw.choice(dtypes))
+        order = draw.order(shape)
         quarters = rng.integers(-12, 13, size=order) / (1 if dtype.kind in "iub" else 4)
         p.add_input(np.array(quarters + 1j * rng.integers(-3, 4, size=order) if dtype.kind == "c" else quarters).astype(dtype))
-    if draw(st.booleans()) and len(dtypes) > 1:
-        p.add_input(np.array(draw(st.integers(-3, 6))))
-    for _ in range(draw(st.integers(1, 12))):
-        draw(st.sampled_from(kinds))(draw, p)
+    if len(dtypes) > 1:
+        p.add_input(np.array(draw.integer(-3, 6)))
+    for _ in range(steps):
+        draw.choice(kinds)(draw, p)
     made = range(len(p.inputs), len(p.values))
-    if made:
-        p.outputs = sorted({made[-1], *(draw(st.lists(st.sampled_from(made), max_size=2)))})
-    else:
-        p.outputs = [0]
+    p.outputs = sorted({made[-1], *(draw.choice(made) for _ in range(draw.integer(0, 3)))}) if made else [0]
     return p
 
 
@@ -398,7 +417,8 @@ def total(p: Program, weights: Sequence[np.ndarray]) -> Callable[..., Any]:
     """A scalar function of the program's inputs: a weighted sum of all elements of its outputs."""
 
     def fun(*args: Any) -> Any:
-        parts = [lax.reduce_sum(lax.mul(y, w), list(range(w.ndim))) for y, w in zip(p(*args), weights, strict=True)]
+        ys = [lax.convert_element_type(y, np.float64) for y in p(*args)]
+        parts = [lax.reduce_sum(lax.mul(y, w), list(range(w.ndim))) for y, w in zip(ys, weights, strict=True)]
         out = parts[0]
         for part in parts[1:]:
             out = lax.add(out, part)

@@ -18,6 +18,7 @@ from functrans.primitives import special as S
 from functrans.primitives import special_tables as tables
 from functrans.primitives import transcendental as T
 from functrans.primitives.scalar_program import NumPyBuilder, Parts
+from functrans.primitives.stop_gradient import stop_gradient_p
 from functrans.scalar_ops import SCALAR_OPS
 
 INTS = ["int8", "int16", "int32", "int64"]
@@ -252,7 +253,8 @@ def test_mixed_derivative_of_pow_at_exponent_zero():
 
 @pytest.mark.parametrize("n", [-3, -1, 0, 1, 2, 5, 13])
 def test_integer_pow_to_any_order(n):
-    f = lambda x: A.integer_pow(x, n)
+    def f(x):
+        return A.integer_pow(x, n)
     want, x = 1.0, 1.5
     for order in range(4):
         assert float(f(x)) == pytest.approx(want * x ** (n - order), rel=1e-14)
@@ -368,7 +370,10 @@ def test_rounding(dtype):
 def test_reduce_precision():
     """bfloat16 and float16 formats; values by ml_dtypes' and NumPy's conversions."""
     x = np.array([1.01, 1e-45, 3.4e38, -1.00390625, NAN, INF, 65519.0, 65520.0, 6e-8, 6.2e-5], "float32")
-    same(A.reduce_precision(x, 8, 7), np.array([1.0078125, 0, INF, -1, NAN, INF, 65536, 65536, 6.0070306e-08, 6.198883e-05], "float32"))
+    same(
+        A.reduce_precision(x, 8, 7),
+        np.array([1.0078125, 0, INF, -1, NAN, INF, 65536, 65536, 6.0070306e-08, 6.198883e-05], "float32"),
+    )
     same(np.asarray(A.reduce_precision(x, 5, 10))[5:8], np.array([INF, 65504, INF], "float32"))
     same(np.asarray(A.reduce_precision(x, 5, 10))[8:], np.array([0, 6.198883e-05], "float32"))
     same(A.reduce_precision(x, 8, 23), x)
@@ -414,7 +419,8 @@ POINTS = {"acosh": [1.2, 2.0, 5.0], "acosh_c": [1.2 + 0.4j, -1 + 1j]}
 def test_derivatives_by_finite_differences(prim):
     x = np.array(POINTS.get(prim.name, [0.15, 0.4, 0.83, -0.0 + 0.62]))
     h = 1e-5
-    f = lambda v: np.asarray(prim.bind(v))
+    def f(v):
+        return np.asarray(prim.bind(v))
     numeric = (8 * (f(x + h) - f(x - h)) - (f(x + 2 * h) - f(x - 2 * h))) / (12 * h)
     np.testing.assert_allclose(tangent(prim, (x,), (np.ones_like(x),)), numeric, rtol=2e-9)
 
@@ -429,7 +435,8 @@ def test_complex_derivatives(prim):
         assert "accepts" in str(error)
         return
     t, h = np.array([1.0 + 0.5j, -0.3j, 2.0 + 0j]), 1e-5
-    f = lambda v: np.asarray(prim.bind(v))
+    def f(v):
+        return np.asarray(prim.bind(v))
     numeric = (8 * (f(x + h * t) - f(x - h * t)) - (f(x + 2 * h * t) - f(x - 2 * h * t))) / (12 * h)
     np.testing.assert_allclose(tangent(prim, (x,), (t,)), numeric, rtol=1e-8, atol=1e-10)
 
@@ -446,15 +453,19 @@ def test_partials_by_finite_differences(name):
     x, y = np.array([5.3, 1.7, 0.4]), np.array([2.1, 0.6, 1.9])
     zero, f = Zero(ShapedArray((3,), np.dtype("float64"))), (lambda *v: np.asarray(prim.bind(*v)))
     one = np.ones(3)
-    np.testing.assert_allclose(tangent(prim, (x, y), (one, zero)), (f(x + h, y) - f(x - h, y)) / (2 * h), rtol=1e-7, atol=1e-9)
-    np.testing.assert_allclose(tangent(prim, (x, y), (zero, one)), (f(x, y + h) - f(x, y - h)) / (2 * h), rtol=1e-7, atol=1e-9)
+    np.testing.assert_allclose(
+        tangent(prim, (x, y), (one, zero)), (f(x + h, y) - f(x - h, y)) / (2 * h), rtol=1e-7, atol=1e-9
+    )
+    np.testing.assert_allclose(
+        tangent(prim, (x, y), (zero, one)), (f(x, y + h) - f(x, y - h)) / (2 * h), rtol=1e-7, atol=1e-9
+    )
     assert type(prim.jvp((x, y), (zero, zero))[1]) is Zero
 
 
 def test_derivatives_that_are_zero_or_refused():
     one = np.ones(1)
     assert float(tangent(A.abs_p, (np.zeros(1),), (one,))[0]) == 0.0
-    for prim in (A.floor_p, A.ceil_p, A.sign_p, A.stop_gradient_p):
+    for prim in (A.floor_p, A.ceil_p, A.sign_p, stop_gradient_p):
         assert type(prim.jvp((one,), (one,))[1]) is Zero
     with pytest.raises(NotImplementedError, match="stop_gradient"):
         S.zeta_p.jvp((one * 2, one), (one, one))
@@ -469,7 +480,10 @@ def test_derivatives_that_are_zero_or_refused():
 def ulps(got, want):
     """The largest error in units of the last place of the exact values."""
     exact = [mpmath.mpf(w) for w in want]
-    return max(float(abs(mpmath.mpf(float(g)) - w) / mpmath.mpf(float(np.spacing(abs(float(w)))))) for g, w in zip(got, exact, strict=True))
+    return max(
+        float(abs(mpmath.mpf(float(g)) - w) / mpmath.mpf(float(np.spacing(abs(float(w))))))
+        for g, w in zip(got, exact, strict=True)
+    )
 
 
 ACCURACY = {  # primitive: reference, intervals, bound in ULP
@@ -504,7 +518,9 @@ def test_zeta_and_polygamma():
     for s in (1.1, 2.0, 3.5, 10.0):
         np.testing.assert_allclose(np.asarray(S.zeta(s, q)), scipy.special.zeta(s, q), rtol=4e-15)
     for n in (0, 1, 2, 5, 12):
-        np.testing.assert_allclose(np.asarray(S.polygamma(float(n), q)), scipy.special.polygamma(n, q), rtol=1e-13, atol=1e-15)
+        np.testing.assert_allclose(
+            np.asarray(S.polygamma(float(n), q)), scipy.special.polygamma(n, q), rtol=1e-13, atol=1e-15
+        )
     np.testing.assert_allclose(float(S.zeta(2.0, -1.5)), scipy.special.zeta(2, -1.5), rtol=1e-14)
     same(S.zeta(np.array([1.0, 0.5, 2.0]), np.array([2.0, 2.0, 0.0])), [INF, NAN, INF])
     same(S.polygamma(np.array([-1.0, 0.5]), np.array([1.0, 1.0])), [NAN, NAN])
@@ -531,7 +547,8 @@ def chebyshev(f, half_width, n, nodes=80):
 
 def test_tables_are_what_they_say():
     with mpmath.workdps(40):
-        scaled = lambda n, x: mpmath.exp(-x) * mpmath.besseli(n, x)
+        def scaled(n, x):
+            return mpmath.exp(-x) * mpmath.besseli(n, x)
         want = {
             "I0E_SMALL": lambda y: scaled(0, 2 * y + 4), "I1E_SMALL": lambda y: scaled(1, 2 * y + 4) / (2 * y + 4),
             "I0E_LARGE": lambda y: scaled(0, 32 / (y + 2)) * mpmath.sqrt(32 / (y + 2)),
@@ -548,13 +565,34 @@ def test_tables_are_what_they_say():
             x = t + mpmath.mpf(1.5)
             assert abs(mpmath.polyval(tables.DIGAMMA[::-1], t, asc=True) / (mpmath.digamma(x) / (x - root)) - 1) < 3e-16
         bernoulli = [mpmath.bernoulli(2 * k) for k in range(1, 13)]
-        assert list(tables.STIRLING[::-1]) == [float(b / (2 * k * (2 * k - 1))) for k, b in enumerate(bernoulli[:10], 1)]
+        assert list(tables.STIRLING[::-1]) == [
+            float(b / (2 * k * (2 * k - 1))) for k, b in enumerate(bernoulli[:10], 1)
+        ]
         assert list(tables.DIGAMMA_TAIL[::-1]) == [float(b / (2 * k)) for k, b in enumerate(bernoulli[:10], 1)]
         assert list(tables.ZETA_TAIL) == [float(b / mpmath.factorial(2 * k)) for k, b in enumerate(bernoulli, 1)]
 
 
 def test_scalar_ops_have_exact_dtypes():
-    unary_float = ["abs", "sign", "neg", "floor", "ceil", "trunc", "round_even", "round_away", "sqrt", "rsqrt", "cbrt", "exp", "log", "sin", "tanh", "logistic", "erf", "erfc"]
+    unary_float = [
+        "abs",
+        "sign",
+        "neg",
+        "floor",
+        "ceil",
+        "trunc",
+        "round_even",
+        "round_away",
+        "sqrt",
+        "rsqrt",
+        "cbrt",
+        "exp",
+        "log",
+        "sin",
+        "tanh",
+        "logistic",
+        "erf",
+        "erfc",
+    ]
     for dtype in FLOATS:
         x = np.array([0.25, 0.5], dtype)
         for name in unary_float:

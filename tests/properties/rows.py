@@ -126,11 +126,13 @@ class Row:
         reference: ``(*arrays, **params)``, an independent definition, or None where evaluation is itself the definition.
         active: positions of the operands that may be differentiated; empty where the derivative is zero everywhere.
         ulps: how far compiled values may be from eager ones (0: equal); sums count in units of `scale`.
+        complex_ulps: the same for complex dtypes, where NumPy's own products round differently from one machine to the next.
         eager_ulps: how far eager values may be from the reference, which is then evaluated in a wider type.
         scale: ``(*arrays, **params)``, the magnitude that rounding errors are relative to (the sum of absolute terms).
         smooth: the sampler for derivatives.
         analytic: whether a complex step gives the real derivative.
         elementwise: whether the operands are numbers that may be special in any combination.
+        straight: whether tangents pass through the primitive itself although it is piecewise constant.
         dtypes: the accepted dtypes, where `kinds` does not tell.
         name: what to call the row where a primitive has several.
     """
@@ -141,16 +143,30 @@ class Row:
     reference: Callable[..., Any] | None = None
     active: tuple[int, ...] = ()
     ulps: float = 0
+    complex_ulps: float = 0
     eager_ulps: float = 0
     scale: Callable[..., Any] | None = None
     smooth: Sampler = smooth()
     analytic: bool = False
     elementwise: bool = False
+    straight: bool = False
     dtypes: tuple[np.dtype, ...] = ()
     name: str = ""
 
     def __repr__(self) -> str:
         return self.name or self.prim.name
+
+    def tolerance(self, args: Sequence[np.ndarray]) -> float:
+        """The ulps for compiled against eager values of a call."""
+        return max(self.ulps, self.complex_ulps) if any(x.dtype.kind == "c" for x in args) else self.ulps
+
+    def scaled(self, args: Sequence[np.ndarray], params: dict[str, Any]) -> Any:
+        """The magnitude that errors of a call are relative to, beyond the result itself."""
+        if self.scale is None:
+            return 0
+        with np.errstate(all="ignore"):
+            scale = np.asarray(self.scale(*args, **params))
+            return np.where(np.isfinite(scale), scale, 0)
 
     @property
     def accepted(self) -> tuple[np.dtype, ...]:

@@ -51,11 +51,11 @@ def test_vmap_equals_a_loop(row: Row, data: Any) -> None:
     for dims in axes_choices(data, [len(o.shape) for o in case.operands]):
         args = stacked(samples, dims)
         loop = np.stack([np.asarray(fun(*one(args, dims, i))) for i in range(size)])
-        scale = np.stack([row.scale(*one(args, dims, i), **case.params) for i in range(size)]) if row.scale else 0
+        scale = np.stack([np.broadcast_to(row.scaled(one(args, dims, i), case.params), loop.shape[1:]) for i in range(size)])
         out_axis = data.draw(st.sampled_from([0, loop.ndim - 1]))
         got = vmap(fun, dims, out_axis)(*args)
         assert typeof(got).dtype == loop.dtype
-        assert_close(np.moveaxis(np.asarray(got), out_axis, 0), loop, row.ulps, scale, f"vmap of {row}, in_axes={dims}, {case}")
+        assert_close(np.moveaxis(np.asarray(got), out_axis, 0), loop, row.tolerance(args), scale, f"vmap of {row}, in_axes={dims}, {case}")
 
 
 @MAPPED

@@ -40,8 +40,7 @@ def test_eager_equals_reference(row: Row, data: Any) -> None:
         args = case.args(rng, dtype)
         got = row.prim.bind(*args, **case.params)
         if row.reference is not None:
-            scale = row.scale(*args, **case.params) if row.scale else 0
-            assert_close(got, oracle(row, args, case.params), row.eager_ulps, scale, f"{row} of {[typeof(x) for x in args]} {case.params}")
+            assert_close(got, oracle(row, args, case.params), row.eager_ulps, row.scaled(args, case.params), f"{row} of {[typeof(x) for x in args]} {case.params}")
 
 
 @EACH
