@@ -31,6 +31,12 @@ Point = Sequence[np.ndarray]
 
 POISON = 0xA5
 
+UFUNCS: dict[str, np.ufunc] = {
+    "add": np.add, "mul": np.multiply, "min": np.minimum, "max": np.maximum,
+    "and": np.bitwise_and, "or": np.bitwise_or, "xor": np.bitwise_xor,
+}
+"""What reductions fold with and stores combine by."""
+
 
 def run(program: Program, inputs: Sequence[np.ndarray]) -> list[np.ndarray]:
     """Evaluate a program.
@@ -147,9 +153,11 @@ def _value(node: Node, args: list[np.ndarray], point: Point, memory: Memory) -> 
         case "const":
             return np.array(node.attr, node.dtype).reshape((1,) * len(point))
         case "index":
-            return _affine(*node.attr, point)
+            offset, strides = node.attr
+            return _affine(offset, strides, point)
         case "load":
-            return memory[node.attr.buffer][_address(node.attr, args[0] if args else None, point)]
+            found: np.ndarray = memory[node.attr.buffer][_address(node.attr, args[0] if args else None, point)]
+            return found
         case "convert":
             return convert(args[0], node.dtype)
         case "bitcast":
@@ -206,7 +214,7 @@ def _store(s: Store, axes: Sequence[int], point: Point, memory: Memory) -> None:
     if s.combine == "set":
         target[where] = value  # of repeated elements the last remains
     else:
-        SCALAR_OPS[s.combine].at(target, where, value)  # type: ignore[attr-defined]
+        UFUNCS[s.combine].at(target, where, value)
 
 
 def _reduce(s: Reduce, axes: Sequence[int], parallel: int, point: Point, memory: Memory) -> None:
@@ -228,15 +236,12 @@ def _fold(op: str, states: list[np.ndarray]) -> list[np.ndarray]:
     x = states[0]
     match op:
         case "add" | "mul":
-            ufunc: Any = SCALAR_OPS[op]
-            return [ufunc.reduce(x, axis=-1, dtype=x.dtype)]
+            return [UFUNCS[op].reduce(x, axis=-1, dtype=x.dtype)]
         case "min" | "max":
-            ufunc = SCALAR_OPS[op]
-            return [ufunc.reduce(x, axis=-1, initial=_extreme(x.dtype, op == "min"))]
+            return [UFUNCS[op].reduce(x, axis=-1, initial=_extreme(x.dtype, op == "min"))]
         case "and" | "or" | "xor":
-            ufunc = SCALAR_OPS[op]
             neutral = np.invert(np.zeros((), x.dtype)) if op == "and" else np.zeros((), x.dtype)
-            return [ufunc.reduce(x, axis=-1, initial=neutral, dtype=x.dtype)]
+            return [UFUNCS[op].reduce(x, axis=-1, initial=neutral, dtype=x.dtype)]
         case "cmul":
             product = np.multiply.reduce(_complex(states), axis=-1)
             return [product.real, product.imag]

@@ -82,7 +82,7 @@ def _nest(nest: Nest, known: set[Buffer]) -> None:
         for node in nodes:
             _types(node)
         for load in node_accesses(nodes):
-            if load.attr.buffer not in known:
+            if load.attr.buffer not in known and load.attr.buffer.elements:
                 raise KernelError(f"{load.attr.buffer} is read before it is written")
             if not load.args:
                 _in_bounds(load.attr, nest.axes)

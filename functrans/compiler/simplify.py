@@ -91,7 +91,8 @@ def _atom_key(a: Atom) -> Any:
 
 
 def _params_key(params: dict[str, Any]) -> Any:
-    return tuple(params.items())
+    # As for atoms: a fill value of 0.0 is not one of -0.0.
+    return tuple((k, repr(v)) if isinstance(v, (float, complex)) else (k, v) for k, v in params.items())
 
 
 def _is_literal(a: Atom, value: float) -> bool:
@@ -111,11 +112,18 @@ def _identity(eqn: Eqn, invars: list[Atom], definition: dict[Var, Eqn]) -> Atom 
 
 def _times_one(eqn: Eqn, invars: list[Atom], definition: dict[Var, Eqn]) -> Atom | None:
     x, y = invars
+    if eqn.outvars[0].aval.dtype.kind == "c":
+        return None  # (inf + 0i) (1 + 0i) is inf + nan i
     return x if _is_literal(y, 1) else y if _is_literal(x, 1) else None
 
 
 def _right_unit(unit: float) -> Callable[..., Atom | None]:
-    return lambda eqn, invars, definition: invars[0] if _is_literal(invars[1], unit) and not _negative_zero(invars[1]) else None
+    def rule(eqn: Eqn, invars: list[Atom], definition: dict[Var, Eqn]) -> Atom | None:
+        if not _is_literal(invars[1], unit) or _negative_zero(invars[1]) or (unit and eqn.outvars[0].aval.dtype.kind == "c"):
+            return None
+        return invars[0]
+
+    return rule
 
 
 def _negative_zero(a: Atom) -> bool:

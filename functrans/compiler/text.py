@@ -79,9 +79,8 @@ class Val:
         return f"{self.ty} {self.ref}"
 
 
-@cache
 def float_text(elem: str, x: float) -> str:
-    """The exact LLVM spelling of a floating constant (rounded to `elem` first)."""
+    """The exact LLVM spelling of a floating constant (rounded to `elem` first). Not cached: to a cache -0.0 is 0.0."""
     if elem == "half":
         return f"0xH{struct.unpack('<H', struct.pack('<e', x))[0]:04X}"
     if elem == "float":

@@ -42,7 +42,7 @@ class Array(metaclass=ArrayMeta):
     _weak: bool
 
     def __init__(self, value: np.ndarray, weak_type: bool = False) -> None:
-        value.flags.writeable = False
+        value.setflags(write=False)
         self._value = value
         self._weak = weak_type
 

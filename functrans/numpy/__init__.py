@@ -14,11 +14,24 @@ from __future__ import annotations
 from typing import Any
 
 from functrans.core.array import Array as ndarray
+from functrans.numpy import linalg
 from functrans.numpy.choice import (
     allclose, array_equal, array_equiv, clip, isclose, nan_to_num, select, where,
 )
 from functrans.numpy.contraction import (
     cross, diagonal, dot, inner, kron, matmul, matvec, outer, tensordot, trace, vdot, vecdot, vecmat,
+)
+from functrans.numpy.index_tricks import (
+    argwhere, c_, choose, compress, diag_indices, diag_indices_from, extract, fill_diagonal, flatnonzero, index_exp, ix_,
+    mask_indices, mgrid, nonzero, ogrid, place, put, put_along_axis, r_, ravel_multi_index, s_, take, take_along_axis,
+    tril_indices, tril_indices_from, triu_indices, triu_indices_from, unravel_index,
+)
+from functrans.numpy.joining import (
+    append, array_split, block, column_stack, concat, concatenate, delete, diff, dsplit, dstack, ediff1d, gradient, hsplit,
+    hstack, insert, resize, split, stack, unstack, vsplit, vstack,
+)
+from functrans.numpy.padding import (
+    pad,
 )
 from functrans.numpy.creation import (
     arange, array, asarray, astype, copy, diag, diagflat, empty, empty_like, eye, full, full_like, geomspace, identity,
@@ -29,6 +42,9 @@ from functrans.numpy.dtypes import (
     dtype, e, euler_gamma, finfo, flexible, float16, float32, float64, float_, floating, generic, iinfo, inexact, inf,
     int16, int32, int64, int8, int_, integer, isdtype, isscalar, issubdtype, nan, ndim, newaxis, number, object_, pi,
     promote_types, result_type, shape, signedinteger, single, size, uint, uint16, uint32, uint64, uint8, unsignedinteger,
+)
+from functrans.numpy.einsum import (
+    einsum, einsum_path,
 )
 from functrans.numpy.elementary import (
     acos, acosh, angle, arccos, arccosh, arcsin, arcsinh, arctan, arctan2, arctanh, asin, asinh, atan, atan2, atanh, cos,
@@ -60,31 +76,36 @@ from functrans.numpy.operators import install as _install
 from functrans.numpy.protocols import install_protocols as _install_protocols
 
 __all__ = [
-    "abs", "absolute", "acos", "acosh", "add", "all", "allclose", "amax", "amin", "angle", "any", "arange", "arccos",
-    "arccosh", "arcsin", "arcsinh", "arctan", "arctan2", "arctanh", "argmax", "argmin", "around", "array", "array_equal",
-    "array_equiv", "asarray", "asin", "asinh", "astype", "atan", "atan2", "atanh", "atleast_1d", "atleast_2d", "atleast_3d",
-    "average", "bitwise_and", "bitwise_count", "bitwise_invert", "bitwise_left_shift", "bitwise_not", "bitwise_or",
-    "bitwise_right_shift", "bitwise_xor", "bool_", "broadcast_arrays", "broadcast_shapes", "broadcast_to", "can_cast",
-    "cbrt", "cdouble", "ceil", "character", "clip", "complex128", "complex64", "complex_", "complexfloating", "conj",
-    "conjugate", "copy", "copysign", "cos", "cosh", "count_nonzero", "cross", "csingle", "default_types", "deg2rad",
-    "degrees", "diag", "diagflat", "diagonal", "divide", "divmod", "dot", "double", "dtype", "e", "empty", "empty_like",
-    "equal", "euler_gamma", "exp", "exp2", "expand_dims", "expm1", "eye", "fabs", "finfo", "fix", "flexible", "flip",
-    "fliplr", "flipud", "float16", "float32", "float64", "float_", "float_power", "floating", "floor", "floor_divide",
-    "fmax", "fmin", "fmod", "frexp", "full", "full_like", "generic", "geomspace", "greater", "greater_equal", "heaviside",
-    "hypot", "i0", "identity", "iinfo", "imag", "indices", "inexact", "inf", "inner", "int16", "int32", "int64", "int8",
-    "int_", "integer", "invert", "isclose", "iscomplex", "iscomplexobj", "isdtype", "isfinite", "isinf", "isnan",
-    "isneginf", "isposinf", "isreal", "isrealobj", "isscalar", "issubdtype", "kron", "ldexp", "left_shift", "less",
-    "less_equal", "linspace", "log", "log10", "log1p", "log2", "logaddexp", "logaddexp2", "logical_and", "logical_not",
-    "logical_or", "logical_xor", "logspace", "matmul", "matrix_transpose", "matvec", "max", "maximum", "mean", "meshgrid",
-    "min", "minimum", "mod", "modf", "moveaxis", "multiply", "nan", "nan_to_num", "nanargmax", "nanargmin", "nanmax",
-    "nanmean", "nanmin", "nanprod", "nanstd", "nansum", "nanvar", "ndarray", "ndim", "negative", "newaxis", "nextafter",
-    "not_equal", "number", "object_", "ones", "ones_like", "outer", "permute_dims", "pi", "positive", "pow", "power",
-    "prod", "promote_types", "ptp", "rad2deg", "radians", "ravel", "real", "reciprocal", "remainder", "repeat", "reshape",
-    "result_type", "right_shift", "rint", "roll", "rollaxis", "rot90", "round", "select", "shape", "sign", "signbit",
-    "signedinteger", "sin", "sinc", "single", "sinh", "size", "spacing", "sqrt", "square", "squeeze", "std", "subtract",
-    "sum", "swapaxes", "tan", "tanh", "tensordot", "tile", "trace", "transpose", "tri", "tril", "triu", "true_divide",
-    "trunc", "uint", "uint16", "uint32", "uint64", "uint8", "unsignedinteger", "var", "vdot", "vecdot", "vecmat", "where",
-    "zeros", "zeros_like",
+    "abs", "absolute", "acos", "acosh", "add", "all", "allclose", "amax", "amin", "angle", "any", "append", "arange",
+    "arccos", "arccosh", "arcsin", "arcsinh", "arctan", "arctan2", "arctanh", "argmax", "argmin", "argwhere", "around",
+    "array", "array_equal", "array_equiv", "array_split", "asarray", "asin", "asinh", "astype", "atan", "atan2", "atanh",
+    "atleast_1d", "atleast_2d", "atleast_3d", "average", "bitwise_and", "bitwise_count", "bitwise_invert",
+    "bitwise_left_shift", "bitwise_not", "bitwise_or", "bitwise_right_shift", "bitwise_xor", "block", "bool_",
+    "broadcast_arrays", "broadcast_shapes", "broadcast_to", "c_", "can_cast", "cbrt", "cdouble", "ceil", "character",
+    "choose", "clip", "column_stack", "complex128", "complex64", "complex_", "complexfloating", "compress", "concat",
+    "concatenate", "conj", "conjugate", "copy", "copysign", "cos", "cosh", "count_nonzero", "cross", "csingle",
+    "default_types", "deg2rad", "degrees", "delete", "diag", "diag_indices", "diag_indices_from", "diagflat", "diagonal",
+    "diff", "divide", "divmod", "dot", "double", "dsplit", "dstack", "dtype", "e", "ediff1d", "einsum", "einsum_path",
+    "empty", "empty_like", "equal", "euler_gamma", "exp", "exp2", "expand_dims", "expm1", "extract", "eye", "fabs",
+    "fill_diagonal", "finfo", "fix", "flatnonzero", "flexible", "flip", "fliplr", "flipud", "float16", "float32", "float64",
+    "float_", "float_power", "floating", "floor", "floor_divide", "fmax", "fmin", "fmod", "frexp", "full", "full_like",
+    "generic", "geomspace", "gradient", "greater", "greater_equal", "heaviside", "hsplit", "hstack", "hypot", "i0",
+    "identity", "iinfo", "imag", "index_exp", "indices", "inexact", "inf", "inner", "insert", "int16", "int32", "int64",
+    "int8", "int_", "integer", "invert", "isclose", "iscomplex", "iscomplexobj", "isdtype", "isfinite", "isinf", "isnan",
+    "isneginf", "isposinf", "isreal", "isrealobj", "isscalar", "issubdtype", "ix_", "kron", "ldexp", "left_shift", "less",
+    "less_equal", "linalg", "linspace", "log", "log10", "log1p", "log2", "logaddexp", "logaddexp2", "logical_and",
+    "logical_not", "logical_or", "logical_xor", "logspace", "mask_indices", "matmul", "matrix_transpose", "matvec", "max",
+    "maximum", "mean", "meshgrid", "mgrid", "min", "minimum", "mod", "modf", "moveaxis", "multiply", "nan", "nan_to_num",
+    "nanargmax", "nanargmin", "nanmax", "nanmean", "nanmin", "nanprod", "nanstd", "nansum", "nanvar", "ndarray", "ndim",
+    "negative", "newaxis", "nextafter", "nonzero", "not_equal", "number", "object_", "ogrid", "ones", "ones_like", "outer",
+    "pad", "permute_dims", "pi", "place", "positive", "pow", "power", "prod", "promote_types", "ptp", "put",
+    "put_along_axis", "r_", "rad2deg", "radians", "ravel", "ravel_multi_index", "real", "reciprocal", "remainder", "repeat",
+    "reshape", "resize", "result_type", "right_shift", "rint", "roll", "rollaxis", "rot90", "round", "s_", "select",
+    "shape", "sign", "signbit", "signedinteger", "sin", "sinc", "single", "sinh", "size", "spacing", "split", "sqrt",
+    "square", "squeeze", "stack", "std", "subtract", "sum", "swapaxes", "take", "take_along_axis", "tan", "tanh",
+    "tensordot", "tile", "trace", "transpose", "tri", "tril", "tril_indices", "tril_indices_from", "triu", "triu_indices",
+    "triu_indices_from", "true_divide", "trunc", "uint", "uint16", "uint32", "uint64", "uint8", "unravel_index",
+    "unsignedinteger", "unstack", "var", "vdot", "vecdot", "vecmat", "vsplit", "vstack", "where", "zeros", "zeros_like",
 ]
 
 
@@ -100,9 +121,10 @@ _install(
     operators=_binary_operator("matmul", matmul),
     methods={
         "reshape": _reshape_method, "transpose": _transpose_method, "swapaxes": swapaxes, "ravel": ravel,
-        "squeeze": squeeze, "repeat": repeat, "diagonal": diagonal, "trace": trace,
-        "dot": dot, "flatten": ravel,
+        "squeeze": squeeze, "repeat": repeat, "take": take, "diagonal": diagonal,
+        "trace": trace, "dot": dot, "nonzero": nonzero, "compress": compress,
+        "choose": choose, "flatten": ravel,
     },
     properties={"T": transpose, "mT": matrix_transpose},
 )
-_install_protocols({"numpy": globals()})
+_install_protocols({"numpy": globals(), "numpy.linalg": vars(linalg)})

@@ -32,6 +32,7 @@ from functrans.numpy.util import (
 from functrans.primitives.arithmetic import abs_p, select_n_p, sub_p
 from functrans.primitives.builders import add_p, mul_p
 from functrans.primitives.logic import and_p, eq_p, le_p, ne_p, or_p
+from functrans.primitives.parts import complex_p, imag_p, real_p
 from functrans.primitives.reduction import reduce_and
 
 __all__ = ["allclose", "array_equal", "array_equiv", "choose_where", "clip", "isclose", "nan_to_num", "select", "where"]

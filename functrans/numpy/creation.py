@@ -38,8 +38,9 @@ from functrans.primitives.rounding import floor_p
 from functrans.primitives.structural import broadcast_in_dim, convert_element_type, move_axis, reshape
 
 __all__ = [
-    "arange", "array", "asarray", "astype", "copy", "diag", "diagflat", "empty", "empty_like", "eye", "full", "full_like", "geomspace", "identity",
-    "indices", "linspace", "logspace", "meshgrid", "ones", "ones_like", "tri", "tril", "triu", "zeros", "zeros_like",
+    "arange", "array", "asarray", "astype", "copy", "diag", "diagflat", "empty", "empty_like", "eye", "full", "full_like",
+    "geomspace", "identity", "indices", "linspace", "logspace", "meshgrid", "ones", "ones_like", "tri", "tril", "triu",
+    "zeros", "zeros_like",
 ]
 
 

@@ -18,6 +18,7 @@ from functrans.primitives.arithmetic import abs_p, div_p, log_p, max_p, select_n
 from functrans.primitives.builders import add_p, mul_p
 from functrans.primitives.logic import eq_p, gt_p, lt_p, or_p
 from functrans.primitives.movement import zeros_like
+from functrans.primitives.parts import complex_p, imag_p, real_p
 from functrans.primitives.special import bessel_i0e_p
 from functrans.primitives.stop_gradient import stop_gradient_p
 from functrans.primitives.transcendental import (
@@ -28,6 +29,8 @@ from functrans.primitives.transcendental import (
     atan2_p,
     atan_p,
     atanh_p,
+    cos_p,
+    cosh_p,
     exp2_p,
     exp_p,
     expm1_p,

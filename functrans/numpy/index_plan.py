@@ -4,7 +4,8 @@ An index is parsed once into entries, one for each axis it names (an integer, a 
 boolean). NumPy's rule says where the axes of index arrays go: in place of the first one if all stand side by side (integers count
 among them), else first (https://numpy.org/doc/stable/user/basics.indexing.html#combining-advanced-and-basic-indexing).
 
-Known limits: boolean masks and the bounds of slices must be concrete.
+Known limits: boolean masks and the bounds of slices must be concrete. The error for a traced negative index out of bounds shows it
+after the size of the axis has been added.
 """
 
 from __future__ import annotations

@@ -24,6 +24,7 @@ from functrans.core.dtypes import promote
 from functrans.core.source import describe, user_source
 from functrans.core.trace import Tracer, to_numpy, typeof
 from functrans.numpy.index_plan import BASIC_PARTS, ERROR, Entry, Plan, index_mode, index_vectors, parse_index
+from functrans.numpy.ufuncs import divide, power
 from functrans.numpy.util import asarray_internal, cast, check_arraylike, evaluating
 from functrans.primitives import arithmetic as ops
 from functrans.primitives.dynamic_slice import dynamic_update_slice_p
@@ -215,7 +216,9 @@ def _updated(x: Any, index: Any, y: Any, op: str, mode: Any, sorted_: bool, uniq
 
 
 def _updated_now(x: Array, index: Any, y: np.ndarray, op: str) -> Array | None:
-    """NumPy's answer, None where it has none."""
+    """NumPy's answer, None where it has none, or another than the primitives."""
+    if x._value.dtype.kind == "c" and op in ("min", "max"):
+        return None
     parts = tuple([_plain(p) for p in (index if type(index) is tuple else (index,))])
     if any([type(p) not in BASIC_PARTS and not (type(p) is np.ndarray and p.dtype.kind in "biu") for p in parts]):
         return None
@@ -384,13 +387,13 @@ class IndexUpdateRef:
 
     def divide(self, values: Any, *, indices_are_sorted: bool = False, unique_indices: bool = False, mode: Any = None,
                wrap_negative_indices: bool = True) -> Any:
-        """A copy with ``x[index] /= values``; `x` must be floating or complex."""
-        return ops.div_p.bind(self.array, self._factors(values, mode, indices_are_sorted, unique_indices, wrap_negative_indices))
+        """A copy with ``x[index] / values`` there; integers become floats, as in division."""
+        return divide(self.array, self._factors(values, mode, indices_are_sorted, unique_indices, wrap_negative_indices))
 
     def power(self, values: Any, *, indices_are_sorted: bool = False, unique_indices: bool = False, mode: Any = None,
               wrap_negative_indices: bool = True) -> Any:
         """A copy with ``x[index] **= values``."""
-        return ops.pow(self.array, self._factors(values, mode, indices_are_sorted, unique_indices, wrap_negative_indices))
+        return power(self.array, self._factors(values, mode, indices_are_sorted, unique_indices, wrap_negative_indices))
 
     def _factors(self, values: Any, mode: Any, sorted_: bool, unique: bool, wrap: bool) -> Any:
         aval = typeof(self.array)

@@ -12,9 +12,11 @@ from typing import Any
 
 import numpy as np
 
+import functrans.numpy.predicates as predicates
+import functrans.numpy.reductions as reductions
+import functrans.numpy.ufuncs as ufuncs
 from functrans.core.array import Array, ArrayMeta
 from functrans.core.trace import Tracer
-from functrans.numpy import predicates, reductions, ufuncs
 from functrans.numpy.choice import clip
 from functrans.numpy.creation import astype
 from functrans.numpy.indexing import IndexUpdateHelper, getitem

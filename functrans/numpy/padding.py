@@ -182,8 +182,9 @@ def _ramp(x: Any, k: int, end: Any, axis: int, last: bool) -> Any:
     edge = convert_element_type(_edge(x, k, axis, last, None), wide)
     if not k:
         return convert_element_type(edge, x.dtype)
-    line = np.arange(1, k + 1) / k
-    weight = broadcast_in_dim((line if last else line[::-1]).astype(wide), typeof(edge).shape, (axis,))
-    step = ops.mul_p.bind(weight, ops.sub_p.bind(cast(end, wide), edge))
-    out = ops.add_p.bind(edge, step)
+    line = np.arange(k).astype(wide)
+    far = cast(end, wide)
+    step = ops.div_p.bind(ops.sub_p.bind(edge, far), wide.type(k))
+    count = broadcast_in_dim(line[::-1] if last else line, typeof(edge).shape, (axis,))
+    out = ops.add_p.bind(ops.mul_p.bind(count, step), far)
     return out if wide == x.dtype else convert_element_type(ops.floor(out), x.dtype)

@@ -43,6 +43,7 @@ from functrans.primitives.logic import (
     xor_p,
 )
 from functrans.primitives.movement import full_like
+from functrans.primitives.parts import imag_p, neg_p, real_p
 from functrans.primitives.rounding import is_finite_p, nextafter_p
 from functrans.primitives.structural import convert_element_type
 
@@ -402,7 +403,7 @@ def spacing(x: Any, /) -> Any:
     size = abs_p.bind(x)
     step = sub_p.bind(nextafter_p.bind(size, _c(x, np.inf)), size)
     step = _where(is_finite_p.bind(size), step, _c(x, np.nan))
-    return copysign(step, x)
+    return _where(lt_p.bind(x, _c(x, 0)), neg_p.bind(step), step)
 
 
 def heaviside(x1: Any, x2: Any, /) -> Any:
@@ -412,7 +413,8 @@ def heaviside(x1: Any, x2: Any, /) -> Any:
     Array([0. , 0.5, 1. ], dtype=float64)
     """
     x, y = binary_inexact("heaviside", x1, x2)
-    x, y = promote_shapes("heaviside", x, y)
+    if _kind(x) == "c":
+        raise TypeError("heaviside is not defined for complex numbers. Apply it to real(x).")
     zero, one = _c(x, 0), _c(x, 1)
     return _where(lt_p.bind(x, zero), zero, _where(gt_p.bind(x, zero), one, _where(ne_p.bind(x, x), x, y)))
 

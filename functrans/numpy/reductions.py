@@ -35,6 +35,7 @@ from functrans.numpy.util import (
 from functrans.primitives.arithmetic import div_p, max_p, min_p, select_n_p, sqrt_p, square_p, sub_p
 from functrans.primitives.builders import add_p, mul_p
 from functrans.primitives.logic import and_p, eq_p, ne_p, or_p
+from functrans.primitives.parts import conj_p, real_p
 from functrans.primitives.reduction import (
     argmax_p,
     argmin_p,

@@ -30,7 +30,21 @@ from functrans.numpy.util import (
     unary_inexact,
     unary_operand,
 )
-from functrans.primitives.arithmetic import abs_p, cbrt_p, div_p, max_p, min_p, pow_p, rem_p, select_n_p, sign_p, sqrt_p, square_p, sub_p
+from functrans.primitives.arithmetic import (
+    abs_p,
+    cbrt_p,
+    div_p,
+    integer_pow_p,
+    max_p,
+    min_p,
+    pow_p,
+    rem_p,
+    select_n_p,
+    sign_p,
+    sqrt_p,
+    square_p,
+    sub_p,
+)
 from functrans.primitives.builders import add_p, mul_p
 from functrans.primitives.logic import (
     and_p,
@@ -40,6 +54,7 @@ from functrans.primitives.logic import (
     shift_right_logical_p,
 )
 from functrans.primitives.movement import full_like
+from functrans.primitives.parts import complex_p, conj_p, imag_p, neg_p, real_p
 from functrans.primitives.rounding import RoundingMethod, ceil_p, floor_p, round_p
 from functrans.primitives.structural import convert_element_type
 
@@ -316,7 +331,9 @@ def cbrt(x: Any, /) -> Any:
     >>> cbrt(-8.0)
     Array(-2., dtype=float64, weak_type=True)
     """
-    return cbrt_p.bind(unary_inexact("cbrt", x))
+    x = unary_inexact("cbrt", x)
+    _real_only("cbrt", x)
+    return cbrt_p.bind(x)
 
 
 def reciprocal(x: Any, /) -> Any:
@@ -337,6 +354,7 @@ def floor(x: Any, /) -> Any:
     Array([ 1., -2.], dtype=float64)
     """
     x = unary_operand("floor", x)
+    _real_only("floor", x)
     return _unchanged(x) if _kind(x) in "biu" else floor_p.bind(x)
 
 
@@ -347,6 +365,7 @@ def ceil(x: Any, /) -> Any:
     Array([ 2., -1.], dtype=float64)
     """
     x = unary_operand("ceil", x)
+    _real_only("ceil", x)
     return _unchanged(x) if _kind(x) in "biu" else ceil_p.bind(x)
 
 

@@ -24,9 +24,10 @@ from functrans.primitives.structural import broadcast_in_dim, convert_element_ty
 from functrans.util import canonicalize_axis
 
 __all__ = [
-    "as_operand", "asarray_internal", "binary_inexact", "binary_numeric", "binary_operands", "broadcast_arrays_internal", "broadcast_shapes_internal", "canonical_axes", "cast",
-    "check_arraylike", "check_no_out", "constant_like", "default_float", "evaluating", "inexact_dtype", "promote_args", "promote_args_numeric",
-    "promote_inexact", "promote_shapes", "requested_dtype", "to_dtype", "unary_inexact", "unary_operand",
+    "as_operand", "asarray_internal", "binary_inexact", "binary_numeric", "binary_operands", "broadcast_arrays_internal",
+    "broadcast_shapes_internal", "canonical_axes", "cast", "check_arraylike", "check_no_out", "constant_like",
+    "default_float", "evaluating", "inexact_dtype", "promote_args", "promote_args_numeric", "promote_inexact",
+    "promote_shapes", "requested_dtype", "to_dtype", "unary_inexact", "unary_operand",
 ]
 
 _PYTHON_SCALARS = frozenset({int, float, complex})
@@ -260,6 +261,26 @@ def _fits(x: Any, y: Any) -> bool:
     return a.dtype is b.dtype and (a.shape == b.shape or not a.shape or not b.shape)
 
 
+_KINDS_TAKING = {float: "fc", int: "iufc"}
+
+
+def _with_scalar(x: Any, y: Any, kinds: str = "iufc") -> tuple[Any, Any] | None:
+    """The quick path for an Array and a modest Python number that takes its dtype, in either order; None if it does not apply."""
+    swapped = type(x) is not Array
+    array, scalar = (y, x) if swapped else (x, y)
+    taking = _KINDS_TAKING.get(type(scalar))
+    if taking is None or type(array) is not Array or array._weak:
+        return None
+    dtype = array._value.dtype
+    if dtype.kind not in taking or dtype.kind not in kinds or not -_MODEST < scalar < _MODEST:
+        return None
+    constant = dtype.type(scalar)
+    return (constant, array) if swapped else (array, constant)
+
+
+_MODEST = 3e4  # fits every float dtype; integers out of range still raise
+
+
 def _pair(name: str, x: Any, y: Any, numeric: bool, inexact: bool) -> list[Any]:
     check_arraylike(name, x, y)
     args = [as_operand(x), as_operand(y)]
@@ -273,7 +294,9 @@ def binary_operands(name: str, x: Any, y: Any) -> Sequence[Any]:
     >>> binary_operands("add", 1, np.float32(2))
     [np.float32(1.0), np.float32(2.0)]
     """
-    return (x, y) if _fits(x, y) else _pair(name, x, y, False, False)
+    if _fits(x, y):
+        return x, y
+    return _with_scalar(x, y) or _pair(name, x, y, False, False)
 
 
 def binary_numeric(name: str, x: Any, y: Any) -> Sequence[Any]:
@@ -283,7 +306,9 @@ def binary_numeric(name: str, x: Any, y: Any) -> Sequence[Any]:
 
 def binary_inexact(name: str, x: Any, y: Any) -> Sequence[Any]:
     """As `binary_operands`; integers and booleans become floats."""
-    return (x, y) if _fits(x, y) and x._value.dtype.kind in "fc" else _pair(name, x, y, False, True)
+    if _fits(x, y) and x._value.dtype.kind in "fc":
+        return x, y
+    return _with_scalar(x, y, "fc") or _pair(name, x, y, False, True)
 
 
 def unary_operand(name: str, x: Any) -> Any:

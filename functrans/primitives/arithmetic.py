@@ -70,6 +70,7 @@ from functrans.primitives.rounding import (
     round,
     round_p,
 )
+from functrans.primitives.scalar_program import NumPyBuilder, Parts
 from functrans.primitives.structural import convert_element_type
 from functrans.scalar_ops import SCALAR_OPS
 
@@ -225,7 +226,9 @@ def _extremum_lower(name: str, compare: str) -> Any:
         if not x.is_complex:
             return b.op(name, x, y)
         op = b.op
-        inner = op("select", op("eq", x.re, y.re), op(compare, x.im, y.im), op(compare, x.re, y.re))
+        # Of equal numbers (zeros of either sign) NumPy takes the first.
+        above = op({"gt": "ge", "lt": "le"}[compare], x.im, y.im)
+        inner = op("select", op("eq", x.re, y.re), above, op(compare, x.re, y.re))
         is_nan = op("or", op("ne", x.re, x.re), op("ne", x.im, x.im))
         y_nan = op("or", op("ne", y.re, y.re), op("ne", y.im, y.im))
         first = op("or", is_nan, op("and", inner, op("not", y_nan)))
@@ -345,7 +348,13 @@ def _pow_abstract(x: ShapedArray, y: ShapedArray) -> ShapedArray:
 
 def _pow_impl(x: np.ndarray, y: np.ndarray) -> np.ndarray:
     y = y.astype(x.dtype)
-    return SCALAR_OPS["pow"](x, y) if x.dtype.kind == "f" else np.asarray(np.power(x, y))
+    if x.dtype.kind == "f":
+        return SCALAR_OPS["pow"](x, y)
+    # C leaves complex powers of infinities and nan open, and NumPy's differ from one exponent to the next.
+    parts = complex_pow(NumPyBuilder(), Parts(x.real, x.imag), Parts(y.real, y.imag))
+    out = np.empty(np.broadcast_shapes(x.shape, y.shape), x.dtype)
+    out.real, out.imag = parts.re, parts.im
+    return out
 
 
 def _pow_lower(b: Any, x: Any, y: Any) -> Any:
@@ -358,10 +367,10 @@ def _pow_lower(b: Any, x: Any, y: Any) -> Any:
 
 def _pow_tangent_x(t: Any, z: Any, x: Any, y: Any) -> Any:
     """y x**(y - 1). At 0**0 the exponent is held at 0, so that this and every further derivative is finite (0)."""
+    y = convert_element_type(y, typeof(x).dtype)  # before the subtraction, which an integer type may not hold
     corner = _both(eq_p.bind(x, _c(x, 0)), eq_p.bind(y, _c(y, 0)))
     lowered = _sub(_where(corner, _c(y, 1), y), _c(y, 1))
-    factor = y if typeof(y).dtype == typeof(x).dtype else convert_element_type(y, typeof(x).dtype)
-    return _mul(t, _mul(factor, pow_p.bind(x, lowered)))
+    return _mul(t, _mul(y, pow_p.bind(x, lowered)))
 
 
 def _pow_tangent_y(t: Any, z: Any, x: Any, y: Any) -> Any:

@@ -152,7 +152,7 @@ def complex_log(b: Any, x: Any) -> Any:
 
 
 def complex_pow(b: Any, x: Any, y: Any) -> Any:
-    """exp(y log x); x**0 is 1, and 0**y is 0 where re y > 0."""
+    """exp(y log x); x**0 is 1, x**1 is x, and 0**y is 0 where re y > 0."""
     op, elem = b.op, x.re.dtype
     zero, one = b.const(0, elem), b.const(1, elem)
     out = complex_exp(b, complex_mul(b, y, complex_log(b, x)))
@@ -160,6 +160,8 @@ def complex_pow(b: Any, x: Any, y: Any) -> Any:
     vanishes = op("and", base_zero, op("gt", y.re, zero))
     power_zero = op("and", op("eq", y.re, zero), op("eq", y.im, zero))
     re, im = op("select", vanishes, zero, out.re), op("select", vanishes, zero, out.im)
+    power_one = op("and", op("eq", y.re, one), op("eq", y.im, zero))
+    re, im = op("select", power_one, x.re, re), op("select", power_one, x.im, im)
     return b.complex(op("select", power_zero, one, re), op("select", power_zero, zero, im))
 
 
@@ -342,8 +344,9 @@ def complex_atanh(b: Any, x: Any) -> Any:
     near_re = op("select", op("and", op("eq", left, c(0)), op("lt", im, c(float(np.finfo(elem).eps)))), pole, near_re)
     height = op("sub", op("mul", left, op("add", c(1), re)), op("mul", im, im))
     near_im = op("mul", c(0.5), op("atan2", op("mul", c(2), im), height))
-    out_re = op("select", op("eq", top, c(np.inf)), c(0), op("select", far, far_re, near_re))
-    out_im = op("select", far, c(np.pi / 2), near_im)
+    tall = op("eq", im, c(np.inf))  # also beside a nan
+    out_re = op("select", op("or", op("eq", top, c(np.inf)), tall), c(0), op("select", far, far_re, near_re))
+    out_im = op("select", op("or", far, tall), c(np.pi / 2), near_im)
     return b.complex(op("copysign", out_re, x.re), op("copysign", out_im, x.im))
 
 

@@ -1,8 +1,8 @@
 """Exponentials, logarithms, trigonometric and hyperbolic functions, their inverses, and the error function.
 
 Real operands evaluate by NumPy and lower to one scalar operation each; complex ones lower to the programs of
-`complex_math`, and evaluate by NumPy where NumPy is accurate (its complex log1p is not, near 0, so that one runs the
-program itself). Branch cuts are C99's. Derivatives are the table of calculus, those of tanh, logistic, tan, exp and
+`complex_math`, and evaluate by NumPy where NumPy is accurate. Its complex log1p is not, near 0, and its expm1 and
+the product with log 2 in exp2 make nan of infinities, so those run the program itself. Branch cuts are C99's. Derivatives are the table of calculus, those of tanh, logistic, tan, exp and
 erf_inv in terms of the result.
 
 Reference: DLMF chapter 4 (https://dlmf.nist.gov/4) and 7.
@@ -16,7 +16,6 @@ from typing import Any
 
 import numpy as np
 
-from functrans.core.dtypes import real_dtype
 from functrans.core.trace import Primitive
 from functrans.primitives import complex_math as cm
 from functrans.primitives.arithmetic import add_p, div_p, log_p, mul_p, neg_p, rsqrt_p, sub_p
@@ -94,9 +93,9 @@ exp2_p = _function(
     "exp2",
     lambda x, y: _mul(y, _c(x, math.log(2))),
     _exp2_program,
-    lambda x: np.exp(x * real_dtype(x.dtype).type(math.log(2))),
+    _on_parts(_exp2_program),
 )
-expm1_p = _function("expm1", lambda x, y: _plus(y, 1), cm.complex_expm1)
+expm1_p = _function("expm1", lambda x, y: _plus(y, 1), cm.complex_expm1, _on_parts(cm.complex_expm1))
 log1p_p = _function("log1p", lambda x, y: _inverse(_plus(x, 1)), cm.complex_log1p, _on_parts(cm.complex_log1p))
 sin_p = _function("sin", lambda x, y: cos_p.bind(x), cm.complex_sin)
 cos_p: Primitive = _function("cos", lambda x, y: _neg(sin_p.bind(x)), cm.complex_cos)

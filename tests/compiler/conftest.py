@@ -26,6 +26,9 @@ def assert_same(got: np.ndarray, want: np.ndarray, tolerance: float, what: str) 
     assert got.dtype == want.dtype, f"{what}: dtype {got.dtype}, expected {want.dtype}"
     if tolerance == 0 or want.dtype.kind not in "fc":
         np.testing.assert_array_equal(got, want, err_msg=what)
+        if want.dtype.kind == "f":
+            numbers = ~np.isnan(want)
+            np.testing.assert_array_equal(np.signbit(got[numbers]), np.signbit(want[numbers]), err_msg=f"{what}: signs of zeros")
         return
     finite = np.abs(want)[np.isfinite(want)]
     scale = float(finite.max(initial=0))

@@ -96,7 +96,7 @@ def test_sharing_does_not_multiply_work() -> None:
 def test_broadcasting_does_not_repeat_work() -> None:
     program = program_of(lambda v: lax.add(lax.broadcast_in_dim(lax.sqrt(lax.div(v, 3.0)), (50, 7), (1,)), 1.0), X[0])
     assert [n.axes for n in nests(program)] == [(7,), (50, 7)]
-    assert not any(node.op == "sqrt" for s in nests(program)[1].body for node in postorder(s.node, set()))  # type: ignore[union-attr]
+    assert "sqrt" not in str(nests(program)[1])
 
 
 def test_a_reduction_takes_its_producers_along() -> None:
@@ -143,7 +143,8 @@ VIEWS: dict[str, Callable[[Any], Any]] = {
     "broadcast": lambda x: lax.broadcast_in_dim(x, (6, 3, 7), (0, 2)),
     "reshape of a slice": lambda x: lax.reshape(lax.slice(x, (2, 0), (6, 7)), (2, 14)),
     "split of a transpose": lambda x: lax.reshape(lax.transpose(x, (1, 0)), (7, 2, 3)),
-    "slice of a broadcast of a reverse": lambda x: lax.slice(lax.broadcast_in_dim(lax.rev(x, (1,)), (2, 6, 7), (1, 2)), (0, 1, 1), (2, 4, 6)),
+    "slice of a broadcast of a reverse": lambda x: lax.slice(lax.broadcast_in_dim(lax.rev(x, (1,)), (2, 6, 7), (1,
+        2)), (0, 1, 1), (2, 4, 6)),
 }
 
 
@@ -191,7 +192,7 @@ def contractions(program: Program) -> list[Contract]:
 @pytest.mark.parametrize("name, fun, args, expected", [
     ("plain", lax.dot, (A, B), 0),
     ("left transposed", lambda a, b: lax.dot(lax.transpose(a, (1, 0)), b), (A.T.copy(), B), 0),
-    ("both transposed", lambda a, b: lax.dot(lax.transpose(a, (1, 0)), lax.transpose(b, (1, 0))), (A.T.copy(), B.T.copy()), 0),
+    ("both transposed", lambda a, b: lax.neg(lax.dot(lax.transpose(a, (1, 0)), lax.transpose(b, (1, 0)))), (A.T.copy(), B.T.copy()), 0),
     ("right transposed", lambda a, b: lax.dot(a, lax.transpose(b, (1, 0))), (A, B.T.copy()), 1),
     ("result transposed", lambda a, b: lax.neg(lax.transpose(lax.dot(a, b), (1, 0))), (A, B), 0),
     ("rows sliced", lambda a, b: lax.dot(lax.slice(a, (4, 0), (16, 24)), b), (A, B), 0),

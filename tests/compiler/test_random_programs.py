@@ -101,7 +101,8 @@ class Program:
     def __repr__(self) -> str:
         lines = [f"v{i} = input {x.dtype}{list(x.shape)}" for i, x in enumerate(self.inputs)]
         for i, s in enumerate(self.steps, len(self.inputs)):
-            lines.append(f"v{i} = {s.text}({', '.join(f'v{o}' for o in s.operands)})  # {self.values[i].array.dtype}{list(self.values[i].array.shape)}")
+            array = self.values[i].array
+            lines.append(f"v{i} = {s.text}({', '.join(f'v{o}' for o in s.operands)})  # {array.dtype}{list(array.shape)}")
         return "\n".join(["", *lines, f"return {', '.join(f'v{i}' for i in self.outputs)}"])
 
     def add_input(self, array: np.ndarray) -> None:
@@ -127,7 +128,8 @@ def pick(draw: Draw, program: Program, kinds: str = "fiubc", exact: bool = False
 def partner(draw: Draw, program: Program, i: int, exact: bool = False) -> int:
     """A value of the same shape and dtype; itself if there is no other."""
     like = program.values[i].array
-    found = [j for j, v in enumerate(program.values) if v.array.shape == like.shape and v.array.dtype == like.dtype and not (exact and v.error)]
+    found = [j for j, v in enumerate(program.values)
+             if v.array.shape == like.shape and v.array.dtype == like.dtype and not (exact and v.error)]
     return draw.choice(found)
 
 
@@ -233,7 +235,8 @@ def view(draw: Draw, p: Program) -> None:
         dims = tuple(d for d in range(n) if draw.flag())
         p.add(f"rev {dims}", lambda a: lax.rev(a, dims), i, error=x.error)
     elif name == "pad" and n:
-        config = [(draw.integer(-1, 2) if s > 2 else draw.integer(0, 2), draw.integer(-1, 2) if s > 2 else draw.integer(0, 2), draw.integer(0, 2))
+        config = [(draw.integer(-1, 2) if s > 2 else draw.integer(0, 2), draw.integer(-1,
+            2) if s > 2 else draw.integer(0, 2), draw.integer(0, 2))
                   for s in shape]
         value = x.array.dtype.type(1)
         p.add(f"pad {config}", lambda a: lax.pad(a, value, config), i, error=x.error)

@@ -1,0 +1,70 @@
+"""NumPy's own functions on arrays and traced values."""
+
+from __future__ import annotations
+
+from typing import Any
+
+import numpy as np
+import pytest
+
+import functrans
+from functrans import numpy as fnp
+from functrans.core.array import Array
+from functrans.transforms.api import grad
+
+X = np.array([0.5, 1.5, 2.5])
+
+
+@pytest.mark.parametrize("f", [
+    np.sin, np.negative, np.sum, np.mean, np.max, np.argmax, np.std, np.zeros_like, np.isnan, lambda x: np.where(x > 1, x, 0.0),
+    lambda x: np.add(x, 1), lambda x: np.dot(x, x), lambda x: np.clip(x, 1, 2), lambda x: np.concatenate([x, x]),
+    lambda x: np.stack([x, x]), lambda x: np.add.reduce(x), lambda x: np.maximum.reduce(x, axis=0), lambda x: np.multiply.outer(x, x),
+    lambda x: np.reshape(x, (3, 1)), lambda x: np.linspace(x[0], x[1], 4), lambda x: np.round(x, 0), lambda x: np.full_like(x, 2),
+])
+def test_functions_dispatch(f: Any) -> None:
+    got = f(fnp.array(X))
+    assert type(got) is Array
+    np.testing.assert_allclose(np.asarray(got), f(X))
+    staged = functrans.make_jaxpr(f)(X)
+    assert staged.out_avals[0].shape == np.shape(f(X))
+
+
+def test_derivatives_pass_through_numpy() -> None:
+    np.testing.assert_allclose(grad(lambda x: np.sum(np.sin(x) * X))(X), np.cos(X) * X)
+    np.testing.assert_allclose(grad(lambda x: np.mean(np.exp(x)) + np.dot(X, x))(X), np.exp(X) / 3 + X)
+
+
+def test_eager_functions_without_a_twin_compute_on_the_numbers() -> None:
+    assert type(np.gcd(fnp.array([4, 6]), 2)) is Array
+    counts, _ = np.histogram(fnp.array(X), bins=2)
+    assert counts.tolist() == [1, 2]
+    out = np.zeros(3)
+    assert np.add(fnp.array(X), 1, out=out) is out and out.tolist() == (X + 1).tolist()
+    assert np.add.reduceat(fnp.array(X), [0, 1]).tolist() == [0.5, 4.0]
+
+
+@pytest.mark.parametrize(("f", "message"), [
+    (lambda x: np.add(x, x, out=np.zeros(3)).sum(), "cannot be written into an existing array"),
+    (lambda x: np.add(x, x, where=np.ones(3, bool)).sum(), "where are not supported"),
+    (lambda x: np.frompyfunc(float, 1, 1)(x), r"has no functrans equivalent"),
+    (lambda x: np.histogram(x)[0], r"numpy\.histogram has no functrans equivalent"),
+    (lambda x: np.add.reduceat(x, [0]), r"numpy\.add\.reduceat has no functrans"),
+])
+def test_refusals_for_traced_values(f: Any, message: str) -> None:
+    with pytest.raises(TypeError, match=message):
+        grad(f)(X)
+
+
+def test_nearest_name() -> None:
+    with pytest.raises(TypeError, match=r"The nearest is functrans\.numpy\.\w+"):
+        grad(lambda x: np.trim_zeros(x).sum())(X)
+
+
+def test_arrays_are_immutable_out() -> None:
+    with pytest.raises(TypeError, match="immutable"):
+        np.add(X, X, out=fnp.zeros(3))
+
+
+def test_the_numbers_of_a_traced_value_cannot_be_had() -> None:
+    with pytest.raises(TypeError):
+        functrans.make_jaxpr(lambda x: np.asarray(x) + 1)(X)
