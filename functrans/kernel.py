@@ -246,7 +246,8 @@ class Reduce:
 class Nest:
     """Loops over `axes`; `reduce` marks the reduce axes, which come last. Statements run at every point, in order.
 
-    `serial` nests (scatters) must run in row-major order; all others may run in any order.
+    `serial` nests (scatters) must run in row-major order, and at each point read all values before storing any; all others
+    may run in any order.
     """
 
     axes: tuple[int, ...]

@@ -13,7 +13,7 @@ Known limits: sums are taken in NumPy's order, so that compiled sums agree up to
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from math import prod
 from typing import Any
 
@@ -177,9 +177,8 @@ def _nest(nest: Nest, memory: Memory) -> None:
     if nest.serial and not _independent(nest):
         for place in np.ndindex(*nest.axes):
             point = [np.array(i, np.int64).reshape((1,) * len(place)) for i in place]
-            for s in nest.body:
-                assert isinstance(s, Store), "serial nests only store"
-                _store(s, (1,) * len(place), point, memory)
+            for write in [_prepared(s, (1,) * len(place), point, memory) for s in nest.body]:
+                write()  # a point's values are all read before any is stored
         return
     for s in nest.body:
         if isinstance(s, Reduce):
@@ -201,6 +200,12 @@ def _independent(nest: Nest) -> bool:
 
 
 def _store(s: Store, axes: Sequence[int], point: Point, memory: Memory) -> None:
+    _prepared(s, axes, point, memory)()
+
+
+def _prepared(s: Store | Reduce, axes: Sequence[int], point: Point, memory: Memory) -> Callable[[], None]:
+    """The store, evaluated and ready to be written."""
+    assert isinstance(s, Store), "serial nests only store"
     done: dict[int, np.ndarray] = {}
     shape = tuple(axes)
     dynamic = None if s.dynamic is None else _evaluate(s.dynamic, point, memory, done)
@@ -211,10 +216,14 @@ def _store(s: Store, axes: Sequence[int], point: Point, memory: Memory) -> None:
         where, value = where[chosen], value[chosen]
     target = memory[s.access.buffer]
     assert s.combine in COMBINE
-    if s.combine == "set":
-        target[where] = value  # of repeated elements the last remains
-    else:
-        UFUNCS[s.combine].at(target, where, value)
+
+    def write() -> None:
+        if s.combine == "set":
+            target[where] = value  # of repeated elements the last remains
+        else:
+            UFUNCS[s.combine].at(target, where, value)
+
+    return write
 
 
 def _reduce(s: Reduce, axes: Sequence[int], parallel: int, point: Point, memory: Memory) -> None:

@@ -1,4 +1,4 @@
-"""Profiles of the property tests: ``default`` is fast and the same each time, ``nightly`` (HYPOTHESIS_PROFILE=nightly) is larger."""
+"""Profiles of the property tests: ``default`` is fast and the same each time; HYPOTHESIS_PROFILE=nightly asks for more."""
 
 from __future__ import annotations
 
@@ -13,8 +13,15 @@ if ROOT not in sys.path:  # tests import one another by package path
     sys.path.insert(0, ROOT)
 
 settings.register_profile(
-    "default", max_examples=6, deadline=None, derandomize=True, database=None, phases=[Phase.explicit, Phase.generate],
-    suppress_health_check=[HealthCheck.too_slow])
+    "default",
+    max_examples=6,
+    deadline=None,
+    derandomize=True,
+    database=None,
+    phases=[Phase.explicit, Phase.generate],
+    suppress_health_check=[HealthCheck.too_slow],
+)
 settings.register_profile(
-    "nightly", max_examples=100, deadline=None, print_blob=True, suppress_health_check=[HealthCheck.too_slow])
+    "nightly", max_examples=100, deadline=None, print_blob=True, suppress_health_check=[HealthCheck.too_slow]
+)
 settings.load_profile(os.environ.get("HYPOTHESIS_PROFILE", "default"))

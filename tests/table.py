@@ -1,4 +1,4 @@
-"""The table of tests: one row for each primitive (see `tests.properties.rows.Row`). A row is all that a new primitive needs.
+"""The table of tests: one row for each primitive (see `tests.properties.rows.Row`), all that a new one needs.
 
 References are NumPy's and SciPy's functions, Python's integers, or naive loops; none is our own evaluation.
 """
@@ -25,6 +25,7 @@ Reference = Callable[..., Any]
 
 
 # -- references -------------------------------------------------------------------------------------------------------
+
 
 def integers(f: Callable[..., int]) -> Reference:
     """A function of Python integers (and the width of the type) over arrays, its results wrapped into the type."""
@@ -81,7 +82,7 @@ def to_precision(x: np.ndarray, *, exponent_bits: int, mantissa_bits: int) -> np
     exponent = np.maximum(exponent, np.finfo(x.dtype).minexp + 1)  # denormals have the spacing of the least normal
     fraction = np.ldexp(x, -exponent)
     y = np.ldexp(np.rint(np.ldexp(fraction, bits + 1)), exponent - bits - 1)
-    top = 2.0 ** (2 ** (min(exponent_bits, np.finfo(x.dtype).nexp) - 1))
+    top = np.longdouble(2) ** (2 ** (min(exponent_bits, np.finfo(x.dtype).nexp) - 1))
     y = np.where(np.abs(y.astype(np.longdouble)) >= top, np.copysign(np.inf, x), y)
     if exponent_bits < np.finfo(x.dtype).nexp:
         y = np.where(np.abs(y) < 4 / top, np.copysign(0, x), y)
@@ -133,6 +134,7 @@ def logistic(x: np.ndarray) -> np.ndarray:
 
 def erfc(x: np.ndarray) -> np.ndarray:
     """By mpmath: SciPy's loses digits where the result is small."""
+
     def precise(v: Any) -> Any:
         return np.longdouble(mpmath.nstr(mpmath.erfc(float(v)), 24)) if abs(v) < 100 else np.longdouble(1 - np.sign(v))
 
@@ -140,7 +142,8 @@ def erfc(x: np.ndarray) -> np.ndarray:
 
 
 def complex_condition(condition: Reference) -> Reference:
-    """The scale of errors of complex functions that go through exp and log: the result, times how ill-conditioned those are."""
+    """The scale of errors of complex functions that go through exp and log: the result times its condition."""
+
     def scale(*xs: np.ndarray) -> Any:
         if xs[0].dtype.kind != "c":
             return 0
@@ -161,11 +164,31 @@ def point(prim: Any, arity: int, reference: Reference, params: Any = None, **fie
     return Row(prim, elementwise(arity, params), reference=reference, elementwise=True, **fields)
 
 
-def function(prim: Any, reference: Reference, domain: Any = None, kinds: str = "fc", ulps: float = 4, eager_ulps: float = 4,
-             arity: int = 1, active: tuple[int, ...] = (0,), analytic: bool = True, scale: Any = None) -> Row:
+def function(
+    prim: Any,
+    reference: Reference,
+    domain: Any = None,
+    kinds: str = "fc",
+    ulps: float = 4,
+    eager_ulps: float = 4,
+    arity: int = 1,
+    active: tuple[int, ...] = (0,),
+    analytic: bool = True,
+    scale: Any = None,
+) -> Row:
     """A row of a transcendental function: compiled and eager values are both within `ulps`."""
-    return point(prim, arity, reference, kinds=kinds, ulps=ulps, eager_ulps=eager_ulps, active=active,
-                 analytic=analytic and "c" in kinds, smooth=domain or smooth(), scale=scale)
+    return point(
+        prim,
+        arity,
+        reference,
+        kinds=kinds,
+        ulps=ulps,
+        eager_ulps=eager_ulps,
+        active=active,
+        analytic=analytic and "c" in kinds,
+        smooth=domain or smooth(),
+        scale=scale,
+    )
 
 
 def one_of(name: str, *choices: Any) -> st.SearchStrategy[dict[str, Any]]:
@@ -175,8 +198,11 @@ def one_of(name: str, *choices: Any) -> st.SearchStrategy[dict[str, Any]]:
 def select_cases(dtype: np.dtype) -> st.SearchStrategy[Case]:
     def build(case: Case, count: int) -> Case:
         which, *rest = case.operands
-        selector = Operand(which.shape, "bool" if count < 3 else "int32",
-                           None if count < 3 else lambda rng, shape, dtype: np.asarray(rng.integers(-1, 5, shape)).astype(dtype))
+        selector = Operand(
+            which.shape,
+            "bool" if count < 3 else "int32",
+            None if count < 3 else lambda rng, shape, dtype: np.asarray(rng.integers(-1, 5, shape)).astype(dtype),
+        )
         return Case((selector, *rest[:count]))
 
     return st.builds(build, elementwise(4)(dtype), st.integers(1, 3))
@@ -187,8 +213,18 @@ def pow_cases(dtype: np.dtype) -> st.SearchStrategy[Case]:
         x, y = case.operands
         if not whole:
             return case
-        return Case((x, Operand(y.shape, whole, lambda rng, shape, dtype: np.asarray(rng.integers(-3 if whole[0] == "i" else 0, 4, shape))
-                                .astype(dtype))))
+        return Case(
+            (
+                x,
+                Operand(
+                    y.shape,
+                    whole,
+                    lambda rng, shape, dtype: np.asarray(rng.integers(-3 if whole[0] == "i" else 0, 4, shape)).astype(
+                        dtype
+                    ),
+                ),
+            )
+        )
 
     return st.builds(build, elementwise(2)(dtype), st.sampled_from(["", "", "int8", "int32", "int64", "uint64"]))
 
@@ -207,7 +243,9 @@ ARITHMETIC = [
     point(P["sub"], 2, np.subtract, kinds="iufc", active=BOTH, analytic=True),
     point(P["mul"], 2, np.multiply, active=BOTH, analytic=True, complex_ulps=2),
     point(P["neg"], 1, np.negative, kinds="iufc", active=(0,), analytic=True),
-    point(P["div"], 2, by_kind(np.divide, integers(quotient)), kinds="iufc", active=BOTH, analytic=True, complex_ulps=4),
+    point(
+        P["div"], 2, by_kind(np.divide, integers(quotient)), kinds="iufc", active=BOTH, analytic=True, complex_ulps=4
+    ),
     point(P["rem"], 2, by_kind(np.fmod, integers(remainder)), kinds="iuf", active=BOTH, smooth=smooth(0.3, 5.0)),
     point(P["mulhi"], 2, integers(lambda x, y, bits: x * y >> bits), kinds="iu"),
     point(P["abs"], 1, np.abs, kinds="iufc", active=(0,), ulps=2, eager_ulps=2),
@@ -216,40 +254,109 @@ ARITHMETIC = [
     point(P["min"], 2, np.minimum, active=BOTH),
     point(P["clamp"], 3, lambda low, x, high: np.clip(x, low, high), kinds="biuf", active=(0, 1, 2)),
     Row(P["select_n"], select_cases, reference=chosen, active=(1, 2, 3), elementwise=True, analytic=True),
-    Row(P["pow"], pow_cases, kinds="fc", reference=power, active=BOTH, ulps=4, eager_ulps=8, smooth=POSITIVE, analytic=True, elementwise=True,
-        scale=complex_condition(lambda x, y: np.abs(np.power(x, y)) * (1 + np.abs(y * np.log(x))))),
-    point(P["integer_pow"], 1, lambda x, *, y: np.power(x, y if x.dtype.kind in "iu" else x.dtype.type(y)), one_of("y", 0, 1, 2, 3, 5, 8),
-          kinds="iufc", active=(0,), ulps=8, eager_ulps=16, analytic=True),
-    point(P["integer_pow"], 1, lambda x, *, y: 1 / np.power(x, x.dtype.type(-y)), one_of("y", -1, -2, -3, -6),
-          kinds="fc", active=(0,), ulps=8, eager_ulps=16, analytic=True, name="integer_pow_negative"),
+    Row(
+        P["pow"],
+        pow_cases,
+        kinds="fc",
+        reference=power,
+        active=BOTH,
+        ulps=4,
+        eager_ulps=8,
+        smooth=POSITIVE,
+        analytic=True,
+        elementwise=True,
+        scale=complex_condition(lambda x, y: np.abs(np.power(x, y)) * (1 + np.abs(y * np.log(x)))),
+    ),
+    point(
+        P["integer_pow"],
+        1,
+        lambda x, *, y: np.power(x, y if x.dtype.kind in "iu" else x.dtype.type(y)),
+        one_of("y", 0, 1, 2, 3, 5, 8),
+        kinds="iufc",
+        active=(0,),
+        ulps=8,
+        eager_ulps=16,
+        analytic=True,
+    ),
+    point(
+        P["integer_pow"],
+        1,
+        lambda x, *, y: 1 / np.power(x, x.dtype.type(-y)),
+        one_of("y", -1, -2, -3, -6),
+        kinds="fc",
+        active=(0,),
+        ulps=8,
+        eager_ulps=16,
+        analytic=True,
+        name="integer_pow_negative",
+    ),
     point(P["square"], 1, np.square, kinds="iufc", active=(0,), analytic=True, ulps=2),
     function(P["sqrt"], np.sqrt, POSITIVE),
     function(P["rsqrt"], lambda x: 1 / np.sqrt(x), POSITIVE),
     function(P["cbrt"], np.cbrt, kinds="f"),
     function(P["log"], np.log, POSITIVE),
-    Row(P["complex"], elementwise(2), reference=parts, dtypes=(np.dtype("float32"), np.dtype("float64")), active=BOTH, elementwise=True),
+    Row(
+        P["complex"],
+        elementwise(2),
+        reference=parts,
+        dtypes=(np.dtype("float32"), np.dtype("float64")),
+        active=BOTH,
+        elementwise=True,
+    ),
     point(P["real"], 1, np.real, kinds="c", active=(0,)),
     point(P["imag"], 1, np.imag, kinds="c", active=(0,)),
-    Row(P["conj"], conj_cases, kinds="fc", reference=lambda x, *, input_dtype: np.conj(x) + np.complex64(0), active=(0,), elementwise=True),
+    Row(
+        P["conj"],
+        conj_cases,
+        kinds="fc",
+        reference=lambda x, *, input_dtype: np.conj(x) + np.complex64(0),
+        active=(0,),
+        elementwise=True,
+    ),
     point(P["floor"], 1, np.floor, kinds="f", smooth=STEPS),
     point(P["ceil"], 1, np.ceil, kinds="f", smooth=STEPS),
     point(P["is_finite"], 1, np.isfinite, kinds="f"),
     point(P["nextafter"], 2, np.nextafter, kinds="f"),
-    point(P["round"], 1, lambda x, *, rounding_method: np.copysign(np.floor(np.abs(x.astype(np.longdouble)) + 0.5), x),
-          one_of("rounding_method", RoundingMethod.AWAY_FROM_ZERO), kinds="f", smooth=STEPS, name="round_away"),
-    point(P["round"], 1, lambda x, *, rounding_method: np.rint(x), one_of("rounding_method", RoundingMethod.TO_NEAREST_EVEN),
-          kinds="f", smooth=STEPS, name="round_even"),
-    point(P["reduce_precision"], 1, to_precision,
-          st.sampled_from([(8, 7), (5, 10), (5, 2), (4, 3), (11, 52), (8, 23), (3, 0)]).map(
-              lambda bits: {"exponent_bits": bits[0], "mantissa_bits": bits[1]}), kinds="f", straight=True),
+    point(
+        P["round"],
+        1,
+        lambda x, *, rounding_method: np.copysign(np.floor(np.abs(x.astype(np.longdouble)) + 0.5), x),
+        one_of("rounding_method", RoundingMethod.AWAY_FROM_ZERO),
+        kinds="f",
+        smooth=STEPS,
+        name="round_away",
+    ),
+    point(
+        P["round"],
+        1,
+        lambda x, *, rounding_method: np.rint(x),
+        one_of("rounding_method", RoundingMethod.TO_NEAREST_EVEN),
+        kinds="f",
+        smooth=STEPS,
+        name="round_even",
+    ),
+    point(
+        P["reduce_precision"],
+        1,
+        to_precision,
+        st.sampled_from([(8, 7), (5, 10), (5, 2), (4, 3), (11, 52), (8, 23), (3, 0)]).map(
+            lambda bits: {"exponent_bits": bits[0], "mantissa_bits": bits[1]}
+        ),
+        kinds="f",
+        straight=True,
+    ),
     point(P["stop_gradient"], 1, lambda x: x),
 ]
 LOGIC = [
     *(point(P[name], 2, f) for name, f in (("eq", np.equal), ("ne", np.not_equal))),
-    *(point(P[name], 2, f, kinds="biuf") for name, f in (
-        ("lt", np.less), ("le", np.less_equal), ("gt", np.greater), ("ge", np.greater_equal))),
-    *(point(P[name], 2, f, kinds="biu") for name, f in (
-        ("and", np.bitwise_and), ("or", np.bitwise_or), ("xor", np.bitwise_xor))),
+    *(
+        point(P[name], 2, f, kinds="biuf")
+        for name, f in (("lt", np.less), ("le", np.less_equal), ("gt", np.greater), ("ge", np.greater_equal))
+    ),
+    *(
+        point(P[name], 2, f, kinds="biu")
+        for name, f in (("and", np.bitwise_and), ("or", np.bitwise_or), ("xor", np.bitwise_xor))
+    ),
     point(P["not"], 1, np.invert, kinds="biu"),
     point(P["shift_left"], 2, shift(operator.lshift, lambda x: 0), kinds="iu"),
     point(P["shift_right_logical"], 2, shift(operator.rshift, lambda x: 0, logical=True), kinds="iu"),
@@ -258,16 +365,35 @@ LOGIC = [
     point(P["clz"], 1, integers(lambda x, bits: bits - (x % 2**bits).bit_length()), kinds="iu"),
 ]
 TRANSCENDENTAL = [
-    function(P["exp"], np.exp), function(P["exp2"], lambda x: np.exp2(x) if x.dtype.kind != "c" else np.exp(x * np.log(np.longdouble(2))),
-             scale=complex_condition(lambda x: np.abs(np.exp2(x.real) * x))),
-    function(P["expm1"], expm1), function(P["log1p"], log1p, UNIT),
-    function(P["sin"], np.sin), function(P["cos"], np.cos), function(P["tan"], np.tan, UNIT),
-    function(P["sinh"], np.sinh), function(P["cosh"], np.cosh), function(P["tanh"], np.tanh),
-    function(P["asin"], np.arcsin, UNIT), function(P["acos"], np.arccos, UNIT), function(P["atan"], np.arctan),
-    function(P["asinh"], np.arcsinh), function(P["acosh"], np.arccosh, smooth(1.3, 3.0, signed=False)), function(P["atanh"], np.arctanh, UNIT),
-    function(P["logistic"], logistic,
-             scale=complex_condition(lambda x: np.abs(1 + x) * np.abs(1 / (1 + np.exp(-x))) * (1 + np.abs(1 / (1 + np.exp(-x)))))),
-    function(P["erf"], in_double(sp.erf), kinds="f"), function(P["erfc"], erfc, kinds="f"),
+    function(P["exp"], np.exp),
+    function(
+        P["exp2"],
+        lambda x: np.exp2(x) if x.dtype.kind != "c" else np.exp(x * np.log(np.longdouble(2))),
+        scale=complex_condition(lambda x: np.abs(np.exp2(x.real) * x)),
+    ),
+    function(P["expm1"], expm1),
+    function(P["log1p"], log1p, UNIT),
+    function(P["sin"], np.sin),
+    function(P["cos"], np.cos),
+    function(P["tan"], np.tan, UNIT),
+    function(P["sinh"], np.sinh),
+    function(P["cosh"], np.cosh),
+    function(P["tanh"], np.tanh),
+    function(P["asin"], np.arcsin, UNIT),
+    function(P["acos"], np.arccos, UNIT),
+    function(P["atan"], np.arctan),
+    function(P["asinh"], np.arcsinh),
+    function(P["acosh"], np.arccosh, smooth(1.3, 3.0, signed=False)),
+    function(P["atanh"], np.arctanh, UNIT),
+    function(
+        P["logistic"],
+        logistic,
+        scale=complex_condition(
+            lambda x: np.abs(1 + x) * np.abs(1 / (1 + np.exp(-x))) * (1 + np.abs(1 / (1 + np.exp(-x))))
+        ),
+    ),
+    function(P["erf"], in_double(sp.erf), kinds="f"),
+    function(P["erfc"], erfc, kinds="f"),
     function(P["atan2"], np.arctan2, kinds="f", arity=2, active=BOTH),
 ]
 
@@ -283,15 +409,22 @@ def left_of_zero(x: np.ndarray, derivative: np.ndarray) -> np.ndarray:
 
 def zeta_cases(dtype: np.dtype) -> st.SearchStrategy[Case]:
     """The series needs x > 1 and, to be compared with SciPy's, q > 0."""
+
     def build(case: Case) -> Case:
         x, q = case.operands
-        return Case((Operand(x.shape, None, smooth(1.2, 9.0, signed=False)), Operand(q.shape, None, smooth(0.3, 9.0, signed=False))))
+        return Case(
+            (
+                Operand(x.shape, None, smooth(1.2, 9.0, signed=False)),
+                Operand(q.shape, None, smooth(0.3, 9.0, signed=False)),
+            )
+        )
 
     return elementwise(2)(dtype).map(build)
 
 
 def polygamma_cases(dtype: np.dtype) -> st.SearchStrategy[Case]:
     """Orders are whole numbers."""
+
     def build(case: Case) -> Case:
         n, x = case.operands
         order = Operand(n.shape, None, lambda rng, shape, dtype: np.asarray(rng.integers(0, 5, shape)).astype(dtype))
@@ -301,16 +434,45 @@ def polygamma_cases(dtype: np.dtype) -> st.SearchStrategy[Case]:
 
 
 SPECIAL = [
-    function(P["lgamma"], in_double(sp.gammaln), away_from_poles, kinds="f", eager_ulps=16,
-             scale=lambda x: left_of_zero(x, sp.digamma(x.astype(np.float64)))),
-    function(P["digamma"], in_double(sp.digamma), away_from_poles, kinds="f", eager_ulps=16,
-             scale=lambda x: left_of_zero(x, sp.zeta(2.0, x.astype(np.float64)))),
+    function(
+        P["lgamma"],
+        in_double(sp.gammaln),
+        away_from_poles,
+        kinds="f",
+        eager_ulps=16,
+        scale=lambda x: left_of_zero(x, sp.digamma(x.astype(np.float64))),
+    ),
+    function(
+        P["digamma"],
+        in_double(sp.digamma),
+        away_from_poles,
+        kinds="f",
+        eager_ulps=16,
+        scale=lambda x: left_of_zero(x, sp.zeta(2.0, x.astype(np.float64))),
+    ),
     function(P["bessel_i0e"], in_double(sp.i0e), kinds="f", eager_ulps=8),
     function(P["bessel_i1e"], in_double(sp.i1e), kinds="f", eager_ulps=8),
     function(P["erf_inv"], in_double(sp.erfinv), UNIT, kinds="f", eager_ulps=8),
-    Row(P["zeta"], zeta_cases, kinds="f", reference=in_double(sp.zeta), active=(1,), ulps=16, eager_ulps=32, elementwise=True),
-    Row(P["polygamma"], polygamma_cases, kinds="f", reference=in_double(lambda n, x: sp.polygamma(np.asarray(n).astype(int), x)), active=(1,),
-        ulps=32, eager_ulps=64, elementwise=True),
+    Row(
+        P["zeta"],
+        zeta_cases,
+        kinds="f",
+        reference=in_double(sp.zeta),
+        active=(1,),
+        ulps=16,
+        eager_ulps=32,
+        elementwise=True,
+    ),
+    Row(
+        P["polygamma"],
+        polygamma_cases,
+        kinds="f",
+        reference=in_double(lambda n, x: sp.polygamma(np.asarray(n).astype(int), x)),
+        active=(1,),
+        ulps=32,
+        eager_ulps=64,
+        elementwise=True,
+    ),
 ]
 
 ROWS = [*ARITHMETIC, *LOGIC, *TRANSCENDENTAL, *SPECIAL, *ARRAY_ROWS]

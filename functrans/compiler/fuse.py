@@ -212,11 +212,13 @@ class Fuser:
         if mask is not None and mask.shape != shape:
             mask = broadcast_expr(mask, shape, ())
         mask_node = None if mask is None else mask.nodes[0]
-        stores = []
-        for target, node in zip(where.nodes, updates.nodes, strict=True):
-            stores.append(Store(target.attr, node, target.args[0] if target.args else None, combine, mask_node))
+        nodes = updates.nodes
         if combine == "mul" and x.is_complex:
-            raise NotImplementedError("scatter-multiply of complex arrays is not compiled; multiply the gathered rows and set them.")
+            # Both parts of a product need both old parts: a point's values are all read before any is stored.
+            combine, nodes = "set", _complex_product(where.nodes, nodes)
+        stores = []
+        for target, node in zip(where.nodes, nodes, strict=True):
+            stores.append(Store(target.attr, node, target.args[0] if target.args else None, combine, mask_node))
         self._emit(Nest(shape, 0, tuple(stores), serial=True))
         return self.load(out)
 
@@ -524,3 +526,12 @@ def split_affine(node: Node, rank: int) -> tuple[int, tuple[int, ...], Node | No
             return o1 + sign * o2, strides, rest
         case _:
             return 0, (0,) * rank, node
+
+
+def _complex_product(x: Sequence[Node], y: Sequence[Node]) -> tuple[Node, Node]:
+    (a, b), (c, d) = x, y
+
+    def op(name: str, p: Node, q: Node) -> Node:
+        return Node(name, (p, q), a.dtype)
+
+    return op("sub", op("mul", a, c), op("mul", b, d)), op("add", op("mul", a, d), op("mul", b, c))

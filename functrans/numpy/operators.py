@@ -129,7 +129,8 @@ def install(*, operators: dict[str, Any] | None = None, methods: dict[str, Any] 
         for name, function in {**(operators or {}), **(methods or {})}.items():
             setattr(cls, name, function)
         for name, function in (properties or {}).items():
-            setattr(cls, name, property(function))
+            # The first line only: the examples belong to the function, and its names are not in scope on the class.
+            setattr(cls, name, property(function, doc=(function.__doc__ or "").split("\n", 1)[0]))
 
 
 def binary_operator(name: str, function: Callable[[Any, Any], Any]) -> dict[str, Any]:

@@ -7,11 +7,11 @@ from typing import Any
 
 import numpy as np
 from hypothesis import strategies as st
-from tests.primitives import test_indexing as naive
 
 from functrans.primitives.indexing import GatherScatterMode, ScatterDimensionNumbers
-from tests.properties.rows import PRIMITIVES as P
+from tests.primitives import test_indexing as naive
 from tests.properties.rows import DTYPES, Case, Operand, Row, axes_subsets, dtypes_of, shapes, smooth
+from tests.properties.rows import PRIMITIVES as P
 
 __all__ = ["ARRAY_ROWS"]
 
@@ -34,6 +34,7 @@ def of_shape(build: Any, **options: Any) -> Any:
 
 
 # -- structural -------------------------------------------------------------------------------------------------------
+
 
 def reshape_params(draw: Any, shape: Any, dtype: Any) -> dict[str, Any]:
     factors = draw(st.permutations([*shape, 1]))
@@ -68,17 +69,23 @@ def convert(x: np.ndarray, *, new_dtype: np.dtype, weak_type: bool) -> np.ndarra
 
         def whole(v: Any) -> int:
             v = float(v)
-            return 0 if v != v else max(info.min, min(info.max, int(v) if abs(v) != np.inf else (info.max if v > 0 else info.min)))
+            return (
+                0
+                if v != v
+                else max(info.min, min(info.max, int(v) if abs(v) != np.inf else (info.max if v > 0 else info.min)))
+            )
 
         return np.asarray(np.frompyfunc(whole, 1, 1)(x)).astype(new_dtype)
     return x.astype(new_dtype)
 
 
-CONVERT = of_shape(lambda draw, shape, dtype: {"new_dtype": np.dtype(draw(st.sampled_from(DTYPES))), "weak_type": False})
+CONVERT = of_shape(
+    lambda draw, shape, dtype: {"new_dtype": np.dtype(draw(st.sampled_from(DTYPES))), "weak_type": False}
+)
 
 
 def scaled_sum(x: np.ndarray, *, axes: Any) -> np.ndarray:
-    """What rounding errors of a sum are relative to, in units of the last place: a few for each doubling of the count."""
+    """What rounding errors of a sum are relative to: the sum of absolute values."""
     return np.sum(np.abs(np.where(np.isfinite(x), x, 0)), axis=axes)
 
 
@@ -91,17 +98,37 @@ def reduction_params(draw: Any, shape: Any, dtype: Any) -> dict[str, Any]:
 
 
 STRUCTURAL = [
-    Row(P["reshape"], of_shape(reshape_params), reference=lambda x, *, new_sizes: np.array(x.ravel().tolist(), x.dtype).reshape(new_sizes),
-        active=(0,), analytic=True),
-    Row(P["transpose"], of_shape(lambda draw, shape, dtype: {"permutation": tuple(draw(st.permutations(range(len(shape)))))}),
-        reference=lambda x, *, permutation: np.moveaxis(x, permutation, range(x.ndim)), active=(0,), analytic=True),
+    Row(
+        P["reshape"],
+        of_shape(reshape_params),
+        reference=lambda x, *, new_sizes: np.array(x.ravel().tolist(), x.dtype).reshape(new_sizes),
+        active=(0,),
+        analytic=True,
+    ),
+    Row(
+        P["transpose"],
+        of_shape(lambda draw, shape, dtype: {"permutation": tuple(draw(st.permutations(range(len(shape)))))}),
+        reference=lambda x, *, permutation: np.moveaxis(x, permutation, range(x.ndim)),
+        active=(0,),
+        analytic=True,
+    ),
     Row(P["broadcast_in_dim"], broadcast_cases, reference=broadcast, active=(0,), analytic=True),
     Row(P["convert_element_type"], CONVERT, reference=convert, active=(0,)),
-    Row(P["reduce_sum"], of_shape(reduction_params), reference=total, active=(0,), ulps=4, eager_ulps=4, scale=scaled_sum, analytic=True),
+    Row(
+        P["reduce_sum"],
+        of_shape(reduction_params),
+        reference=total,
+        active=(0,),
+        ulps=4,
+        eager_ulps=4,
+        scale=scaled_sum,
+        analytic=True,
+    ),
 ]
 
 
 # -- bits -------------------------------------------------------------------------------------------------------------
+
 
 def bitcast_cases(dtype: np.dtype) -> st.SearchStrategy[Case]:
     others = [d for d in dtypes_of({"b": "b", "c": "c"}.get(dtype.kind, "iuf")) if dtype.kind != "c" or d == dtype]
@@ -127,10 +154,15 @@ BIT_ROWS = [Row(P["bitcast_convert_type"], bitcast_cases, reference=reread)]
 
 # -- movement ---------------------------------------------------------------------------------------------------------
 
+
 def slice_params(draw: Any, shape: Any, dtype: Any) -> dict[str, Any]:
     starts = tuple(draw(st.integers(0, n)) for n in shape)
     limits = tuple(draw(st.integers(s, n)) for s, n in zip(starts, shape, strict=True))
-    return {"start_indices": starts, "limit_indices": limits, "strides": draw(st.none() | st.tuples(*(st.integers(1, 3) for _ in shape)))}
+    return {
+        "start_indices": starts,
+        "limit_indices": limits,
+        "strides": draw(st.none() | st.tuples(*(st.integers(1, 3) for _ in shape))),
+    }
 
 
 def take_slice(x: np.ndarray, *, start_indices: Any, limit_indices: Any, strides: Any) -> np.ndarray:
@@ -153,7 +185,9 @@ def pad_cases(dtype: np.dtype) -> st.SearchStrategy[Case]:
 
 
 def pad(x: np.ndarray, value: np.ndarray, *, padding_config: Any) -> np.ndarray:
-    shape = tuple(lo + hi + (n + (n - 1) * k if n else 0) for n, (lo, hi, k) in zip(x.shape, padding_config, strict=True))
+    shape = tuple(
+        lo + hi + (n + (n - 1) * k if n else 0) for n, (lo, hi, k) in zip(x.shape, padding_config, strict=True)
+    )
     out = np.full(shape, value)
     for at in np.ndindex(*x.shape):
         to = tuple(lo + i * (k + 1) for i, (lo, _, k) in zip(at, padding_config, strict=True))
@@ -168,14 +202,17 @@ def concatenate_cases(dtype: np.dtype) -> st.SearchStrategy[Case]:
         shape = draw(shapes(min_rank=1))
         axis = draw(st.integers(0, len(shape) - 1))
         sizes = draw(st.lists(st.integers(0, 9), min_size=1, max_size=3))
-        return Case(tuple(Operand((*shape[:axis], n, *shape[axis + 1:])) for n in sizes), {"dimension": axis})
+        return Case(tuple(Operand((*shape[:axis], n, *shape[axis + 1 :])) for n in sizes), {"dimension": axis})
 
     return draw_case()
 
 
 def iota_cases(dtype: np.dtype) -> st.SearchStrategy[Case]:
-    return shapes(min_rank=1).flatmap(lambda shape: st.integers(0, len(shape) - 1).map(
-        lambda axis: Case((), {"dtype": dtype, "shape": shape, "dimension": axis})))
+    return shapes(min_rank=1).flatmap(
+        lambda shape: st.integers(0, len(shape) - 1).map(
+            lambda axis: Case((), {"dtype": dtype, "shape": shape, "dimension": axis})
+        )
+    )
 
 
 def index_scalar(rng: np.random.Generator, shape: Any, dtype: np.dtype) -> np.ndarray:
@@ -188,7 +225,9 @@ def dynamic_cases(update: bool) -> Any:
         def draw_case(draw: Any) -> Case:
             shape = draw(shapes())
             sizes = tuple(draw(st.integers(0, n)) for n in shape)
-            starts = tuple(Operand((), draw(st.sampled_from(["int64", "int32", "int8", "uint64"])), index_scalar) for _ in shape)
+            starts = tuple(
+                Operand((), draw(st.sampled_from(["int64", "int32", "int8", "uint64"])), index_scalar) for _ in shape
+            )
             if update:
                 return Case((Operand(shape), Operand(sizes), *starts))
             return Case((Operand(shape), *starts), {"slice_sizes": sizes})
@@ -212,18 +251,41 @@ def dynamic_update(x: np.ndarray, update: np.ndarray, *starts: np.ndarray) -> np
 MOVEMENT = [
     Row(P["slice"], of_shape(slice_params), reference=take_slice, active=(0,), analytic=True),
     Row(P["pad"], pad_cases, reference=pad, active=(0, 1), analytic=True),
-    Row(P["concatenate"], concatenate_cases, reference=lambda *xs, dimension: np.concatenate(xs, dimension), active=(0, 1, 2), analytic=True),
-    Row(P["rev"], of_shape(lambda draw, shape, dtype: {"dimensions": draw(axes_subsets(len(shape)))}),
-        reference=lambda x, *, dimensions: x[tuple(slice(None, None, -1 if d in dimensions else 1) for d in range(x.ndim))],
-        active=(0,), analytic=True),
-    Row(P["iota"], iota_cases, kinds="iufc", reference=lambda *, dtype, shape, dimension: np.indices(shape)[dimension].astype(dtype)),
-    Row(P["dynamic_slice"], dynamic_cases(False), reference=lambda x, *starts, slice_sizes: x[window(x, starts, slice_sizes)], active=(0,),
-        analytic=True),
+    Row(
+        P["concatenate"],
+        concatenate_cases,
+        reference=lambda *xs, dimension: np.concatenate(xs, dimension),
+        active=(0, 1, 2),
+        analytic=True,
+    ),
+    Row(
+        P["rev"],
+        of_shape(lambda draw, shape, dtype: {"dimensions": draw(axes_subsets(len(shape)))}),
+        reference=lambda x, *, dimensions: x[
+            tuple(slice(None, None, -1 if d in dimensions else 1) for d in range(x.ndim))
+        ],
+        active=(0,),
+        analytic=True,
+    ),
+    Row(
+        P["iota"],
+        iota_cases,
+        kinds="iufc",
+        reference=lambda *, dtype, shape, dimension: np.indices(shape)[dimension].astype(dtype),
+    ),
+    Row(
+        P["dynamic_slice"],
+        dynamic_cases(False),
+        reference=lambda x, *starts, slice_sizes: x[window(x, starts, slice_sizes)],
+        active=(0,),
+        analytic=True,
+    ),
     Row(P["dynamic_update_slice"], dynamic_cases(True), reference=dynamic_update, active=(0, 1), analytic=True),
 ]
 
 
 # -- reductions -------------------------------------------------------------------------------------------------------
+
 
 def prod(x: np.ndarray, *, axes: Any) -> np.ndarray:
     return np.all(x, axis=axes) if x.dtype == bool else np.multiply.reduce(x, axis=axes, dtype=x.dtype)
@@ -245,25 +307,47 @@ def bits(ufunc: np.ufunc) -> Any:
 
 
 def arg_params(draw: Any, shape: Any, dtype: Any) -> dict[str, Any]:
-    return {"axes": (draw(st.integers(0, len(shape) - 1)),), "index_dtype": np.dtype(draw(st.sampled_from(["int64", "int32", "uint32", "int16"])))}
+    return {
+        "axes": (draw(st.integers(0, len(shape) - 1)),),
+        "index_dtype": np.dtype(draw(st.sampled_from(["int64", "int32", "uint32", "int16"]))),
+    }
 
 
 ARG_CASES = of_shape(arg_params, low=1, min_rank=1)
 REDUCE_CASES = of_shape(reduction_params)
 REDUCTION = [
-    Row(P["reduce_prod"], of_shape(reduction_params, max_rank=2), reference=prod, active=(0,), ulps=64, eager_ulps=256, analytic=True,
-        smooth=smooth(0.8, 1.2)),
+    Row(
+        P["reduce_prod"],
+        of_shape(reduction_params, max_rank=2),
+        reference=prod,
+        active=(0,),
+        ulps=64,
+        eager_ulps=256,
+        analytic=True,
+        smooth=smooth(0.8, 1.2),
+    ),
     Row(P["reduce_max"], REDUCE_CASES, kinds=REAL, reference=extremum(np.maximum, True), active=(0,)),
     Row(P["reduce_min"], REDUCE_CASES, kinds=REAL, reference=extremum(np.minimum, False), active=(0,)),
     Row(P["reduce_and"], REDUCE_CASES, kinds=BITS, reference=bits(np.bitwise_and)),
     Row(P["reduce_or"], REDUCE_CASES, kinds=BITS, reference=bits(np.bitwise_or)),
     Row(P["reduce_xor"], REDUCE_CASES, kinds=BITS, reference=bits(np.bitwise_xor)),
-    Row(P["argmax"], ARG_CASES, kinds=REAL, reference=lambda x, *, axes, index_dtype: np.argmax(x, axes[0]).astype(index_dtype)),
-    Row(P["argmin"], ARG_CASES, kinds=REAL, reference=lambda x, *, axes, index_dtype: np.argmin(x, axes[0]).astype(index_dtype)),
+    Row(
+        P["argmax"],
+        ARG_CASES,
+        kinds=REAL,
+        reference=lambda x, *, axes, index_dtype: np.argmax(x, axes[0]).astype(index_dtype),
+    ),
+    Row(
+        P["argmin"],
+        ARG_CASES,
+        kinds=REAL,
+        reference=lambda x, *, axes, index_dtype: np.argmin(x, axes[0]).astype(index_dtype),
+    ),
 ]
 
 
 # -- contraction ------------------------------------------------------------------------------------------------------
+
 
 def dot_cases(dtype: np.dtype) -> st.SearchStrategy[Case]:
     @st.composite
@@ -271,25 +355,47 @@ def dot_cases(dtype: np.dtype) -> st.SearchStrategy[Case]:
         counts = [draw(st.integers(0, 1)), draw(st.integers(0, 2)), draw(st.integers(0, 2)), draw(st.integers(0, 2))]
         size = st.integers(0, 4) | st.sampled_from([1, 5, 8, 9, 17])
         batch, both, left, right = ([draw(size) for _ in range(k)] for k in counts)
-        x_axes = draw(st.permutations([("b", i, n) for i, n in enumerate(batch)] + [("k", i, n) for i, n in enumerate(both)]
-                                      + [("m", i, n) for i, n in enumerate(left)]))
-        y_axes = draw(st.permutations([("b", i, n) for i, n in enumerate(batch)] + [("k", i, n) for i, n in enumerate(both)]
-                                      + [("n", i, n) for i, n in enumerate(right)]))
+        x_axes = draw(
+            st.permutations(
+                [("b", i, n) for i, n in enumerate(batch)]
+                + [("k", i, n) for i, n in enumerate(both)]
+                + [("m", i, n) for i, n in enumerate(left)]
+            )
+        )
+        y_axes = draw(
+            st.permutations(
+                [("b", i, n) for i, n in enumerate(batch)]
+                + [("k", i, n) for i, n in enumerate(both)]
+                + [("n", i, n) for i, n in enumerate(right)]
+            )
+        )
 
         def where(axes: Any, kind: str, count: int) -> tuple[int, ...]:
             return tuple(next(at for at, (k, j, _) in enumerate(axes) if (k, j) == (kind, i)) for i in range(count))
 
-        numbers = ((where(x_axes, "k", len(both)), where(y_axes, "k", len(both))),
-                   (where(x_axes, "b", len(batch)), where(y_axes, "b", len(batch))))
-        wide = {"float16": [None, "float32"], "float32": [None, "float64"], "int8": [None, "int32"]}.get(dtype.name, [None])
+        numbers = (
+            (where(x_axes, "k", len(both)), where(y_axes, "k", len(both))),
+            (where(x_axes, "b", len(batch)), where(y_axes, "b", len(batch))),
+        )
+        wide = {"float16": [None, "float32"], "float32": [None, "float64"], "int8": [None, "int32"]}.get(
+            dtype.name, [None]
+        )
         preferred = draw(st.sampled_from(wide))
-        return Case((Operand(tuple(n for *_, n in x_axes)), Operand(tuple(n for *_, n in y_axes))),
-                    {"dimension_numbers": numbers, "precision": None, "preferred_element_type": preferred and np.dtype(preferred)})
+        return Case(
+            (Operand(tuple(n for *_, n in x_axes)), Operand(tuple(n for *_, n in y_axes))),
+            {
+                "dimension_numbers": numbers,
+                "precision": None,
+                "preferred_element_type": preferred and np.dtype(preferred),
+            },
+        )
 
     return draw_case()
 
 
-def dot(x: np.ndarray, y: np.ndarray, *, dimension_numbers: Any, precision: Any, preferred_element_type: Any) -> np.ndarray:
+def dot(
+    x: np.ndarray, y: np.ndarray, *, dimension_numbers: Any, precision: Any, preferred_element_type: Any
+) -> np.ndarray:
     """By `numpy.einsum`, in the type of the result."""
     (xc, yc), (xb, yb) = dimension_numbers
     letters = iter("abcdefghijklmnop")
@@ -311,7 +417,18 @@ def dot_scale(x: np.ndarray, y: np.ndarray, **params: Any) -> np.ndarray:
     return dot(x, y, **params)
 
 
-CONTRACTION = [Row(P["dot_general"], dot_cases, reference=dot, active=(0, 1), ulps=16, eager_ulps=16, scale=dot_scale, analytic=True)]
+CONTRACTION = [
+    Row(
+        P["dot_general"],
+        dot_cases,
+        reference=dot,
+        active=(0, 1),
+        ulps=16,
+        eager_ulps=16,
+        scale=dot_scale,
+        analytic=True,
+    )
+]
 
 
 # -- indexing ---------------------------------------------------------------------------------------------------------
@@ -332,7 +449,9 @@ def distinct_indices(rng: np.random.Generator, shape: Any, dtype: np.dtype) -> n
 def gather_cases(dtype: np.dtype) -> st.SearchStrategy[Case]:
     def build(drawn: Any, mode: Any) -> Case:
         shape, indices, d, sizes, _, _ = drawn
-        return Case((Operand(shape), Operand(indices.shape, indices.dtype, any_index)), naive.gather_params(d, sizes, mode))
+        return Case(
+            (Operand(shape), Operand(indices.shape, indices.dtype, any_index)), naive.gather_params(d, sizes, mode)
+        )
 
     return st.builds(build, naive.cases(), st.sampled_from(MODES))
 
@@ -344,11 +463,22 @@ def fill_of(dtype: np.dtype) -> Any:
 
 
 def gather(x: np.ndarray, indices: np.ndarray, **params: Any) -> np.ndarray:
-    d, sizes = params["dimension_numbers"], iter(
-        n for a, n in enumerate(params["slice_sizes"])
-        if a not in (*params["dimension_numbers"].collapsed_slice_dims, *params["dimension_numbers"].operand_batching_dims))
+    d, sizes = (
+        params["dimension_numbers"],
+        iter(
+            n
+            for a, n in enumerate(params["slice_sizes"])
+            if a
+            not in (
+                *params["dimension_numbers"].collapsed_slice_dims,
+                *params["dimension_numbers"].operand_batching_dims,
+            )
+        ),
+    )
     places = iter(indices.shape[:-1])
-    shape = tuple(next(sizes) if i in d.offset_dims else next(places) for i in range(len(d.offset_dims) + indices.ndim - 1))
+    shape = tuple(
+        next(sizes) if i in d.offset_dims else next(places) for i in range(len(d.offset_dims) + indices.ndim - 1)
+    )
     return naive.naive_gather(x, indices, shape, fill_of(x.dtype), **params)
 
 
@@ -370,7 +500,9 @@ def scatter_cases(unique: bool) -> Any:
 
 
 def scatter(combine: Any) -> Any:
-    def reference(x: np.ndarray, indices: np.ndarray, updates: np.ndarray, *, dimension_numbers: Any, **params: Any) -> np.ndarray:
+    def reference(
+        x: np.ndarray, indices: np.ndarray, updates: np.ndarray, *, dimension_numbers: Any, **params: Any
+    ) -> np.ndarray:
         d = dimension_numbers
         kept = [a for a in range(x.ndim) if a not in (*d.inserted_window_dims, *d.operand_batching_dims)]
         sizes = [min(1, n) for n in x.shape]

@@ -1,5 +1,5 @@
-"""Every row of the table: `jit` equals eager evaluation, for all dtypes, sizes, layouts and special values, alone and under
-transformations. Several calls are compiled at once, since each compilation has a price of its own.
+"""Every row of the table: `jit` equals eager evaluation, for all dtypes, sizes, layouts and special values, alone and
+under transformations. Several calls are compiled at once, since each compilation has a price of its own.
 """
 
 from __future__ import annotations
@@ -29,6 +29,7 @@ Call = tuple[Case, list[np.ndarray]]
 
 def check(row: Row, calls: list[Call]) -> None:
     """Compile all `calls` of the row as one program and compare with evaluation."""
+
     def program(groups: list[list[Any]]) -> list[Any]:
         return [row.prim.bind(*args, **case.params) for (case, _), args in zip(calls, groups, strict=True)]
 
@@ -104,7 +105,7 @@ def grid(row: Row, case: Case, dtype: np.dtype, limit: int = 900) -> list[np.nda
 @FEW
 @given(st.data())
 def test_special_values(row: Row, data: Any) -> None:
-    """nan, infinities, zeros of both signs, denormals, the largest and the least: compiled equals eager, bit for bit or in ulps."""
+    """nan, infinities, zeros of both signs, denormals, extremes: compiled equals eager, bit for bit or in ulps."""
     calls = []
     for dtype in row.accepted:
         case, _ = draw_case(data, row, dtype)
@@ -118,7 +119,9 @@ def test_special_values(row: Row, data: Any) -> None:
 @given(st.data())
 def test_special_values_among_others(row: Row, data: Any) -> None:
     def sample(rng: np.random.Generator, shape: tuple[int, ...], dtype: np.dtype) -> np.ndarray:
-        return np.where(rng.integers(0, 3, shape) > 0, values(rng, shape, dtype), rng.choice(special_values(dtype), shape)).astype(dtype)
+        return np.where(
+            rng.integers(0, 3, shape) > 0, values(rng, shape, dtype), rng.choice(special_values(dtype), shape)
+        ).astype(dtype)
 
     calls = []
     for dtype in row.accepted:
@@ -151,8 +154,12 @@ def layouts(x: np.ndarray) -> dict[str, np.ndarray]:
     read_only = x.copy()
     read_only.flags.writeable = False
     return {
-        "strided": spread[..., 0], "reversed": x[tuple([slice(None, None, -1)] * x.ndim)].copy()[tuple([slice(None, None, -1)] * x.ndim)],
-        "fortran": np.array(x, order="F"), "misaligned": misaligned, "read-only": read_only, "big-endian": x.astype(x.dtype.newbyteorder(">")),
+        "strided": spread[..., 0],
+        "reversed": x[tuple([slice(None, None, -1)] * x.ndim)].copy()[tuple([slice(None, None, -1)] * x.ndim)],
+        "fortran": np.array(x, order="F"),
+        "misaligned": misaligned,
+        "read-only": read_only,
+        "big-endian": x.astype(x.dtype.newbyteorder(">")),
     }
 
 
@@ -177,7 +184,12 @@ def test_layouts(row: Row, data: Any) -> None:
         got = compiled(*operands)
         assert typeof(got).dtype == native.dtype and typeof(got).dtype.isnative
         assert_close(got, native, 0, what=f"jit of {row} of {name} operands")
-        assert_close(fun(*operands), eager, max(row.tolerance(args), row.eager_ulps), row.scaled(args, case.params),
-                     f"{row} of {name} operands")
+        assert_close(
+            fun(*operands),
+            eager,
+            max(row.tolerance(args), row.eager_ulps),
+            row.scaled(args, case.params),
+            f"{row} of {name} operands",
+        )
     for x, old in zip(args, before, strict=True):
         assert_close(x, old, 0, what=f"{row} changed its operand")

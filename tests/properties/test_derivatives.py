@@ -1,4 +1,4 @@
-"""Every row of the table: forward derivatives against differences and complex steps, reverse against forward, second order."""
+"""Every row of the table: forward derivatives against differences and complex steps, reverse against forward."""
 
 from __future__ import annotations
 
@@ -15,7 +15,7 @@ from functrans.core.trace import typeof
 from functrans.primitives.builders import mul_p
 from functrans.primitives.structural import reduce_sum_p
 from functrans.transforms.api import grad, jvp, vjp
-from tests.properties.rows import Row, dtypes_of, draw_case
+from tests.properties.rows import Row, draw_case, dtypes_of
 from tests.table import ROWS
 
 ACTIVE = pytest.mark.parametrize("row", [row for row in ROWS if row.active], ids=str)
@@ -30,7 +30,9 @@ def normal(rng: np.random.Generator, x: np.ndarray) -> np.ndarray:
     return np.asarray(v).astype(x.dtype)
 
 
-def closed_over(row: Row, data: Any, dtype: np.dtype) -> tuple[Callable[..., Any], list[np.ndarray], np.random.Generator]:
+def closed_over(
+    row: Row, data: Any, dtype: np.dtype
+) -> tuple[Callable[..., Any], list[np.ndarray], np.random.Generator]:
     """A drawn call as a function of its differentiable operands, and their values."""
     case, rng = draw_case(data, row, dtype)
     args = case.args(rng, dtype, row.smooth)
@@ -48,6 +50,7 @@ def closed_over(row: Row, data: Any, dtype: np.dtype) -> tuple[Callable[..., Any
 
 def difference(fun: Callable[..., Any], xs: list[np.ndarray], vs: list[np.ndarray], h: float = 1e-4) -> np.ndarray:
     """The derivative along `vs` by central differences of fourth order."""
+
     def at(step: float) -> np.ndarray:
         return np.asarray(fun(*(x + step * v for x, v in zip(xs, vs, strict=True))))
 

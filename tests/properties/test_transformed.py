@@ -1,4 +1,4 @@
-"""Every row of the table: `vmap` equals a loop, of the primitive and of its gradient, for all choices of mapped axes."""
+"""Every row of the table: `vmap` equals a loop, of the primitive and of its gradient, for all mapped axes."""
 
 from __future__ import annotations
 
@@ -51,11 +51,19 @@ def test_vmap_equals_a_loop(row: Row, data: Any) -> None:
     for dims in axes_choices(data, [len(o.shape) for o in case.operands]):
         args = stacked(samples, dims)
         loop = np.stack([np.asarray(fun(*one(args, dims, i))) for i in range(size)])
-        scale = np.stack([np.broadcast_to(row.scaled(one(args, dims, i), case.params), loop.shape[1:]) for i in range(size)])
+        scale = np.stack(
+            [np.broadcast_to(row.scaled(one(args, dims, i), case.params), loop.shape[1:]) for i in range(size)]
+        )
         out_axis = data.draw(st.sampled_from([0, loop.ndim - 1]))
         got = vmap(fun, dims, out_axis)(*args)
         assert typeof(got).dtype == loop.dtype
-        assert_close(np.moveaxis(np.asarray(got), out_axis, 0), loop, row.tolerance(args), scale, f"vmap of {row}, in_axes={dims}, {case}")
+        assert_close(
+            np.moveaxis(np.asarray(got), out_axis, 0),
+            loop,
+            row.tolerance(args),
+            scale,
+            f"vmap of {row}, in_axes={dims}, {case}",
+        )
 
 
 @MAPPED
@@ -89,4 +97,6 @@ def test_vmap_of_gradients_equals_a_loop(row: Row, data: Any) -> None:
         loops = [gradients(*one(args, dims, i)) for i in range(size)]
         for got, *each in zip(vmap(gradients, dims)(*args), *loops, strict=True):
             want = np.stack([np.asarray(e) for e in each])
-            np.testing.assert_allclose(np.asarray(got), want, rtol=1e-10, atol=1e-11 * np.max(np.abs(want), initial=1.0))
+            np.testing.assert_allclose(
+                np.asarray(got), want, rtol=1e-10, atol=1e-11 * np.max(np.abs(want), initial=1.0)
+            )

@@ -40,7 +40,13 @@ def test_eager_equals_reference(row: Row, data: Any) -> None:
         args = case.args(rng, dtype)
         got = row.prim.bind(*args, **case.params)
         if row.reference is not None:
-            assert_close(got, oracle(row, args, case.params), row.eager_ulps, row.scaled(args, case.params), f"{row} of {[typeof(x) for x in args]} {case.params}")
+            assert_close(
+                got,
+                oracle(row, args, case.params),
+                row.eager_ulps,
+                row.scaled(args, case.params),
+                f"{row} of {[typeof(x) for x in args]} {case.params}",
+            )
 
 
 @EACH
@@ -50,11 +56,15 @@ def test_aval_foretells_result(row: Row, data: Any) -> None:
         case, rng = draw_case(data, row, dtype)
         args = case.args(rng, dtype)
         for weak in {False, *(o.dtype is None for o in case.operands)}:
-            operands = [Array(x.copy(), weak) if weak and o.dtype is None and x.dtype.kind != "b" else x
-                        for x, o in zip(args, case.operands, strict=True)]
+            operands = [
+                Array(x.copy(), weak) if weak and o.dtype is None and x.dtype.kind != "b" else x
+                for x, o in zip(args, case.operands, strict=True)
+            ]
             foretold = row.prim.abstract(*map(typeof, operands), **case.params)
             got = row.prim.bind(*operands, **case.params)
-            assert type(foretold) is ShapedArray and typeof(got) == foretold, f"{row} of {[typeof(x) for x in operands]} {case.params}"
+            assert type(foretold) is ShapedArray and typeof(got) == foretold, (
+                f"{row} of {[typeof(x) for x in operands]} {case.params}"
+            )
 
 
 @EACH
@@ -72,7 +82,9 @@ def test_other_dtypes_are_refused(row: Row) -> None:
         strategy_params.update(drawn.params)
 
     collect()
-    names = {str(d) for d in row.accepted} | {str(d) for other in ROWS if other.prim is row.prim for d in other.accepted}
+    names = {str(d) for d in row.accepted} | {
+        str(d) for other in ROWS if other.prim is row.prim for d in other.accepted
+    }
     arity = 3 if row.prim.name == "clamp" else None
     for dtype in every:
         if str(dtype) in names:
@@ -85,7 +97,9 @@ def test_other_dtypes_are_refused(row: Row) -> None:
 
 
 def test_every_primitive_has_a_row() -> None:
-    listed = subprocess.run([sys.executable, "-c", LIST], capture_output=True, text=True, check=True, cwd=_root()).stdout.split("\n")
+    listed = subprocess.run(
+        [sys.executable, "-c", LIST], capture_output=True, text=True, check=True, cwd=_root()
+    ).stdout.split("\n")
     names = {line.split()[0] for line in listed if line.endswith("True")}
     assert len(names) > 50
     assert names == {row.prim.name for row in ROWS}
