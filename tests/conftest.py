@@ -1,4 +1,4 @@
-"""Profiles of the property tests: ``default`` is fast and the same each time; HYPOTHESIS_PROFILE=nightly asks for more."""
+"""Profiles of the property tests: ``default`` is fast and always the same; HYPOTHESIS_PROFILE=nightly does more."""
 
 from __future__ import annotations
 

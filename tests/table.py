@@ -16,8 +16,8 @@ from scipy import special as sp
 
 from functrans.primitives.rounding import RoundingMethod
 from tests.properties.array_rows import ARRAY_ROWS
+from tests.properties.rows import DISTINCT, Case, Operand, Row, elementwise, smooth
 from tests.properties.rows import PRIMITIVES as P
-from tests.properties.rows import Case, Operand, Row, elementwise, smooth
 
 __all__ = ["ROWS"]
 
@@ -246,13 +246,20 @@ ARITHMETIC = [
     point(
         P["div"], 2, by_kind(np.divide, integers(quotient)), kinds="iufc", active=BOTH, analytic=True, complex_ulps=4
     ),
-    point(P["rem"], 2, by_kind(np.fmod, integers(remainder)), kinds="iuf", active=BOTH, smooth=smooth(0.3, 5.0)),
+    point(
+        P["rem"],
+        2,
+        by_kind(np.fmod, integers(remainder)),
+        kinds="iuf",
+        active=BOTH,
+        smooth=(smooth(2.3, 2.9), smooth(1.0, 1.1)),
+    ),
     point(P["mulhi"], 2, integers(lambda x, y, bits: x * y >> bits), kinds="iu"),
     point(P["abs"], 1, np.abs, kinds="iufc", active=(0,), ulps=2, eager_ulps=2),
     point(P["sign"], 1, sign, kinds="iufc", active=(0,), ulps=2, eager_ulps=3),
-    point(P["max"], 2, np.maximum, active=BOTH),
-    point(P["min"], 2, np.minimum, active=BOTH),
-    point(P["clamp"], 3, lambda low, x, high: np.clip(x, low, high), kinds="biuf", active=(0, 1, 2)),
+    point(P["max"], 2, np.maximum, active=BOTH, smooth=DISTINCT),
+    point(P["min"], 2, np.minimum, active=BOTH, smooth=DISTINCT),
+    point(P["clamp"], 3, lambda low, x, high: np.clip(x, low, high), kinds="biuf", active=(0, 1, 2), smooth=DISTINCT),
     Row(P["select_n"], select_cases, reference=chosen, active=(1, 2, 3), elementwise=True, analytic=True),
     Row(
         P["pow"],

@@ -2,8 +2,8 @@
 
 Real operands evaluate by NumPy and lower to one scalar operation each; complex ones lower to the programs of
 `complex_math`, and evaluate by NumPy where NumPy is accurate. Its complex log1p is not, near 0, and its expm1 and
-the product with log 2 in exp2 make nan of infinities, so those run the program itself. Branch cuts are C99's. Derivatives are the table of calculus, those of tanh, logistic, tan, exp and
-erf_inv in terms of the result.
+the product with log 2 in exp2 make nan of infinities, so those run the program itself. Branch cuts are C99's.
+Derivatives are the table of calculus, those of tanh, logistic, tan, exp and erf_inv in terms of the result.
 
 Reference: DLMF chapter 4 (https://dlmf.nist.gov/4) and 7.
 """

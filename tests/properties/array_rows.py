@@ -10,7 +10,7 @@ from hypothesis import strategies as st
 
 from functrans.primitives.indexing import GatherScatterMode, ScatterDimensionNumbers
 from tests.primitives import test_indexing as naive
-from tests.properties.rows import DTYPES, Case, Operand, Row, axes_subsets, dtypes_of, shapes, smooth
+from tests.properties.rows import DISTINCT, DTYPES, Case, Operand, Row, axes_subsets, dtypes_of, shapes, smooth
 from tests.properties.rows import PRIMITIVES as P
 
 __all__ = ["ARRAY_ROWS"]
@@ -326,8 +326,8 @@ REDUCTION = [
         analytic=True,
         smooth=smooth(0.8, 1.2),
     ),
-    Row(P["reduce_max"], REDUCE_CASES, kinds=REAL, reference=extremum(np.maximum, True), active=(0,)),
-    Row(P["reduce_min"], REDUCE_CASES, kinds=REAL, reference=extremum(np.minimum, False), active=(0,)),
+    Row(P["reduce_max"], REDUCE_CASES, kinds=REAL, reference=extremum(np.maximum, True), active=(0,), smooth=DISTINCT),
+    Row(P["reduce_min"], REDUCE_CASES, kinds=REAL, reference=extremum(np.minimum, False), active=(0,), smooth=DISTINCT),
     Row(P["reduce_and"], REDUCE_CASES, kinds=BITS, reference=bits(np.bitwise_and)),
     Row(P["reduce_or"], REDUCE_CASES, kinds=BITS, reference=bits(np.bitwise_or)),
     Row(P["reduce_xor"], REDUCE_CASES, kinds=BITS, reference=bits(np.bitwise_xor)),
@@ -525,8 +525,8 @@ INDEXING = [
     _row(P["scatter_add"], operator.add, analytic=True),
     _row(P["scatter_mul"], operator.mul, analytic=True, active=(0,), ulps=4, eager_ulps=8),
     _row(P["scatter_mul"], operator.mul, analytic=True, unique=True, ulps=2, eager_ulps=4, name="scatter_mul_unique"),
-    _row(P["scatter_min"], np.minimum, kinds=REAL),
-    _row(P["scatter_max"], np.maximum, kinds=REAL),
+    _row(P["scatter_min"], np.minimum, kinds=REAL, smooth=(DISTINCT[0], DISTINCT[0], DISTINCT[1])),
+    _row(P["scatter_max"], np.maximum, kinds=REAL, smooth=(DISTINCT[0], DISTINCT[0], DISTINCT[1])),
 ]
 
 ARRAY_ROWS = [*STRUCTURAL, *BIT_ROWS, *MOVEMENT, *REDUCTION, *CONTRACTION, *INDEXING]

@@ -7,6 +7,7 @@ A `Case` is one drawn call: shapes (and, where they are not plain samples, value
 from __future__ import annotations
 
 import importlib
+import itertools
 import pkgutil
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass, field
@@ -19,6 +20,7 @@ import functrans.primitives
 from functrans.core.trace import Primitive, primitives_by_name
 
 __all__ = [
+    "DISTINCT",
     "DTYPES",
     "PRIMITIVES",
     "VECTOR_SIZES",
@@ -53,6 +55,7 @@ DTYPES = [
 ]
 VECTOR_SIZES = [1, 2, 3, 7, 8, 9, 15, 16, 17, 31, 33, 63, 65, 257]
 Sampler = Callable[[np.random.Generator, tuple[int, ...], np.dtype], np.ndarray]
+Samplers = Sampler | tuple[Sampler, ...]
 
 for _module in pkgutil.iter_modules(functrans.primitives.__path__):
     importlib.import_module(f"{functrans.primitives.__name__}.{_module.name}")
@@ -99,6 +102,19 @@ def smooth(low: float = 0.2, high: float = 1.8, signed: bool = True) -> Sampler:
 
 
 SMOOTH = smooth()
+
+
+def distinct(offset: float) -> Sampler:
+    """Numbers at least 0.02 apart, so that no difference crosses a tie; other offsets give numbers apart from these."""
+
+    def sample(rng: np.random.Generator, shape: tuple[int, ...], dtype: np.dtype) -> np.ndarray:
+        count = int(np.prod(shape, dtype=int))
+        return np.asarray((rng.permutation(count) - count // 2) * 0.02 + offset).reshape(shape).astype(dtype)
+
+    return sample
+
+
+DISTINCT = (distinct(0.0), distinct(0.007), distinct(0.013))
 
 
 def special_values(dtype: np.dtype) -> np.ndarray:
@@ -159,9 +175,13 @@ class Case:
     operands: tuple[Operand, ...]
     params: dict[str, Any] = field(default_factory=dict)
 
-    def args(self, rng: np.random.Generator, dtype: np.dtype, sample: Sampler = values) -> list[np.ndarray]:
-        """Values for the operands; `sample` serves those without a sampler of their own."""
-        return [np.asarray((o.sample or sample)(rng, o.shape, np.dtype(o.dtype or dtype))) for o in self.operands]
+    def args(self, rng: np.random.Generator, dtype: np.dtype, sample: Samplers = values) -> list[np.ndarray]:
+        """Values for the operands; `sample` (or one for each) serves those without a sampler of their own."""
+        each = itertools.repeat(sample) if callable(sample) else sample
+        return [
+            np.asarray((o.sample or f)(rng, o.shape, np.dtype(o.dtype or dtype)))
+            for o, f in zip(self.operands, each, strict=False)
+        ]
 
 
 @dataclass(frozen=True, repr=False)
@@ -195,7 +215,7 @@ class Row:
     complex_ulps: float = 0
     eager_ulps: float = 0
     scale: Callable[..., Any] | None = None
-    smooth: Sampler = SMOOTH
+    smooth: Samplers = SMOOTH
     analytic: bool = False
     elementwise: bool = False
     straight: bool = False
