@@ -30,6 +30,7 @@ from functrans.core.aval import Linear, Zero, tangent_aval
 from functrans.core.jaxpr import Eqn, Jaxpr, Var
 from functrans.core.trace import Primitive, Trace, Tracer, current_trace, leaked, running, typeof
 from functrans.primitives.builders import add_p
+from functrans.transforms.jvp import JVPTracer
 from functrans.util import safe_zip
 
 __all__ = [
@@ -99,19 +100,10 @@ def _frozen(x: Any) -> Any:
     return Array(x.copy()) if type(x) is np.ndarray and x.flags.writeable else x
 
 
-class LinearizeTracer(Tracer):
+class LinearizeTracer(JVPTracer):
     """A primal with the linear variable of its tangent (or a symbolic zero)."""
 
-    __slots__ = ("primal", "tangent")
-
-    def __init__(self, trace: Trace, primal: Any, tangent: Any) -> None:
-        self._trace = trace
-        self.aval = typeof(primal)
-        self.primal = primal
-        self.tangent = tangent
-
-    def concrete(self) -> Any:
-        return self.primal.concrete() if isinstance(self.primal, Tracer) else self.primal
+    __slots__ = ()
 
 
 class LinearizeTrace(Trace):
