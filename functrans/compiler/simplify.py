@@ -7,7 +7,7 @@ into 0.0.)
 
 from __future__ import annotations
 
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from typing import Any
 
 import numpy as np
@@ -20,6 +20,7 @@ __all__ = ["inline_calls", "simplify"]
 def simplify(closed: ClosedJaxpr) -> ClosedJaxpr:
     """The passes, in order."""
     closed = inline_calls(closed)
+    closed = forget_weakness(closed)
     closed = merge_equal(closed)
     return remove_dead(closed)
 
@@ -56,6 +57,30 @@ def inline_calls(closed: ClosedJaxpr) -> ClosedJaxpr:
     walk(closed.jaxpr)
     outvars = tuple(resolve(a) for a in closed.jaxpr.outvars)
     return ClosedJaxpr(Jaxpr(tuple(constvars), closed.jaxpr.invars, tuple(eqns), outvars), tuple(consts))
+
+
+def forget_weakness(closed: ClosedJaxpr) -> ClosedJaxpr:
+    """Every aval strong: weakness steers promotion while tracing and means nothing after, and would keep equal values apart."""
+    env: dict[Any, Atom] = {}
+
+    def strong(a: Atom) -> Atom:
+        if type(a) is Literal:
+            return Literal(a.aval.dtype.type(a.value), a.aval.strong()) if a.aval.weak_type else a
+        found = env.get(a)
+        if found is None:
+            found = env[a] = Var(a.aval.strong()) if a.aval.weak_type else a
+        return found
+
+    def bound(variables: Sequence[Var]) -> tuple[Var, ...]:
+        return tuple(v for v in map(strong, variables) if type(v) is Var)
+
+    jaxpr = closed.jaxpr
+    constvars, invars = bound(jaxpr.constvars), bound(jaxpr.invars)
+    eqns = []
+    for eqn in jaxpr.eqns:
+        params = {**eqn.params, "weak_type": False} if eqn.params.get("weak_type") else eqn.params
+        eqns.append(Eqn(eqn.primitive, [strong(a) for a in eqn.invars], bound(eqn.outvars), params, eqn.source))
+    return ClosedJaxpr(Jaxpr(constvars, invars, tuple(eqns), tuple(map(strong, jaxpr.outvars))), closed.consts)
 
 
 def merge_equal(closed: ClosedJaxpr) -> ClosedJaxpr:
