@@ -12,8 +12,7 @@ __all__ = [
     "ConcretizationTypeError", "FunctransError", "FunctransRuntimeError", "InconclusiveDimensionOperation",
     "JAXIndexError", "JAXTypeError", "JaxRuntimeError", "JaxprTypeError", "KeyReuseError",
     "NonConcreteBooleanIndexError", "TracerArrayConversionError", "TracerBoolConversionError",
-    "TracerIntegerConversionError", "UnexpectedTracerError", "array_conversion_error", "bool_conversion_error",
-    "boolean_index_error", "concretization_error", "integer_conversion_error", "unexpected_tracer_error",
+    "TracerIntegerConversionError", "UnexpectedTracerError", "boolean_index_error",
 ]  # fmt: skip
 
 
@@ -30,16 +29,7 @@ class FunctransIndexError(FunctransError, IndexError):
 
 
 class FunctransRuntimeError(FunctransError, RuntimeError):
-    """Raised when compiled code fails while it runs, or cannot be compiled. Under the name `JaxRuntimeError` too.
-
-    Bad, a callback that raises:
-
-        jit(lambda x: pure_callback(lambda v: 1 / 0, x, x))(1.0)
-
-    Good, one that returns a value of the declared shape and dtype:
-
-        jit(lambda x: pure_callback(lambda v: v * 2, x, x))(1.0)
-    """
+    """Raised when compiled code fails while it runs, or cannot be compiled. Under the name `JaxRuntimeError` too."""
 
 
 JaxRuntimeError = FunctransRuntimeError
@@ -93,9 +83,9 @@ class TracerArrayConversionError(FunctransTypeError):
 
         jit(lambda x: scipy.special.airy(x)[0])(1.0)
 
-    Good, the call is made at run time, on real values:
+    Good, the call is made on the result, outside the traced function:
 
-        jit(lambda x: pure_callback(lambda v: scipy.special.airy(v)[0], x, x))(1.0)
+        scipy.special.airy(jit(lambda x: x * 2)(1.0))[0]
     """
 
 
@@ -175,60 +165,9 @@ def _where(line: str) -> str:
     return f"\n  at {line}" if line else ""
 
 
-def concretization_error(tracer: str, line: str, context: str = "") -> ConcretizationTypeError:
-    """The error for a tracer whose value is needed; `context` says by what.
-
-    >>> print(concretization_error("traced float64[3] from jit(f)", "model.py:7 (f)", "The size of arange"))
-    The size of arange needs the value of traced float64[3] from jit(f), but only its shape and dtype are known here.
-      at model.py:7 (f)
-    Make it a static argument (static_argnums, static_argnames), or compute it outside the transformed function.
-    """
-    return ConcretizationTypeError(
-        f"{context or 'This operation'} needs the value of {tracer}, but only its shape and dtype are known here."
-        f"{_where(line)}\nMake it a static argument (static_argnums, static_argnames), or compute it outside the "
-        "transformed function."
-    )
-
-
-def bool_conversion_error(tracer: str, line: str) -> TracerBoolConversionError:
-    """The error for `bool(tracer)` where no real value exists."""
-    return TracerBoolConversionError(
-        f"The truth of {tracer} was asked (if, while, and, or, not, assert), but it has no single value here."
-        f"{_where(line)}\nInstead of `if c: a else: b` write fnp.where(c, a, b) or lax.cond(c, ...); instead of "
-        "`while` write lax.while_loop; instead of `and`, `or`, `not` write &, |, ~."
-    )
-
-
-def integer_conversion_error(tracer: str, line: str) -> TracerIntegerConversionError:
-    """The error for `int(tracer)`, `range(tracer)`, `list[tracer]` where no real value exists."""
-    return TracerIntegerConversionError(
-        f"{tracer} was used as a Python integer (range, a list index, a shape), but it has no single value here."
-        f"{_where(line)}\nIndex an array (fnp.array(items)[i]) instead of a list; write lax.fori_loop instead of "
-        "range; make sizes static arguments."
-    )
-
-
-def array_conversion_error(tracer: str, line: str) -> TracerArrayConversionError:
-    """The error for `numpy.asarray(tracer)`."""
-    return TracerArrayConversionError(
-        f"{tracer} was converted to a NumPy array, but its elements are not known here.{_where(line)}\n"
-        "Use the function of the same name in functrans.numpy; for foreign code use functrans.pure_callback."
-    )
-
-
 def boolean_index_error(tracer: str, line: str) -> NonConcreteBooleanIndexError:
     """The error for `x[mask]` with a traced mask."""
     return NonConcreteBooleanIndexError(
         f"{tracer} was used as a boolean index, so the shape of the result would depend on its values.{_where(line)}\n"
         "Use fnp.where(mask, x, fill), or fnp.nonzero(mask, size=n) with a static n."
-    )
-
-
-def unexpected_tracer_error(tracer: str, line: str) -> UnexpectedTracerError:
-    """The error for a tracer used after its transformation has ended; `line` is where it was made."""
-    made = f"\n  made at {line}" if line else ""
-    return UnexpectedTracerError(
-        f"{tracer} was used after the transformation that made it had ended.{made}\n"
-        "It leaked through a side effect (a global, an attribute, a closure, a generator, a cache). Return the value "
-        "from the transformed function instead of storing it."
     )

@@ -1,5 +1,7 @@
 """Bad input: each a documented result, or an error that names the argument, the reason, the repair and the user's line."""
 
+import math
+
 import numpy as np
 import pytest
 
@@ -191,3 +193,83 @@ def test_empty_and_rank_zero(wrap):
 def test_unknown_dtypes():
     for bad in (np.array(["a"]), np.array([object()]), np.array(["2020-01-01"], "datetime64[D]"), np.ones(2, np.longdouble)):
         refuses(lambda bad=bad: fnp.sin(bad), TypeError, "not supported")
+
+
+@pytest.mark.parametrize("wrap", [lambda f: f, ft.jit], ids=["eager", "jit"])
+def test_indices_are_checked_where_only_the_derivative_is_used(wrap):
+    """The value of x[i] is dead code in its gradient; the error is not."""
+    x = np.arange(3.0)
+    refuses(lambda: wrap(ft.grad(lambda v, i: fnp.asarray(v)[i]))(x, 3), IndexError, "3", HERE)
+    refuses(lambda: wrap(ft.grad(lambda v, i: fnp.take(v, i).sum()))(x, np.array([1, 7])), IndexError, HERE)
+    refuses(lambda: wrap(ft.grad(lambda v, i: fnp.zeros(3).at[i].set(v).sum()))(1.0, 7), IndexError, HERE)
+    refuses(lambda: wrap(lambda v, i: ft.jvp(lambda w: w[i], (v,), (v,))[1])(fnp.asarray(x), 7), IndexError, HERE)
+    refuses(lambda: wrap(ft.vmap(ft.grad(lambda v, i: v[i]), in_axes=(None, 0)))(fnp.asarray(x), np.array([0, 5])), IndexError, HERE)
+
+
+def test_python_numbers_would_lose_the_derivative():
+    for number in (float, complex, math.sin, math.floor, lambda x: x.item(), lambda x: x.tolist()):
+        refuses(lambda number=number: ft.grad(lambda x: number(x) * x)(0.5), ConcretizationTypeError, "derivative", "stop_gradient", HERE)
+    assert float(ft.grad(lambda x: x * x if x > 0 else x)(2.0)) == 4.0
+    assert float(ft.grad(lambda x: x * x.shape[0] if x.ndim else x * 3)(2.0)) == 3.0
+
+
+def test_assignment_to_traced_arrays():
+    def write(x):
+        x[0] = 1.0
+        return x
+
+    for transform in (ft.jit, ft.vmap, lambda f: ft.grad(lambda v: f(v).sum())):
+        refuses(lambda transform=transform: transform(write)(np.ones((2, 2))), TypeError, "x.at[index].set(value)", HERE)
+
+
+def test_linear_transpose_refuses_nonlinear_functions():
+    x = np.ones(3)
+    for f in (fnp.sin, lambda v: v * v, lambda v: v + 1.0, lambda v: v + x, lambda v: fnp.where(v > 0, v, 0.0) ** 2):
+        with pytest.raises(TypeError):
+            ft.linear_transpose(f, x)
+
+
+def test_collectives_check_their_arguments():
+    over = lambda f: ft.vmap(f, axis_name="i")  # noqa: E731
+    for shape in ((4, 3), (4, 5)):
+        refuses(lambda shape=shape: over(lambda v: ft.lax.psum_scatter(v, "i"))(np.ones(shape)), ValueError, "size 4", HERE)
+    with pytest.raises(ValueError, match="axis 5"):
+        over(lambda v: ft.lax.all_gather(v, "i", axis=5))(np.ones(3))
+    np.testing.assert_array_equal(over(lambda v: ft.lax.pmean(v, "i"))(np.array([0, 1, 2, 2])), [1.25] * 4)
+    np.testing.assert_array_equal(over(lambda v: ft.lax.psum(v > 1, "i"))(np.array([0, 1, 2, 2])), [2] * 4)
+
+
+def test_masked_arrays_are_refused():
+    masked = np.ma.array([1.0, 2.0], mask=[0, 1])
+    refuses(lambda: fnp.sum(masked), TypeError, "mask", "filled", HERE)
+    refuses(lambda: ft.jit(fnp.sum)(masked), TypeError, "mask")
+
+
+def test_paths_of_bad_leaves():
+    refuses(lambda: ft.grad(lambda s, p: s, argnums=1)(1.0, {"a": np.arange(3)}), TypeError, "p['a']", "i64[3]", HERE)
+    refuses(lambda: ft.jit(lambda p: p)({"w": [np.array(["a"])]}), TypeError, "p['w'][0]", "not supported", HERE)
+    refuses(lambda: ft.grad(lambda x: x, has_aux=True)(1.0), TypeError, "pair", "<lambda>")
+    refuses(lambda: ft.jit(lambda x: x, static_argnums=5), ValueError, "static_argnums=5", "1 positional")
+
+
+def test_zeros_of_both_signs_are_different_static_arguments():
+    f = ft.jit(lambda x, s: fnp.copysign(x, s), static_argnums=1)
+    assert (float(f(1.0, 0.0)), float(f(1.0, -0.0))) == (1.0, -1.0)
+
+
+def test_long_sums_in_single_precision():
+    a = np.full(10**7, 0.1, np.float32)
+    exact = 10**7 * float(np.float32(0.1))
+    assert abs(float(ft.jit(fnp.sum)(a)) - exact) <= 2e-6 * exact
+
+
+@pytest.mark.parametrize("wrap", [lambda f: f, ft.jit], ids=["eager", "jit"])
+def test_complex_logarithms_of_zero(wrap):
+    for f in (fnp.log10, fnp.log2):
+        np.testing.assert_array_equal(wrap(f)(0j), complex(-np.inf, 0.0))
+
+
+@pytest.mark.parametrize("wrap", [lambda f: f, ft.jit], ids=["eager", "jit"])
+def test_choose(wrap):
+    got = wrap(lambda a: fnp.choose(np.array([0, 1, 2]), [a, a * 2, a * 3]))(np.arange(3.0))
+    np.testing.assert_array_equal(got, [0.0, 2.0, 6.0])

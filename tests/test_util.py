@@ -12,7 +12,7 @@ from hypothesis import strategies as st
 from functrans import errors, util
 
 
-@pytest.mark.parametrize("module", [util, errors], ids=lambda m: m.__name__)
+@pytest.mark.parametrize("module", [util], ids=lambda m: m.__name__)
 def test_doctests(module):
     result = doctest.testmod(module)
     assert result.attempted > 0 and result.failed == 0
@@ -104,12 +104,7 @@ def test_exception_bases(cls, base):
 
 
 MAKERS = [
-    (errors.bool_conversion_error, errors.TracerBoolConversionError, "fnp.where"),
-    (errors.integer_conversion_error, errors.TracerIntegerConversionError, "lax.fori_loop"),
-    (errors.array_conversion_error, errors.TracerArrayConversionError, "pure_callback"),
     (errors.boolean_index_error, errors.NonConcreteBooleanIndexError, "fnp.nonzero(mask, size=n)"),
-    (errors.unexpected_tracer_error, errors.UnexpectedTracerError, "Return the value"),
-    (errors.concretization_error, errors.ConcretizationTypeError, "static_argnums"),
 ]
 
 

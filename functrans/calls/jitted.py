@@ -99,7 +99,8 @@ class JitFunction:
                     "dynamic.")
         dynamic = (tuple(a for i, a in enumerate(args) if i not in positions),
                    {k: v for k, v in kwargs.items() if k not in self._static_argnames})
-        return dynamic, (n, tuple((w, type(v), v) for w, v in static))
+        # repr tells 0.0 from -0.0, which compare equal
+        return dynamic, (n, tuple((w, repr(v) if type(v) is float else type(v), v) for w, v in static))
 
     def _values(self, leaves: Sequence[Any], dynamic: Any) -> tuple[list[np.ndarray] | None, Any]:
         """Contiguous arrays and their types for a compiled call; (None, None) where some leaf is traced."""
@@ -113,9 +114,11 @@ class JitFunction:
             elif isinstance(x, Tracer):
                 return None, None
             else:
-                if kind not in _SCALARS and kind is not np.ndarray:
-                    check_arrays(leaves, [*dynamic[0], *dynamic[1].values()], self._fun, "jit")
-                value = to_numpy(x)
+                try:
+                    value = to_numpy(x)
+                except TypeError:
+                    check_arrays(leaves, [*dynamic[0], *dynamic[1].values()], self._fun, "jit")  # names the argument
+                    raise
                 signature.append((value.shape, value.dtype, kind in _WEAK_SCALARS))
             if not value.flags.c_contiguous:
                 value = np.ascontiguousarray(value)
@@ -176,7 +179,6 @@ class JitFunction:
         self._cache.clear()
 
 
-_SCALARS = frozenset({int, float, bool, complex})
 _WEAK_SCALARS = frozenset({int, float, complex})
 
 
@@ -326,6 +328,11 @@ def _infer_static(fun: Callable[..., Any], argnums: tuple[int, ...], argnames: t
     except (TypeError, ValueError):
         return argnums, argnames
     positional = [p.name for p in parameters if p.kind is p.POSITIONAL_OR_KEYWORD]
+    places = sum(p.kind in (p.POSITIONAL_ONLY, p.POSITIONAL_OR_KEYWORD) for p in parameters)
+    if not any(p.kind is p.VAR_POSITIONAL for p in parameters):
+        for i in argnums:
+            if not -places <= i < places:
+                raise ValueError(f"jit of {fun_name(fun)}: static_argnums={i}, and the function has {places} positional arguments.")
     accepts_any = any(p.kind is p.VAR_KEYWORD for p in parameters)
     for name in argnames:
         if not accepts_any and name not in {p.name for p in parameters}:

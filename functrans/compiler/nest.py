@@ -354,23 +354,32 @@ class _Emitter:
 
     def _cascade(self, axis: int, states: list[Val], body: Callable[[list[Val]], list[Val]], block: int, s: FlatReduce,
                  dtype: str) -> list[Val]:
-        """Sum blocks of vectors separately, then add up the blocks."""
+        """Sum blocks separately, then add up the blocks; blocks of many vectors are cascaded in turn."""
         f, n = self.f, self.axes[axis]
+        outer = block
+        while outer * _BLOCK * 2 < n:
+            outer *= _BLOCK
+        return self._blocks(axis, states, body, outer, block, s, dtype, f.const(I64, 0), f.const(I64, n))
+
+    def _blocks(self, axis: int, states: list[Val], body: Callable[[list[Val]], list[Val]], size: int, smallest: int, s: FlatReduce,
+                dtype: str, start: Val, end: Val) -> list[Val]:
+        f = self.f
+        if size < smallest:
+            return self._carried_loop(axis, states, body, start, end)
         before, head, done = f.block, f.fresh("block"), f.fresh("done")
         f.br(head)
         f.label(head)
-        first, slot = f.phi_open(I64, f.const(I64, 0), before)
+        first, slot = f.phi_open(I64, start, before)
         phis = [f.phi_open(c.ty, c, before) for c in states]
-        following = f.add(first, f.const(I64, block))
-        size = f.const(I64, n)
-        end = f.select(f.icmp("slt", following, size), following, size)
+        following = f.add(first, f.const(I64, size))
+        last = f.select(f.icmp("slt", following, end), following, end)
         zero = [f.const(c.ty, x) for c, x in zip(states, identity(s.op, dtype), strict=True)]
-        inner = self._carried_loop(axis, zero, body, first, end)
+        inner = self._blocks(axis, zero, body, size // _BLOCK, smallest, s, dtype, first, last)
         out = combine(f, s.op, dtype, [p for p, _ in phis], inner)
         f.phi_close(slot, following, f.block)
         for (_, at), v in zip(phis, out, strict=True):
             f.phi_close(at, v, f.block)
-        f.cond_br(f.icmp("slt", following, size), head, done)
+        f.cond_br(f.icmp("slt", following, end), head, done)
         f.label(done)
         return out
 

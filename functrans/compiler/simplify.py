@@ -13,6 +13,7 @@ from typing import Any
 import numpy as np
 
 from functrans.core.jaxpr import Atom, ClosedJaxpr, Eqn, Jaxpr, Literal, Var
+from functrans.primitives.windows import GatherScatterMode
 
 __all__ = ["inline_calls", "simplify"]
 
@@ -178,12 +179,12 @@ _IDENTITIES: dict[str, Callable[..., Atom | None]] = {
 
 
 def remove_dead(closed: ClosedJaxpr) -> ClosedJaxpr:
-    """Drop equations nobody needs, and constants likewise."""
+    """Drop equations nobody needs, and constants likewise. Index checks stay: an error is part of a program's meaning."""
     jaxpr = closed.jaxpr
     needed: set[Any] = {a for a in jaxpr.outvars if type(a) is Var}
     kept = []
     for eqn in reversed(jaxpr.eqns):
-        if any(v in needed for v in eqn.outvars):
+        if any(v in needed for v in eqn.outvars) or eqn.params.get("mode") is GatherScatterMode.ERROR:
             kept.append(eqn)
             needed.update(a for a in eqn.invars if type(a) is Var)
     pairs = [(v, c) for v, c in zip(jaxpr.constvars, closed.consts, strict=True) if v in needed]

@@ -209,6 +209,8 @@ class Tracer:
         return int(value.__index__())
 
     def __array__(self, dtype: Any = None, copy: bool | None = None) -> np.ndarray:
+        if not self._trace.alive:
+            raise leaked(self)
         raise TracerArrayConversionError(
             f"a NumPy array was asked of {self.describe()}, at {describe(user_source())}. "
             f"{_REPAIRS[TracerArrayConversionError]}")
@@ -218,6 +220,10 @@ class Tracer:
 
     def tolist(self) -> Any:
         return self._value_or(ConcretizationTypeError, "a list (`.tolist()`)").tolist()
+
+    def __setitem__(self, index: Any, value: Any) -> None:
+        raise TypeError(f"arrays are immutable: x[index] = value changes x in place, at {describe(user_source())}. Write "
+                        "x = x.at[index].set(value), or x.at[index].add(value) for x[index] += value.")
 
     def __len__(self) -> int:
         if not self.aval.shape:
@@ -241,8 +247,8 @@ class Tracer:
 
 _REPAIRS: dict[type[Exception], str] = {
     TracerBoolConversionError:
-        "Choose between values with functrans.numpy.where(condition, x, y), or between computations with "
-        "functrans.lax.cond(condition, true_fun, false_fun, *operands).",
+        "Choose between values with functrans.numpy.where(condition, x, y), make the argument static (static_argnums of jit), "
+        "or leave jit off: eager grad and jvp follow Python branches.",
     TracerIntegerConversionError:
         "Make the argument static (static_argnums or static_argnames of jit), or index with arrays: x[i] works for a "
         "traced i when x is a functrans array.",
@@ -273,6 +279,9 @@ def to_numpy(x: Any) -> np.ndarray:
     if isinstance(x, Tracer):
         raise leaked(x) if not x._trace.alive else UnexpectedTracerError(
             f"{x.describe()} reached an operation that is outside its transformation, at {describe(user_source())}.")
+    if isinstance(x, np.ndarray) and kind is not np.ndarray and hasattr(x, "mask"):
+        raise TypeError(f"masked arrays are not supported: the mask would be lost, at {describe(user_source())}. Pass x.filled(value), "
+                        "or x.data and x.mask separately.")
     value = np.asarray(x)
     dtype = canonical(value.dtype)
     return value if dtype is value.dtype else value.astype(dtype)

@@ -147,7 +147,16 @@ def log2(x: Any, /) -> Any:
     Array([0., 3.], dtype=float64)
     """
     x = unary_inexact("log2", x)
-    return div_p.bind(log_p.bind(x), _c(x, math.log(2)))
+    return _log_to_base(x, 2)
+
+
+def _log_to_base(x: Any, base: int) -> Any:
+    """``log(x) / log(base)``; complex numbers part by part, so that an infinite part leaves the other as it is."""
+    y = log_p.bind(x)
+    if typeof(x).dtype.kind != "c":
+        return div_p.bind(y, _c(x, math.log(base)))
+    parts = (real_p.bind(y), imag_p.bind(y))
+    return complex_p.bind(*(div_p.bind(p, _c(p, math.log(base))) for p in parts))
 
 
 def log10(x: Any, /) -> Any:
@@ -157,7 +166,7 @@ def log10(x: Any, /) -> Any:
     Array([0., 2.], dtype=float64)
     """
     x = unary_inexact("log10", x)
-    return div_p.bind(log_p.bind(x), _c(x, math.log(10)))
+    return _log_to_base(x, 10)
 
 
 def logaddexp(x: Any, y: Any, /) -> Any:

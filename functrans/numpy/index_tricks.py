@@ -177,7 +177,7 @@ def choose(a: Any, choices: Any, out: Any = None, mode: str = "raise") -> Any:
         raise ValueError(f"choose: mode must be 'raise', 'clip' or 'wrap'; got {mode!r}.")
     whole = stack(cases)
     index = reshape(a, (1, *a.shape))
-    if mode == "raise" and isinstance(index, Array) and (to_numpy(index) < 0).any():
+    if mode == "raise" and not isinstance(index, Tracer) and (to_numpy(index) < 0).any():
         raise ValueError(f"choose: invalid entry {to_numpy(index).min()} in choice array, at {describe(user_source())}.")
     return getitem(take_along_axis(whole, index, 0), 0)
 

@@ -65,7 +65,7 @@ class _Namespaces:
         prefix = module.replace("numpy", "functrans.numpy", 1)
         hint = f" The nearest is {prefix}.{near[0]}." if near else ""
         return TypeError(f"{module}.{name} {why} for traced arrays, at {describe(user_source())}.{hint} Code that needs the "
-                         "numbers themselves can run through functrans.pure_callback.")
+                         "numbers themselves belongs outside the traced function.")
 
 
 def _ufunc_call(spaces: _Namespaces, ufunc: np.ufunc, method: str, inputs: tuple[Any, ...], kwargs: dict[str, Any]) -> Any:

@@ -13,16 +13,19 @@ import numpy as np
 
 from functrans.core.array import Array
 from functrans.core.aval import ShapedArray, Zero, tangent_aval
+from functrans.core.check import check_linear
 from functrans.core.dtypes import float0
+from functrans.core.interpret import eval_jaxpr
 from functrans.core.source import describe, user_source
-from functrans.core.trace import typeof
+from functrans.core.trace import Tracer, typeof
 from functrans.primitives.base import literal
 from functrans.primitives.movement import concatenate, slice_in_dim
-from functrans.primitives.structural import convert_element_type, instantiate, move_axis, reshape
+from functrans.primitives.structural import convert_element_type, instantiate, move_axis, reshape, zeros
 from functrans.transforms.batching import BatchAxis, batch_flat, from_batched
-from functrans.transforms.flatten import FlatFun, argnums_tuple, check_arrays, fun_name, partial_args, wraps
+from functrans.transforms.flatten import FlatFun, arg_paths, argnums_tuple, check_arrays, fun_name, partial_args, wraps
 from functrans.transforms.jvp import jvp_flat
 from functrans.transforms.linearize import LinearProgram, evaluate_linear, linearize_flat, transpose_linear
+from functrans.transforms.stage import stage
 from functrans.tree_util import Partial, tree_flatten, tree_map, tree_unflatten
 from functrans.util import safe_zip
 
@@ -254,14 +257,17 @@ def _as_array(x: Any) -> Any:
 
 def _check_grad_inputs(flat: Sequence[Any], inputs: Any, argnums: Sequence[int], fun: Any, holomorphic: bool, allow_int: bool) -> None:
     check_arrays(flat, inputs, fun, "grad")
-    for x in flat:
+    paths: list[str] = []
+    for i, x in enumerate(flat):
         dtype = typeof(x).dtype
+        if dtype.kind not in "fc" and not paths:
+            paths = [p for n, given in zip(argnums, inputs, strict=True) for p in arg_paths([*[()] * n, given], fun)]
         if holomorphic and dtype.kind != "c":
             raise TypeError(f"grad of {fun_name(fun)} with holomorphic=True takes complex arguments; argument {argnums} holds {typeof(x)}.")
         if not holomorphic and dtype.kind == "c":
             continue
         if dtype.kind not in "fc" and not allow_int:
-            raise TypeError(f"grad of {fun_name(fun)} takes floating arguments; argument {argnums} holds {typeof(x)}, whose dtype has no "
+            raise TypeError(f"grad of {fun_name(fun)} takes floating arguments; argument {paths[i]} is {typeof(x)}, whose dtype has no "
                             f"derivative, at {describe(user_source())}. Pass a float (2.0, not 2), or use allow_int=True.")
 
 
@@ -369,13 +375,13 @@ def linear_transpose(fun: Callable[..., Any], *primals: Any, reduce_axes: tuple[
         if a.dtype.kind not in "fc":
             raise TypeError(f"linear_transpose of {fun_name(fun)} takes floating or complex arguments; got {a}.")
     flat_fun = FlatFun(fun, tree, False, "linear_transpose")
-    zeros = [np.zeros(a.shape, a.dtype) for a in avals]
-    ys, program, _ = _linearized(flat_fun, zeros)
-    for y in ys:
-        if np.any(np.asarray(y) != 0):
-            raise TypeError(f"linear_transpose of {fun_name(fun)}: the function is not linear, as it is not 0 at 0.")
-    pullback = _Pullback(fun_name(fun), program, avals, tree_flatten(primals)[1], [typeof(y) for y in ys], flat_fun.out_tree)
-    return pullback
+    closed = stage(flat_fun, avals, f"linear_transpose of {fun_name(fun)}")
+    check_linear(closed.jaxpr, [True] * len(avals))
+    known = not any(isinstance(c, Tracer) for c in closed.consts)
+    if known and any(np.any(np.asarray(y) != 0) for y in eval_jaxpr(closed.jaxpr, closed.consts, *map(zeros, avals))):
+        raise TypeError(f"linear_transpose of {fun_name(fun)}: the function is not linear, as it is not 0 at 0.")
+    _, program, _ = _linearized(FlatFun(fun, tree, False, "linear_transpose"), [zeros(a) for a in avals])
+    return _Pullback(fun_name(fun), program, avals, tree_flatten(primals)[1], closed.out_avals, flat_fun.out_tree)
 
 
 # -- Jacobians ----------------------------------------------------------------------------------------------------------------

@@ -20,8 +20,9 @@ from functrans.primitives.base import literal, primitive
 from functrans.primitives.dynamic_slice import dynamic_index_in_dim
 from functrans.primitives.movement import concatenate, iota_p, slice_in_dim
 from functrans.primitives.reduction import reduce_max_p, reduce_min_p
-from functrans.primitives.structural import broadcast_in_dim, move_axis, moved_to_front, reduce_sum_p, reshape
+from functrans.primitives.structural import broadcast_in_dim, convert_element_type, move_axis, moved_to_front, reduce_sum_p, reshape
 from functrans.tree_util import tree_map
+from functrans.util import canonicalize_axis
 
 __all__ = [
     "all_gather", "axis_index", "axis_size", "pmax", "pmean", "pmin", "ppermute", "psum", "psum_scatter",
@@ -107,7 +108,15 @@ def psum(x: Any, axis_name: AxisName) -> Any:
     Array([0.25, 0.75], dtype=float64)
     """
     axes = _names(axis_name)
-    return tree_map(lambda v: v * _size(axes) if type(v) in (int, float) else psum_p.bind(v, axes=axes), x)
+
+    def total(v: Any) -> Any:
+        if type(v) in (int, float):
+            return v * _size(axes)
+        if typeof(v).dtype.kind == "b":
+            v = convert_element_type(v, np.int64)  # a sum of booleans counts
+        return psum_p.bind(v, axes=axes)
+
+    return tree_map(total, x)
 
 
 def pmean(x: Any, axis_name: AxisName) -> Any:
@@ -116,7 +125,11 @@ def pmean(x: Any, axis_name: AxisName) -> Any:
 
     def mean(v: Any) -> Any:
         total = psum(v, axis_name)
-        return total / n if type(total) in (int, float) else div(total, literal(total, n))
+        if type(total) in (int, float):
+            return total / n
+        if typeof(total).dtype.kind in "iu":
+            total = convert_element_type(total, float)
+        return div(total, literal(total, n))
 
     return tree_map(mean, x)
 
@@ -181,7 +194,7 @@ def all_gather(x: Any, axis_name: AxisName, *, axis: int = 0, tiled: bool = Fals
     def gather(v: Any) -> Any:
         size = _size(axes)
         out = all_gather_p.bind(v, axes=axes, size=size)
-        out = move_axis(out, 0, axis)
+        out = move_axis(out, 0, canonicalize_axis(axis, typeof(out).ndim))
         if tiled:
             out = concatenate([reshape(slice_in_dim(out, i, i + 1, axis=axis), typeof(v).shape) for i in range(size)], axis)
         return out
@@ -197,6 +210,9 @@ def psum_scatter(x: Any, axis_name: AxisName, *, scatter_dimension: int = 0, til
     def scatter(v: Any) -> Any:
         total = move_axis(psum_p.bind(v, axes=axes), scatter_dimension, 0)
         shape = typeof(total).shape
+        if (shape[0] % size if tiled else shape[0] != size):
+            raise ValueError(f"psum_scatter: axis {scatter_dimension} of {typeof(v)} has size {shape[0]}, which is not "
+                             f"{'a multiple of ' if tiled else ''}the size {size} of {axis_name!r}, at {describe(user_source())}.")
         if tiled:
             total = reshape(total, (size, shape[0] // size, *shape[1:]))
             return move_axis(_own_row(total, axes), 0, scatter_dimension)

@@ -105,7 +105,11 @@ def check_arrays(leaves: Sequence[Any], args: Sequence[Any], fun: Callable[..., 
             path = arg_paths(args, fun)[i]
             raise TypeError(f"{transform} of {fun_name(fun)}: argument {path} must be an array or a number; it is {_brief(x)}, at "
                             f"{describe(user_source())}.")
-        typeof(x)
+        try:
+            typeof(x)
+        except TypeError as error:
+            path = arg_paths(args, fun)[i]
+            raise TypeError(f"{transform} of {fun_name(fun)}: argument {path}: {error} At {describe(user_source())}.") from None
 
 
 def argnums_tuple(argnums: Any, count: int, fun: Callable[..., Any], transform: str) -> tuple[int, ...]:
@@ -140,6 +144,7 @@ def partial_args(fun: Callable[..., Any], argnums: Sequence[int], args: Sequence
             full[i] = x
         return fun(*full, **kwargs)
 
+    of_chosen.__name__ = fun_name(fun)
     return of_chosen
 
 

@@ -11,7 +11,9 @@ from collections.abc import Callable, Sequence
 from typing import Any
 
 from functrans.core.aval import Zero, tangent_aval
+from functrans.core.source import describe, user_source
 from functrans.core.trace import Primitive, Trace, Tracer, current_trace, running, typeof
+from functrans.errors import ConcretizationTypeError
 from functrans.util import safe_zip
 
 __all__ = ["JVPTrace", "JVPTracer", "jvp_flat"]
@@ -30,6 +32,27 @@ class JVPTracer(Tracer):
 
     def concrete(self) -> Any:
         return self.primal.concrete() if isinstance(self.primal, Tracer) else self.primal
+
+    def _number(self, what: str) -> Any:
+        """The value as a Python number: only where that cuts off no derivative."""
+        if self.aval.dtype.kind in "fc" and self._trace.alive:
+            raise ConcretizationTypeError(
+                f"{what} was asked of {self.describe()}, at {describe(user_source())}. A Python number has no derivative, and the result "
+                "would silently lack it. Use functrans.numpy in place of math; where the value is meant as a constant, take "
+                "functrans.stop_gradient(x) first. Comparisons (x > 0) work as they are.")
+        return self._value_or(ConcretizationTypeError, what)
+
+    def __float__(self) -> float:
+        return float(self._number("a float"))
+
+    def __complex__(self) -> complex:
+        return complex(self._number("a complex"))
+
+    def item(self, *args: Any) -> Any:
+        return self._number("a Python number (`.item()`)").item(*args)
+
+    def tolist(self) -> Any:
+        return self._number("a list (`.tolist()`)").tolist()
 
 
 class JVPTrace(Trace):
