@@ -381,7 +381,7 @@ def roll(a: Any, shift: Any, axis: int | Sequence[int] | None = None) -> Any:
     a = asarray_internal(a)
     if axis is None:
         return lax_reshape(roll(ravel(a), shift, 0), typeof(a).shape)
-    axes = list(axis) if isinstance(axis, (tuple, list)) else [axis]
+    axes = [int(d) for d in np.ravel(axis)]
     if isinstance(shift, (tuple, list)):
         shifts = list(shift)
     elif typeof(shift).shape:

@@ -124,11 +124,26 @@ def _our_ufunc(spaces: _Namespaces, name: str, method: str) -> Callable[..., Any
     return None
 
 
+def _array_of_numbers(x: Any) -> Any:
+    """NumPy takes lists of numbers for arrays, and our functions do not; a list that holds arrays stays one (`concatenate`)."""
+    if type(x) is not list or not x:
+        return x
+    stack = list(x)
+    while stack:
+        item = stack.pop()
+        if type(item) is list:
+            stack.extend(item)
+        elif not isinstance(item, (bool, int, float, complex, np.generic)):
+            return x
+    return np.asarray(x)
+
+
 def _function_call(spaces: _Namespaces, function: Any, args: tuple[Any, ...], kwargs: dict[str, Any]) -> Any:
     module, name = getattr(function, "__module__", "numpy") or "numpy", function.__name__
     ours = spaces.find(module, name)
     if ours is not None and not (kwargs.get("out") is not None and not _holds(Tracer, (args, kwargs))):
-        return ours(*args, **{k: v for k, v in kwargs.items() if v is not np._NoValue})
+        given = {k: _array_of_numbers(v) for k, v in kwargs.items() if v is not np._NoValue}
+        return ours(*map(_array_of_numbers, args), **given)
     if _holds(Tracer, (args, kwargs)):
         raise spaces.missing(module, name)
     return function(*_as_ndarrays(args), **_as_ndarrays(kwargs))

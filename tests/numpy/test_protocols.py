@@ -68,3 +68,16 @@ def test_arrays_are_immutable_out() -> None:
 def test_the_numbers_of_a_traced_value_cannot_be_had() -> None:
     with pytest.raises(TypeError):
         functrans.make_jaxpr(lambda x: np.asarray(x) + 1)(X)
+
+
+@pytest.mark.parametrize("call", [
+    lambda x: np.take(x, [0, 2], axis=0), lambda x: np.reshape(x, [4, 3]), lambda x: np.transpose(x, [1, 0]),
+    lambda x: np.roll(x, [1, 2], [0, 1]), lambda x: np.tile(x, [2, 1]), lambda x: np.split(x, [1, 2])[1],
+    lambda x: np.delete(x, [0, 1], axis=1), lambda x: np.where([[True], [False], [True]], x, 0.0),
+    lambda x: np.dot(x, [1.0, 2.0, 3.0, 4.0]),
+    lambda x: np.average(x, axis=1, weights=[1.0, 2.0, 3.0, 4.0]), lambda x: np.flip(x, 0), lambda x: np.repeat(x, [1, 2, 0], axis=0),
+    lambda x: np.pad(x, [[1, 0], [0, 2]]),
+])
+def test_lists_of_numbers_are_arrays_to_numpy_functions(call):
+    x = np.arange(12.0).reshape(3, 4)
+    np.testing.assert_array_equal(functrans.jit(call)(x), call(x))
