@@ -7,24 +7,18 @@ jaxpr: its derivative, its batched form and its transpose are `jit` calls again,
 
 from __future__ import annotations
 
-import functools
 import threading
-from collections.abc import Callable, Sequence
+from collections.abc import Sequence
 from typing import Any
 from weakref import WeakKeyDictionary
 
 import numpy as np
 
-from functrans.core.array import Array
 from functrans.core.aval import Linear, ShapedArray, Zero, tangent_aval
-from functrans.core.interpret import jaxpr_as_fun
 from functrans.core.jaxpr import ClosedJaxpr, Jaxpr
-from functrans.core.trace import Tracer, axis_env, running, typeof
+from functrans.core.trace import Tracer, running, typeof
 from functrans.primitives.base import primitive
-from functrans.transforms.batching import BatchAxis, batch_flat
-from functrans.transforms.jvp import jvp_flat
-from functrans.transforms.linearize import linearize_flat, transpose_jaxpr
-from functrans.transforms.stage import stage
+from functrans.transforms.rewrite import batch_jaxpr, jvp_jaxpr, linearize_jaxpr, transposed_jaxpr
 from functrans.util import safe_zip
 
 __all__ = ["bind_jaxpr", "compiled", "jit_p"]
@@ -69,114 +63,6 @@ def bind_jaxpr(closed: ClosedJaxpr, args: Sequence[Any], name: str) -> list[Any]
         open_jaxpr = Jaxpr((), (*jaxpr.constvars, *jaxpr.invars), jaxpr.eqns, jaxpr.outvars)
         return list(jit_p.bind(*closed.consts, *args, jaxpr=ClosedJaxpr(open_jaxpr, ()), name=name))
     return list(jit_p.bind(*args, jaxpr=closed, name=name))
-
-
-# -- transformed jaxprs ------------------------------------------------------------------------------------------------------
-
-def _memoized(make: Callable[..., Any]) -> Callable[..., Any]:
-    """Remember a transformed jaxpr by the jaxpr (weakly) and the rest of the arguments."""
-    cache: WeakKeyDictionary[ClosedJaxpr, dict[Any, Any]] = WeakKeyDictionary()
-
-    @functools.wraps(make)
-    def wrapped(closed: ClosedJaxpr, *rest: Any) -> Any:
-        key = (*rest, tuple(axis_env().items()))
-        known = cache.setdefault(closed, {})
-        if key not in known:
-            known[key] = make(closed, *rest)
-        return known[key]
-
-    return wrapped
-
-
-@_memoized
-def jvp_jaxpr(closed: ClosedJaxpr, active: tuple[bool, ...]) -> tuple[ClosedJaxpr, tuple[bool, ...]]:
-    """``(primals, active tangents) -> (results, active result tangents)`` and which results are active."""
-    avals = closed.in_avals
-    out_active: list[bool] = []
-
-    def fun(*args: Any) -> list[Any]:
-        primals, given = args[:len(avals)], iter(args[len(avals):])
-        tangents = [next(given) if a else Zero(tangent_aval(v)) for a, v in safe_zip(active, avals)]
-        ys, y_dots = jvp_flat(jaxpr_as_fun(closed), primals, tangents)
-        out_active.extend(type(t) is not Zero for t in y_dots)
-        return [*ys, *(t for t in y_dots if type(t) is not Zero)]
-
-    tangent_avals = [tangent_aval(v) for a, v in safe_zip(active, avals) if a]
-    made = stage(fun, [*avals, *tangent_avals], "jvp of jit")
-    return made, tuple(out_active)
-
-
-@_memoized
-def linearize_jaxpr(closed: ClosedJaxpr, active: tuple[bool, ...]) -> tuple[ClosedJaxpr, ClosedJaxpr, tuple[bool, ...]]:
-    """The primal jaxpr, which also returns residuals, and the linear one of ``(residuals, active tangents)``."""
-    box: list[Any] = []
-
-    def primal(*args: Any) -> list[Any]:
-        ys, program = linearize_flat(jaxpr_as_fun(closed), args, active)
-        residuals: list[Any] = []
-        numbers: dict[int, int] = {}
-        for eqn in program.eqns:
-            for a in eqn.invars:
-                value = getattr(a, "value", None)
-                if isinstance(value, (Tracer, Array, np.ndarray)) and id(value) not in numbers:
-                    numbers[id(value)] = len(residuals)
-                    residuals.append(value)
-        box.extend((program, numbers, len(ys)))
-        return [*ys, *residuals]
-
-    primal_jaxpr = stage(primal, closed.in_avals, "grad of jit")
-    program, numbers, n = box
-    out_active = tuple(type(y) is not Zero for y in program.outs)
-
-    def linear(*args: Any) -> list[Any]:
-        residuals, tangents = args[:len(numbers)], args[len(numbers):]
-        env = dict(safe_zip(program.ins, tangents))
-        for eqn in program.eqns:
-            operands = []
-            for a in eqn.invars:
-                if a in env:
-                    operands.append(env[a])
-                else:
-                    at = numbers.get(id(a.value))
-                    operands.append(a.value if at is None else residuals[at])
-            out = eqn.primitive.bind(*operands, **eqn.params)
-            env.update(safe_zip(eqn.outvars, out) if eqn.primitive.multiple_results else [(eqn.outvars[0], out)])
-        return [env[y] for y in program.outs if type(y) is not Zero]
-
-    linear_avals = [*primal_jaxpr.out_avals[n:], *(v.aval for v in program.ins)]
-    return primal_jaxpr, stage(linear, linear_avals, "grad of jit"), out_active
-
-
-@_memoized
-def batch_jaxpr(closed: ClosedJaxpr, size: int, axis_name: Any, dims: tuple[int | None, ...]) -> tuple[ClosedJaxpr, tuple[int | None, ...]]:
-    """The jaxpr on batched arguments, and where the batch axis of each result is."""
-    out_dims: list[int | None] = []
-
-    def fun(*args: Any) -> list[Any]:
-        values, found = batch_flat(jaxpr_as_fun(closed), BatchAxis(size, axis_name), args, dims)
-        out_dims.extend(found)
-        return values
-
-    avals = [a if d is None else a.update(shape=(*a.shape[:d], size, *a.shape[d:])) for a, d in safe_zip(closed.in_avals, dims)]
-    return stage(fun, avals, "vmap of jit"), tuple(out_dims)
-
-
-@_memoized
-def transposed_jaxpr(closed: ClosedJaxpr, linear: tuple[bool, ...], zero: tuple[bool, ...]) -> tuple[ClosedJaxpr, tuple[bool, ...]]:
-    """``(known operands, given cotangents) -> cotangents of the linear operands`` and which of these are not zero."""
-    reached: list[bool] = []
-    known = [a for a, is_linear in safe_zip(closed.in_avals, linear) if not is_linear]
-    out_avals = [tangent_aval(a) for a in closed.out_avals]
-
-    def fun(*args: Any) -> list[Any]:
-        given = iter(args[len(known):])
-        cts = [Zero(a) if z else next(given) for a, z in safe_zip(out_avals, zero)]
-        bars = transpose_jaxpr(closed.jaxpr, closed.consts, linear, args[:len(known)], cts)
-        reached.extend(type(b) is not Zero for b in bars)
-        return [b for b in bars if type(b) is not Zero]
-
-    avals = [*known, *(a for a, z in safe_zip(out_avals, zero) if not z)]
-    return stage(fun, avals, "grad of jit"), tuple(reached)
 
 
 # -- rules ---------------------------------------------------------------------------------------------------------------------

@@ -1,0 +1,159 @@
+"""Transformations of jaxprs: each is the evaluation of the jaxpr under the transformation's trace, staged to a jaxpr again.
+
+What calls (`jit`, `scan`, `cond`, ...) are made of: their rules transform the jaxprs they carry by these functions. Results
+are remembered by the jaxpr (weakly) and the other arguments, so that a function that is differentiated twice in the same way
+is traced, and compiled, once.
+
+`instantiate` names results whose tangent, cotangent or batch axis is made explicit though it is symbolically zero or absent:
+a loop carry must have the same form on every turn.
+"""
+
+from __future__ import annotations
+
+import functools
+from collections.abc import Callable
+from typing import Any
+from weakref import WeakKeyDictionary
+
+import numpy as np
+
+from functrans.core.array import Array
+from functrans.core.aval import Zero, tangent_aval
+from functrans.core.interpret import jaxpr_as_fun
+from functrans.core.jaxpr import ClosedJaxpr
+from functrans.core.trace import Tracer, axis_env
+from functrans.primitives.structural import instantiate as instantiated
+from functrans.primitives.structural import moved_to_front
+from functrans.transforms.batching import BatchAxis, batch_flat
+from functrans.transforms.jvp import jvp_flat
+from functrans.transforms.linearize import linearize_flat, transpose_jaxpr
+from functrans.transforms.stage import stage
+from functrans.util import safe_zip
+
+__all__ = ["batch_jaxpr", "jvp_jaxpr", "linearize_jaxpr", "transposed_jaxpr"]
+
+Mask = tuple[bool, ...]
+
+
+def _memoized(make: Callable[..., Any]) -> Callable[..., Any]:
+    """Remember a transformed jaxpr by the jaxpr (weakly) and the rest of the arguments."""
+    cache: WeakKeyDictionary[ClosedJaxpr, dict[Any, Any]] = WeakKeyDictionary()
+
+    @functools.wraps(make)
+    def wrapped(closed: ClosedJaxpr, *rest: Any) -> Any:
+        key = (*rest, tuple(axis_env().items()))
+        known = cache.setdefault(closed, {})
+        if key not in known:
+            known[key] = make(closed, *rest)
+        return known[key]
+
+    return wrapped
+
+
+def _chosen(tangents: list[Any], forced: Mask | None) -> tuple[list[Any], Mask]:
+    """The tangents that are not symbolic zeros, with the forced ones made explicit; and which these are."""
+    active = tuple(type(t) is not Zero or (forced is not None and forced[i] and t.aval.dtype.kind in "fc")
+                   for i, t in enumerate(tangents))
+    return [instantiated(t) for t, a in safe_zip(tangents, active) if a], active
+
+
+@_memoized
+def jvp_jaxpr(closed: ClosedJaxpr, active: Mask, instantiate: Mask | None = None) -> tuple[ClosedJaxpr, Mask]:
+    """``(primals, active tangents) -> (results, active result tangents)`` and which results are active."""
+    avals = closed.in_avals
+    out_active: list[bool] = []
+
+    def fun(*args: Any) -> list[Any]:
+        primals, given = args[:len(avals)], iter(args[len(avals):])
+        tangents = [next(given) if a else Zero(tangent_aval(v)) for a, v in safe_zip(active, avals)]
+        ys, y_dots = jvp_flat(jaxpr_as_fun(closed), primals, tangents)
+        explicit, which = _chosen(y_dots, instantiate)
+        out_active.extend(which)
+        return [*ys, *explicit]
+
+    tangent_avals = [tangent_aval(v) for a, v in safe_zip(active, avals) if a]
+    made = stage(fun, [*avals, *tangent_avals], "jvp of jit")
+    return made, tuple(out_active)
+
+
+@_memoized
+def linearize_jaxpr(closed: ClosedJaxpr, active: Mask, instantiate: Mask | None = None) -> tuple[ClosedJaxpr, ClosedJaxpr, Mask]:
+    """The primal jaxpr, which also returns residuals, the linear one of ``(residuals, active tangents)``, and which results
+    are active."""
+    box: list[Any] = []
+
+    def primal(*args: Any) -> list[Any]:
+        ys, program = linearize_flat(jaxpr_as_fun(closed), args, active)
+        residuals: list[Any] = []
+        numbers: dict[int, int] = {}
+        for eqn in program.eqns:
+            for a in eqn.invars:
+                value = getattr(a, "value", None)
+                if isinstance(value, (Tracer, Array, np.ndarray)) and id(value) not in numbers:
+                    numbers[id(value)] = len(residuals)
+                    residuals.append(value)
+        box.extend((program, numbers, len(ys)))
+        return [*ys, *residuals]
+
+    primal_jaxpr = stage(primal, closed.in_avals, "grad of jit")
+    program, numbers, n = box
+    out_active: list[bool] = []
+
+    def linear(*args: Any) -> list[Any]:
+        residuals, tangents = args[:len(numbers)], args[len(numbers):]
+        env = dict(safe_zip(program.ins, tangents))
+        for eqn in program.eqns:
+            operands = []
+            for a in eqn.invars:
+                if a in env:
+                    operands.append(env[a])
+                else:
+                    at = numbers.get(id(a.value))
+                    operands.append(a.value if at is None else residuals[at])
+            out = eqn.primitive.bind(*operands, **eqn.params)
+            env.update(safe_zip(eqn.outvars, out) if eqn.primitive.multiple_results else [(eqn.outvars[0], out)])
+        explicit, which = _chosen([y if type(y) is Zero else env[y] for y in program.outs], instantiate)
+        out_active.extend(which)
+        return explicit
+
+    linear_avals = [*primal_jaxpr.out_avals[n:], *(v.aval for v in program.ins)]
+    made = stage(linear, linear_avals, "grad of jit")
+    return primal_jaxpr, made, tuple(out_active)
+
+
+@_memoized
+def batch_jaxpr(
+    closed: ClosedJaxpr, size: int, axis_name: Any, dims: tuple[int | None, ...], instantiate: Mask | None = None,
+) -> tuple[ClosedJaxpr, tuple[int | None, ...]]:
+    """The jaxpr on batched arguments, and where the batch axis of each result is (0 for those to `instantiate`)."""
+    out_dims: list[int | None] = []
+
+    def fun(*args: Any) -> list[Any]:
+        values, found = batch_flat(jaxpr_as_fun(closed), BatchAxis(size, axis_name), args, dims)
+        if instantiate is not None:
+            values = [moved_to_front(size, v, d) if f else v for v, d, f in safe_zip(values, found, instantiate)]
+            found = [0 if f else d for d, f in safe_zip(found, instantiate)]
+        out_dims.extend(found)
+        return values
+
+    avals = [a if d is None else a.update(shape=(*a.shape[:d], size, *a.shape[d:])) for a, d in safe_zip(closed.in_avals, dims)]
+    return stage(fun, avals, "vmap of jit"), tuple(out_dims)
+
+
+@_memoized
+def transposed_jaxpr(closed: ClosedJaxpr, linear: Mask, zero: Mask, instantiate: bool = False) -> tuple[ClosedJaxpr, Mask]:
+    """``(known operands, given cotangents) -> cotangents of the linear operands`` and which of these are not zero."""
+    reached: list[bool] = []
+    known = [a for a, is_linear in safe_zip(closed.in_avals, linear) if not is_linear]
+    out_avals = [tangent_aval(a) for a in closed.out_avals]
+
+    def fun(*args: Any) -> list[Any]:
+        given = iter(args[len(known):])
+        cts = [Zero(a) if z else next(given) for a, z in safe_zip(out_avals, zero)]
+        bars = transpose_jaxpr(closed.jaxpr, closed.consts, linear, args[:len(known)], cts)
+        explicit, which = _chosen(bars, (True,) * len(bars) if instantiate else None)
+        reached.extend(which)
+        return explicit
+
+    avals = [*known, *(a for a, z in safe_zip(out_avals, zero) if not z)]
+    return stage(fun, avals, "grad of jit"), tuple(reached)
