@@ -1,0 +1,77 @@
+"""From the functions a user gives to a control-flow construct to jaxprs without constants.
+
+A body may close over arrays and over tracers of outer transformations. They become leading operands of the call, so that the
+jaxpr is closed, may be shared and cached, and its derivative reaches what was closed over.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Sequence
+from dataclasses import dataclass
+from typing import Any
+
+import numpy as np
+
+from functrans.calls.jit import compiled
+from functrans.core.aval import ShapedArray
+from functrans.core.jaxpr import ClosedJaxpr, Eqn, Jaxpr, Var
+from functrans.core.trace import Primitive
+from functrans.transforms.flatten import FlatFun
+from functrans.transforms.stage import stage
+from functrans.tree_util import PyTreeDef
+
+__all__ = ["Closure", "run_call", "trace_closed", "with_leading_inputs"]
+
+
+@dataclass(frozen=True, slots=True)
+class Closure:
+    """A traced function: `jaxpr` takes `consts` first and then the leaves of the arguments."""
+
+    jaxpr: ClosedJaxpr
+    consts: tuple[Any, ...]
+    out_tree: PyTreeDef
+
+
+def trace_closed(fun: Callable[..., Any], in_tree: PyTreeDef, in_avals: Sequence[ShapedArray], name: str) -> Closure:
+    """Trace ``fun(*args)``; `in_tree` is the structure of ``(args, {})`` and `name` what messages call the construct."""
+    flat_fun = FlatFun(fun, in_tree, False, name)
+    closed = stage(flat_fun, in_avals, name)
+    return Closure(with_leading_inputs(closed), closed.consts, flat_fun.out_tree)
+
+
+def with_leading_inputs(closed: ClosedJaxpr) -> ClosedJaxpr:
+    """`closed` with its constants as leading inputs."""
+    jaxpr = closed.jaxpr
+    return ClosedJaxpr(Jaxpr((), (*jaxpr.constvars, *jaxpr.invars), jaxpr.eqns, jaxpr.outvars), ())
+
+
+# -- evaluation -----------------------------------------------------------------------------------------------------------
+
+_kept: dict[Any, ClosedJaxpr] = {}
+_KEEP = 512
+
+
+def run_call(primitive: Primitive, values: Sequence[np.ndarray], params: dict[str, Any]) -> list[np.ndarray]:
+    """Evaluate one call on arrays by compiling it: the `impl` of control flow.
+
+    An eager ``scan(f, ...)`` in a loop traces `f` anew each time, so code is found again by the printed jaxpr, which says all
+    there is to say of a jaxpr without constants.
+    """
+    invars = [Var(ShapedArray(v.shape, v.dtype)) for v in values]
+    avals = primitive.rule("abstract")(*[v.aval for v in invars], **params)
+    outvars = [Var(a) for a in avals]
+    jaxpr = Jaxpr((), tuple(invars), (Eqn(primitive, invars, outvars, params),), tuple(outvars))
+    closed = ClosedJaxpr(jaxpr, ())
+    key = str(closed) if not _has_arrays(params) else None
+    if key is not None:
+        closed = _kept.setdefault(key, closed)
+        if len(_kept) > _KEEP:
+            del _kept[next(iter(_kept))]
+    out: list[np.ndarray] = compiled(closed)([np.require(v, requirements="C") for v in values])
+    return out
+
+
+def _has_arrays(params: dict[str, Any]) -> bool:
+    """Whether some jaxpr inside carries constants, whose values its text does not show."""
+    from_params = [v for p in params.values() for v in (p if isinstance(p, tuple) else (p,)) if isinstance(v, ClosedJaxpr)]
+    return any(c.consts or any(_has_arrays(e.params) for e in c.eqns) for c in from_params)
