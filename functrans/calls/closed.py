@@ -14,7 +14,7 @@ import numpy as np
 
 from functrans.calls.jit import compiled
 from functrans.core.aval import ShapedArray
-from functrans.core.jaxpr import ClosedJaxpr, Eqn, Jaxpr, Var
+from functrans.core.jaxpr import ClosedJaxpr, Eqn, Jaxpr, Var, subjaxprs
 from functrans.core.trace import Primitive
 from functrans.transforms.flatten import FlatFun
 from functrans.transforms.stage import stage
@@ -47,7 +47,7 @@ def with_leading_inputs(closed: ClosedJaxpr) -> ClosedJaxpr:
 
 # -- evaluation -----------------------------------------------------------------------------------------------------------
 
-_kept: dict[Any, ClosedJaxpr] = {}
+_kept: dict[str, ClosedJaxpr] = {}
 _KEEP = 512
 
 
@@ -62,16 +62,16 @@ def run_call(primitive: Primitive, values: Sequence[np.ndarray], params: dict[st
     outvars = [Var(a) for a in avals]
     jaxpr = Jaxpr((), tuple(invars), (Eqn(primitive, invars, outvars, params),), tuple(outvars))
     closed = ClosedJaxpr(jaxpr, ())
-    key = str(closed) if not _has_arrays(params) else None
-    if key is not None:
-        closed = _kept.setdefault(key, closed)
-        if len(_kept) > _KEEP:
-            del _kept[next(iter(_kept))]
+    if not _has_consts(params):
+        text = str(closed)
+        if "<" not in text:  # the mark of a param that has no notation, such as a function
+            closed = _kept.setdefault(text, closed)
+            if len(_kept) > _KEEP:
+                del _kept[next(iter(_kept))]
     out: list[np.ndarray] = compiled(closed)([np.require(v, requirements="C") for v in values])
     return out
 
 
-def _has_arrays(params: dict[str, Any]) -> bool:
+def _has_consts(params: dict[str, Any]) -> bool:
     """Whether some jaxpr inside carries constants, whose values its text does not show."""
-    from_params = [v for p in params.values() for v in (p if isinstance(p, tuple) else (p,)) if isinstance(v, ClosedJaxpr)]
-    return any(c.consts or any(_has_arrays(e.params) for e in c.eqns) for c in from_params)
+    return any(c.consts or any(_has_consts(e.params) for e in c.eqns) for c in subjaxprs(params))
