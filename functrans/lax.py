@@ -3,6 +3,9 @@
 They are stricter than `functrans.numpy`: operands must agree in dtype (Python numbers adapt) and in shape (rank 0 mixes).
 """
 
+from functrans.calls.scan import scan_p as scan_p
+from functrans.calls.scan_api import map as map
+from functrans.calls.scan_api import scan as scan
 from functrans.primitives.arithmetic import RoundingMethod as RoundingMethod
 from functrans.primitives.arithmetic import abs as abs
 from functrans.primitives.arithmetic import abs_p as abs_p

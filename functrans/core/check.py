@@ -247,6 +247,8 @@ def _check_inner(report: _Report, eqn: Eqn, inner: Sequence[ClosedJaxpr], uses: 
             outs = [a or b for a, b in zip(outs, found, strict=True)]
         grown = [i for i in range(carry) if outs[i] and not uses[consts + i]]
         if not grown:
+            for i in range(carry):  # after no turns at all the carry is what it was
+                outs[i] = outs[i] or uses[consts + i]
             return outs
         for i in grown:  # a carry that the loop body makes linear is linear on the next turn
             uses[consts + i] = True
