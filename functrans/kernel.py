@@ -229,6 +229,8 @@ class Builder(Protocol):
     def while_loop(self, condition: Any, body: Any, condition_consts: Sequence[Expr], body_consts: Sequence[Expr],
                    init: Sequence[Expr]) -> list[Expr]:
         """The final carries of ``body(consts, carry) -> carry`` repeated while ``condition(consts, carry)`` holds."""
+    def repeat(self, n: Expr, body: Any, consts: Sequence[Expr], init: Sequence[Expr]) -> list[Expr]:
+        """The final carries of ``body(consts, carry) -> carry`` applied `n` times, an int64 computed by the program."""
     def branch(self, index: Expr, branches: Sequence[Any], operands: Sequence[Expr]) -> list[Expr]:
         """The results of the jaxpr ``branches[index]``, which alone runs."""
 

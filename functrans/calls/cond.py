@@ -18,7 +18,7 @@ from typing import Any
 import numpy as np
 
 from functrans.calls.agreement import code_line, conformed, joined, leaf_difference, tree_differences, yields
-from functrans.calls.closed import Closure, interpret, trace_closed, with_leading_inputs
+from functrans.calls.closed import Closure, run_call, trace_closed, with_leading_inputs
 from functrans.core.aval import Linear, ShapedArray, Zero, tangent_aval
 from functrans.core.interpret import eval_jaxpr
 from functrans.core.jaxpr import Atom, ClosedJaxpr, Jaxpr, Var
@@ -42,8 +42,12 @@ _INT32 = np.dtype(np.int32)
 
 # -- the primitive --------------------------------------------------------------------------------------------------------
 
-def _impl(index: np.ndarray, *values: np.ndarray, branches: Branches) -> list[Any]:
-    return interpret(branches[int(index)], values)
+def _impl(*values: np.ndarray, branches: Branches) -> list[np.ndarray]:
+    return run_call(cond_p, values, {"branches": branches})
+
+
+def _lower(b: Any, index: Any, *operands: Any, branches: Branches) -> list[Any]:
+    return list(b.branch(index, branches, operands))
 
 
 def _abstract(index: ShapedArray, *avals: ShapedArray, branches: Branches) -> list[ShapedArray]:
@@ -57,7 +61,7 @@ def _abstract(index: ShapedArray, *avals: ShapedArray, branches: Branches) -> li
     return branches[0].out_avals
 
 
-cond_p = primitive("cond", impl=_impl, abstract=_abstract, multiple_results=True)
+cond_p = primitive("cond", impl=_impl, abstract=_abstract, lower=_lower, multiple_results=True)
 
 
 def _merged(closures: Sequence[tuple[ClosedJaxpr, Sequence[Any]]]) -> tuple[Branches, list[Any]]:

@@ -11,6 +11,7 @@ import numpy as np
 from functrans.calls.agreement import conformed, trace_carry
 from functrans.calls.closed import Closure
 from functrans.calls.repeat import repeat_p
+from functrans.calls.scan import bind_scan
 from functrans.core.aval import ShapedArray
 from functrans.core.interpret import eval_jaxpr
 from functrans.core.jaxpr import ClosedJaxpr
@@ -33,7 +34,8 @@ def fori_loop(lower: Any, upper: Any, body_fun: Callable[[Any, Any], Any], init_
 
     The body is traced once, with `i` an integer of the bounds' dtype. The carry keeps its structure, shapes and dtypes; a
     Python number in `init_val` takes the dtype that the body gives it. All transformations work, with bounds that are known
-    or computed; reverse mode is that of `while_loop`.
+    or computed. Reverse mode keeps what each turn's derivative needs where the bounds are known, and is that of `while_loop`
+    where they are computed.
 
     Args:
         lower, upper: integer scalars of one dtype (a Python int takes that of the other). An empty range returns `init_val`.
@@ -117,10 +119,13 @@ def _counted(body: Closure, lower: Any, n: Any, init: Sequence[Any], width: int)
     """The carry after n turns of ``body(consts, i, carry)``, with i from `lower`."""
     consts = len(body.consts)
     step = _stepping(body.jaxpr, consts, width)
-    whole, rest = (n // width, n % width) if width > 1 else (n, 0)
-    outs = repeat_p.bind(whole, *body.consts, lower, *init, jaxpr=step, num_consts=consts)
-    if rest:
-        outs = repeat_p.bind(rest, *body.consts, *outs, jaxpr=_stepping(body.jaxpr, consts, 1), num_consts=consts)
+    if not isinstance(n, Tracer):  # of a known number of turns the derivative can keep everything
+        carry, _ = bind_scan(step, body.consts, [lower, *init], [], length=int(n) // width, reverse=False, unroll=1)
+        if n % width:
+            last = _stepping(body.jaxpr, consts, 1)
+            carry, _ = bind_scan(last, body.consts, carry, [], length=int(n) % width, reverse=False, unroll=1)
+        return list(carry[1:])
+    outs = repeat_p.bind(n, *body.consts, lower, *init, jaxpr=step, num_consts=consts)
     return list(outs[1:])
 
 

@@ -24,7 +24,7 @@ from functrans.calls.bodies import (
     live_start,
     tangent_body,
 )
-from functrans.calls.closed import interpret
+from functrans.calls.closed import run_call
 from functrans.core.aval import ShapedArray, Zero, tangent_aval
 from functrans.core.interpret import eval_jaxpr
 from functrans.core.jaxpr import ClosedJaxpr
@@ -47,11 +47,13 @@ def check_operands(name: str, given: Sequence[ShapedArray], taken: Sequence[Shap
         raise TypeError(f"{name}: the operands are {list(given)}, and the jaxpr takes {list(taken)}.")
 
 
-def _impl(n: np.ndarray, *values: Any, jaxpr: ClosedJaxpr, num_consts: int) -> list[Any]:
-    consts, carry = split_list(values, [num_consts])
-    for _ in range(int(n)):
-        carry = interpret(jaxpr, [*consts, *carry])
-    return list(carry)
+def _impl(*values: np.ndarray, **params: Any) -> list[np.ndarray]:
+    return run_call(repeat_p, values, params)
+
+
+def _lower(b: Any, n: Any, *operands: Any, jaxpr: ClosedJaxpr, num_consts: int) -> list[Any]:
+    consts, init = split_list(operands, [num_consts])
+    return list(b.repeat(n, jaxpr, consts, init))
 
 
 def _abstract(n: ShapedArray, *avals: ShapedArray, jaxpr: ClosedJaxpr, num_consts: int) -> list[ShapedArray]:
@@ -62,7 +64,7 @@ def _abstract(n: ShapedArray, *avals: ShapedArray, jaxpr: ClosedJaxpr, num_const
     return jaxpr.out_avals
 
 
-repeat_p = primitive("repeat", impl=_impl, abstract=_abstract, multiple_results=True)
+repeat_p = primitive("repeat", impl=_impl, abstract=_abstract, lower=_lower, multiple_results=True)
 
 
 # -- derivatives ----------------------------------------------------------------------------------------------------------

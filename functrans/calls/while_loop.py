@@ -31,7 +31,7 @@ from functrans.calls.bodies import (
     jvp_body,
     live_start,
 )
-from functrans.calls.closed import interpret, trace_closed, with_leading_inputs
+from functrans.calls.closed import run_call, trace_closed, with_leading_inputs
 from functrans.calls.repeat import check_operands, repeat_tangents, with_zeros
 from functrans.core.aval import ShapedArray, tangent_aval
 from functrans.core.interpret import eval_jaxpr
@@ -55,13 +55,13 @@ _BOOL = ShapedArray((), np.dtype(bool))
 
 # -- the primitive --------------------------------------------------------------------------------------------------------
 
-def _impl(
-    *values: Any, cond_jaxpr: ClosedJaxpr, body_jaxpr: ClosedJaxpr, cond_nconsts: int, body_nconsts: int,
-) -> list[Any]:
-    cond_consts, body_consts, carry = split_list(values, [cond_nconsts, body_nconsts])
-    while bool(interpret(cond_jaxpr, [*cond_consts, *carry])[0]):
-        carry = interpret(body_jaxpr, [*body_consts, *carry])
-    return list(carry)
+def _impl(*values: np.ndarray, **params: Any) -> list[np.ndarray]:
+    return run_call(while_p, values, params)
+
+
+def _lower(b: Any, *operands: Any, cond_jaxpr: ClosedJaxpr, body_jaxpr: ClosedJaxpr, cond_nconsts: int, body_nconsts: int) -> list[Any]:
+    cond_consts, body_consts, init = split_list(operands, [cond_nconsts, body_nconsts])
+    return list(b.while_loop(cond_jaxpr, body_jaxpr, cond_consts, body_consts, init))
 
 
 def _abstract(
@@ -76,7 +76,7 @@ def _abstract(
     return body_jaxpr.out_avals
 
 
-while_p = primitive("while", impl=_impl, abstract=_abstract, multiple_results=True)
+while_p = primitive("while", impl=_impl, abstract=_abstract, lower=_lower, multiple_results=True)
 
 
 def _bind(cond: ClosedJaxpr, cond_consts: Sequence[Any], body: ClosedJaxpr, body_consts: Sequence[Any], init: Sequence[Any]) -> list[Any]:

@@ -174,6 +174,18 @@ class Lowering(Fuser):
         self.steps.append(carries.loop(counter, None, steps, test, predicate))
         return carries.results()
 
+    def repeat(self, n: Expr, body: ClosedJaxpr, consts: Sequence[Expr], init: Sequence[Expr]) -> list[Expr]:
+        consts, n = [self.settled(c) for c in consts], self.settled(n)
+        carries = _Carries(self, init)
+        counter = self.temp(np.dtype("int64"), ())
+        predicate = self.temp(np.dtype("bool"), ())
+        with self.region() as test:
+            self.assign(predicate, self.op("lt", self.load(counter), n))
+        with self.region() as steps:
+            carries.advance(self.apply(body, [*consts, *carries.values()]))
+        self.steps.append(carries.loop(counter, None, steps, test, predicate))
+        return carries.results()
+
     def _rows(self, x: Expr) -> tuple[Buffer, int, int]:
         """Where the rows of `x` along its first axis lie, each contiguous: a buffer, an offset and a step."""
         unit = len(x.nodes)

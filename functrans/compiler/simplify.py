@@ -13,9 +13,9 @@ from typing import Any
 import numpy as np
 
 from functrans.core.jaxpr import Atom, ClosedJaxpr, Eqn, Jaxpr, Literal, Var, subjaxprs
-from functrans.primitives.windows import GatherScatterMode
+from functrans.transforms.prune import has_effect
 
-__all__ = ["has_effect", "inline_calls", "simplify"]
+__all__ = ["inline_calls", "simplify"]
 
 
 def simplify(closed: ClosedJaxpr) -> ClosedJaxpr:
@@ -212,8 +212,3 @@ def remove_dead(closed: ClosedJaxpr) -> ClosedJaxpr:
     out = Jaxpr(tuple(v for v, _ in pairs), jaxpr.invars, tuple(kept[::-1]), jaxpr.outvars)
     return ClosedJaxpr(out, tuple(c for _, c in pairs))
 
-
-def has_effect(eqn: Eqn) -> bool:
-    """Whether running `eqn` matters though nobody uses its results: an error is part of a program's meaning, as is a print."""
-    return (eqn.primitive.effectful or eqn.params.get("mode") is GatherScatterMode.ERROR
-            or any(has_effect(e) for inner in subjaxprs(eqn.params) for e in inner.eqns))
