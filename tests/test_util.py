@@ -104,7 +104,7 @@ def test_exception_bases(cls, base):
 
 
 MAKERS = [
-    (errors.boolean_index_error, errors.NonConcreteBooleanIndexError, "fnp.nonzero(mask, size=n)"),
+    (errors.boolean_index_error, errors.NonConcreteBooleanIndexError, "functrans.numpy.nonzero(mask, size=n)"),
 ]
 
 

@@ -18,7 +18,7 @@ import numpy as np
 
 from functrans.core.source import describe, user_source
 from functrans.core.trace import Tracer, to_numpy, typeof
-from functrans.errors import NonConcreteBooleanIndexError, TracerIntegerConversionError
+from functrans.errors import TracerIntegerConversionError, boolean_index_error
 from functrans.primitives import arithmetic as ops
 from functrans.primitives.indexing import GatherScatterMode
 from functrans.primitives.logic import lt_p
@@ -131,10 +131,7 @@ def _component(i: Any) -> Any:
     if aval.dtype.kind == "b":
         value = _concrete(i)
         if value is None:
-            raise NonConcreteBooleanIndexError(
-                f"{i.describe()} was used as a boolean index, so the shape of the result would depend on its values, at "
-                f"{describe(user_source())}. Use functrans.numpy.where(mask, x, fill) in place of x[mask], or "
-                "functrans.numpy.where(mask, value, x) in place of x.at[mask].set(value).")
+            raise boolean_index_error(i.describe(), describe(user_source()))
         return value
     if isinstance(i, Tracer):
         return i
