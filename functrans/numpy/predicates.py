@@ -12,6 +12,7 @@ import numpy as np
 
 from functrans.core.aval import ShapedArray
 from functrans.core.dtypes import canonical
+from functrans.core.source import describe, user_source
 from functrans.core.trace import typeof
 from functrans.numpy.util import (
     binary_inexact,
@@ -23,7 +24,7 @@ from functrans.numpy.util import (
     unary_inexact,
     unary_operand,
 )
-from functrans.primitives.arithmetic import abs_p, select_n_p, sub_p
+from functrans.primitives.arithmetic import abs_p, min_p, select_n_p, sub_p
 from functrans.primitives.builders import add_p, mul_p
 from functrans.primitives.logic import (
     and_p,
@@ -464,29 +465,36 @@ def _exact_exp2(exponent: Any, aval: ShapedArray) -> Any:
 
 
 def ldexp(x1: Any, x2: Any, /) -> Any:
-    """``x1 * 2**x2`` for integers `x2`, correctly rounded for normal results, without overflow on the way.
+    """``x1 * 2**x2`` for integers `x2` of any size, correctly rounded; 0 or an infinity where the result is out of range.
 
     Raises:
         ValueError: if `x2` is not an integer array, or `x1` is complex.
 
     >>> ldexp(np.array([0.5, 3.0]), np.array([2, -1]))
     Array([2. , 1.5], dtype=float64)
+    >>> ldexp(np.array([1.0, 1.0]), np.array([2**40, -(2**40)]))
+    Array([inf,  0.], dtype=float64)
     """
     check_arraylike("ldexp", x1, x2)
     if _kind(x1) == "c" or _kind(x2) in "fc":
-        raise ValueError(f"ldexp takes real numbers and integer exponents, got {typeof(x1)} and {typeof(x2)}.")
+        raise ValueError(f"ldexp takes real numbers and integer exponents, got {typeof(x1)} and {typeof(x2)}, at "
+                         f"{describe(user_source())}.")
     (x,) = promote_inexact(x1)
-    exponent = convert_element_type(x2, np.dtype(np.int64))
+    if typeof(x2).dtype == np.uint64:
+        x2 = min_p.bind(x2, np.uint64(_FAR))  # before the conversion, which would wrap
+    exponent = _clamped(convert_element_type(x2, np.dtype(np.int64)), _FAR)
     x, exponent = promote_shapes("ldexp", x, exponent)
     aval = typeof(x)
-    limit = int(np.finfo(aval.dtype).maxexp)
-    out = x
-    # Three steps of at most the exponent range each reach from the least denormal to the greatest number.
-    for _ in range(3):
-        step = _clamped(exponent, limit - 2)
-        exponent = sub_p.bind(exponent, step)
-        out = mul_p.bind(out, _exact_exp2(step, aval))
-    return out
+    mantissa, own = frexp(x)
+    total = add_p.bind(exponent, convert_element_type(own, np.dtype(np.int64)))
+    # The mantissa is at least a half, so that its product with the first power is a normal number, and only the second rounds.
+    limit = int(np.finfo(aval.dtype).maxexp) - 3
+    first = _clamped(total, limit)
+    second = _clamped(sub_p.bind(total, first), limit)
+    return mul_p.bind(mul_p.bind(mantissa, _exact_exp2(first, aval)), _exact_exp2(second, aval))
+
+
+_FAR = 10000  # beyond the range of every float dtype, from the least denormal to the greatest number
 
 
 def _clamped(n: Any, limit: int) -> Any:
