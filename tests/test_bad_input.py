@@ -273,3 +273,56 @@ def test_complex_logarithms_of_zero(wrap):
 def test_choose(wrap):
     got = wrap(lambda a: fnp.choose(np.array([0, 1, 2]), [a, a * 2, a * 3]))(np.arange(3.0))
     np.testing.assert_array_equal(got, [0.0, 2.0, 6.0])
+
+
+def test_tangents_and_cotangents_fit_exactly():
+    """As jax.jvp and jax.vjp demand, but for Python numbers, which take the dtype."""
+    x, single = np.ones(3), np.float32(1.0)
+    params = {"w": [np.ones(2), np.ones(3)]}
+
+    def total(params):
+        return {"a": params["w"][0].sum(), "b": params["w"][1] * 2}
+
+    ones = {"w": [np.ones(2), np.ones(3, int)]}
+    refuses(lambda: ft.jvp(total, (params,), (ones,)), TypeError, "params['w'][1]", "int64", "float64", HERE)
+    refuses(lambda: ft.jvp(total, (params,), ({"w": [np.ones(3), np.ones(3)]},)), ValueError, "params['w'][0]", "(3,)", "(2,)", HERE)
+    refuses(lambda: ft.linearize(total, params)[1](ones), TypeError, "params['w'][1]", "int64", HERE)
+    _, pull = ft.vjp(total, params)
+    refuses(lambda: pull({"a": 1.0, "b": np.ones(3, int)}), TypeError, "result['b']", "int64", "float64", HERE)
+    refuses(lambda: pull({"a": np.ones(1), "b": np.ones(3)}), ValueError, "result['a']", "(1,)", "()", HERE)
+    for bad in (np.ones(3, int), np.ones(3, bool), np.ones(3, "float32"), np.ones(3, complex), np.zeros(3, ft.float0)):
+        refuses(lambda bad=bad: ft.jvp(fnp.sin, (x,), (bad,)), TypeError, "the tangent of x", "float64", HERE)
+        refuses(lambda bad=bad: ft.vjp(fnp.sin, x)[1](bad), TypeError, "the cotangent of result", "float64", HERE)
+    for bad in (True, 1j, np.float64(1.0)):
+        refuses(lambda bad=bad: ft.jvp(fnp.sin, (single,), (bad,)), TypeError, "the tangent of x", "float32", HERE)
+    refuses(lambda: ft.jvp(fnp.sin, (x,), ("text",)), TypeError, "the tangent of x", "'text'", HERE)
+    for number in (2, 2.0):
+        assert ft.jvp(fnp.sin, (single,), (number,))[1].dtype == np.float32
+        assert ft.vjp(fnp.sin, single)[1](number)[0].dtype == np.float32
+        assert float(ft.jvp(lambda v: v * 3, (1.0,), (number,))[1]) == 6.0
+    whole = ft.vjp(lambda v: (v * 2).astype(int), x)[1]
+    for ct in (np.ones(3, int), np.ones(3), np.zeros(3, ft.float0)):
+        np.testing.assert_array_equal(whole(ct)[0], np.zeros(3))
+
+
+def test_axes_name_the_line():
+    x = np.ones((2, 3))
+    for call in (lambda v: fnp.sum(v, axis=2), lambda v: fnp.transpose(v, (0, 5)), lambda v: fnp.concatenate([v, v], 4),
+                 lambda v: fnp.argmax(v, -3), lambda v: fnp.stack([v, v], 7), lambda v: fnp.moveaxis(v, 0, 9), lambda v: fnp.flip(v, 3),
+                 lambda v: fnp.expand_dims(v, 8), lambda v: ft.lax.reduce_max(v, (2,))):
+        for wrap in (lambda f: f, ft.jit, ft.vmap):
+            given = x[None] if wrap is ft.vmap else x
+            refuses(lambda call=call, wrap=wrap, given=given: wrap(call)(given), np.exceptions.AxisError, HERE, "out of bounds")
+
+
+def test_vmap_results_and_permutations_name_the_line():
+    refuses(lambda: ft.vmap(fnp.sin, out_axes=None)(np.ones(3)), ValueError, "out_axes=None", HERE)
+    refuses(lambda: ft.vmap(fnp.sin, out_axes=2)(np.ones(3)), ValueError, "axis 2", HERE)
+    refuses(lambda: ft.vmap(fnp.sin, out_axes="x")(np.ones(3)), (TypeError, ValueError), "out_axes", HERE)
+    refuses(lambda: ft.vmap(lambda v: (v, v), out_axes=(0, 0, 0))(np.ones(3)), ValueError, "out_axes=(0, 0, 0)", HERE)
+    refuses(lambda: ft.vmap(fnp.sin, in_axes=({"a": 0},))(np.ones(3)), ValueError, "in_axes", HERE)
+    refuses(lambda: ft.vmap(fnp.sin, in_axes=(0.5,))(np.ones(3)), TypeError, "0.5", HERE)
+    for perm in ([(0, 1), (0, 2)], [(0, 1), (2, 1)], [(0, 7)], [(-1, 0)], [(0,)], [(0, 1, 2)]):
+        send = ft.vmap(lambda v, perm=perm: ft.lax.ppermute(v, "i", perm), axis_name="i")
+        refuses(lambda send=send: send(np.ones(3)), ValueError, "ppermute", str(perm), "size of 'i'", HERE)
+    np.testing.assert_array_equal(ft.vmap(lambda v: ft.lax.ppermute(v, "i", []), axis_name="i")(np.ones(2)), [0.0, 0.0])

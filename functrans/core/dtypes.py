@@ -19,6 +19,7 @@ from typing import Any
 import numpy as np
 
 from functrans.config import options
+from functrans.core.source import describe, user_source
 
 __all__ = [
     "SHORT_NAMES",
@@ -78,8 +79,8 @@ def canonical(dtype: Any) -> np.dtype:
     found = _SUPPORTED.get(asked)
     if found is None:
         known = ", ".join(SHORT_NAMES)
-        raise TypeError(f"dtype {asked} is not supported: arrays hold one of {known}. Convert the value first, for example "
-                        "with numpy.asarray(x, dtype=float).")
+        raise TypeError(f"dtype {asked} is not supported: arrays hold one of {known}, at {describe(user_source())}. Convert the value "
+                        "first, for example with numpy.asarray(x, dtype=float).")
     return found
 
 
@@ -166,7 +167,7 @@ def dtype_of(x: Any) -> tuple[np.dtype, bool]:
 def result_type(*args: Any) -> tuple[np.dtype, bool]:
     """The promoted dtype and weakness of values, dtypes and Python scalars, in any mixture."""
     if not args:
-        raise ValueError("result_type needs at least one array or dtype; it got none.")
+        raise ValueError(f"result_type needs at least one array or dtype; it got none, at {describe(user_source())}.")
     dtype, weak = dtype_of(args[0])
     for x in args[1:]:
         dtype, weak = promote(dtype, weak, *dtype_of(x))

@@ -227,11 +227,12 @@ class Tracer:
 
     def __len__(self) -> int:
         if not self.aval.shape:
-            raise TypeError("len() of unsized object: the traced array has shape ().")
+            raise TypeError(f"len() of unsized object: the traced array has shape (), at {describe(user_source())}.")
         return self.aval.shape[0]
 
     def __hash__(self) -> int:
-        raise TypeError(f"unhashable: {self.describe()}. Arrays cannot be dictionary keys or static arguments.")
+        raise TypeError(f"unhashable: {self.describe()}, at {describe(user_source())}. Arrays cannot be dictionary keys or static "
+                        "arguments.")
 
     def __format__(self, spec: str) -> str:
         if not spec:
@@ -292,7 +293,8 @@ def _python_scalar(x: Any) -> np.ndarray:
     try:
         return np.asarray(x, dtype)
     except OverflowError:
-        raise OverflowError(f"the Python int {x} does not fit {dtype}; give it a dtype, as in numpy.uint64({x}).") from None
+        raise OverflowError(f"the Python int {x} does not fit {dtype}, at {describe(user_source())}. Give it a dtype, as in "
+                            f"numpy.uint64({x}).") from None
 
 
 class EvalTrace(Trace):

@@ -90,11 +90,11 @@ def select(condlist: Sequence[Any], choicelist: Sequence[Any], default: Any = 0)
     """
     if len(condlist) != len(choicelist) or not condlist:
         raise ValueError(f"select takes as many choices as conditions, at least one: got {len(condlist)} conditions and "
-                         f"{len(choicelist)} choices.")
+                         f"{len(choicelist)} choices, at {describe(user_source())}.")
     *choices, out = promote_args(*map(as_operand, (*choicelist, default)))
     for condition, choice in zip(reversed(condlist), reversed(choices), strict=True):
         if typeof(condition).dtype != _BOOL:
-            raise TypeError(f"select takes boolean conditions, got {typeof(condition)}.")
+            raise TypeError(f"select takes boolean conditions, got {typeof(condition)}, at {describe(user_source())}.")
         out = choose_where(condition, choice, out, "select")
     return out
 
@@ -109,7 +109,7 @@ def clip(arr: Any = None, /, min: Any = None, max: Any = None, *, a: Any = None,
     low, high = a_min if min is None else min, a_max if max is None else max
     check_arraylike("clip", arr, *(v for v in (low, high) if v is not None))
     if any(typeof(as_operand(v)).dtype.kind == "c" for v in (arr, low, high) if v is not None):
-        raise ValueError("clip is not defined for complex numbers. Apply it to real(x) and imag(x).")
+        raise ValueError(f"clip is not defined for complex numbers, at {describe(user_source())}. Apply it to real(x) and imag(x).")
     out = unary_operand("clip", arr)
     if low is not None:
         out = maximum(low, out)

@@ -160,7 +160,7 @@ def choose(a: Any, choices: Any, out: Any = None, mode: str = "raise") -> Any:
     elif mode == "clip":
         a = ops.min_p.bind(ops.max_p.bind(a, a.dtype.type(0)), a.dtype.type(len(cases) - 1))
     elif mode != "raise":
-        raise ValueError(f"choose: mode must be 'raise', 'clip' or 'wrap'; got {mode!r}.")
+        raise ValueError(f"choose: mode must be 'raise', 'clip' or 'wrap'; got {mode!r}, at {describe(user_source())}.")
     whole = stack(cases)
     index = reshape(a, (1, *a.shape))
     if mode == "raise" and not isinstance(index, Tracer) and (to_numpy(index) < 0).any():
@@ -172,7 +172,7 @@ def choose(a: Any, choices: Any, out: Any = None, mode: str = "raise") -> Any:
 
 def _not_in_place(name: str, inplace: bool) -> None:
     if inplace:
-        raise ValueError(f"{name}: arrays are immutable; pass inplace=False and use the returned array.")
+        raise ValueError(f"{name}: arrays are immutable; pass inplace=False and use the returned array, at {describe(user_source())}.")
 
 
 def put_along_axis(arr: Any, indices: Any, values: Any, axis: int | None, inplace: bool = True, *, mode: str | None = None) -> Any:
@@ -195,7 +195,8 @@ def put_along_axis(arr: Any, indices: Any, values: Any, axis: int | None, inplac
     scatter_mode = index_mode(mode)
     whole, indices = _aligned("put_along_axis", arr, _integers("put_along_axis", indices), axis)
     if typeof(whole).shape != arr.shape:
-        raise ValueError(f"put_along_axis: indices of shape {np.shape(indices)} do not fit into an array of shape {arr.shape}.")
+        raise ValueError(f"put_along_axis: indices of shape {np.shape(indices)} do not fit into an array of shape {arr.shape}, at "
+                         f"{describe(user_source())}.")
     shape = np.shape(indices)
     values = broadcast_to(cast(values, arr.dtype), shape)
     if not all(shape):
@@ -259,7 +260,8 @@ def fill_diagonal(a: Any, val: Any, wrap: bool = False, *, inplace: bool = True)
     check_arraylike("fill_diagonal", a, val)
     a = asarray_internal(a)
     if a.ndim < 2 or (a.ndim > 2 and len(set(a.shape)) != 1):
-        raise ValueError(f"fill_diagonal: a matrix, or an array with axes of one size, is needed; got shape {a.shape}.")
+        raise ValueError(f"fill_diagonal: a matrix, or an array with axes of one size, is needed; got shape {a.shape}, at "
+                         f"{describe(user_source())}.")
     end = a.size
     if a.ndim == 2:
         step = a.shape[1] + 1
@@ -380,7 +382,7 @@ def ravel_multi_index(multi_index: Sequence[Any], dims: Sequence[int], mode: str
     """
     sizes = tuple(map(operator.index, dims))
     if len(sizes) != len(multi_index):
-        raise ValueError(f"ravel_multi_index: {len(multi_index)} indices do not fit {len(sizes)} axes.")
+        raise ValueError(f"ravel_multi_index: {len(multi_index)} indices do not fit {len(sizes)} axes, at {describe(user_source())}.")
     parts: list[Any] = []
     for i, n in zip(multi_index, sizes, strict=True):
         i = np.asarray(i) if isinstance(i, (list, tuple)) else _integers("ravel_multi_index", i)
@@ -393,10 +395,10 @@ def ravel_multi_index(multi_index: Sequence[Any], dims: Sequence[int], mode: str
         elif mode == "clip":
             i = np.clip(i, 0, n - 1) if isinstance(i, np.ndarray) else ops.min(ops.max(i, 0), n - 1)
         else:
-            raise ValueError(f"ravel_multi_index: mode must be 'raise', 'clip' or 'wrap'; got {mode!r}.")
+            raise ValueError(f"ravel_multi_index: mode must be 'raise', 'clip' or 'wrap'; got {mode!r}, at {describe(user_source())}.")
         parts.append(i)
     if order not in ("C", "F"):
-        raise ValueError(f"ravel_multi_index: order must be 'C' or 'F'; got {order!r}.")
+        raise ValueError(f"ravel_multi_index: order must be 'C' or 'F'; got {order!r}, at {describe(user_source())}.")
     pairs = list(zip(parts, sizes, strict=True))
     total: Any = np.int64(0)
     for i, n in pairs if order == "C" else reversed(pairs):
@@ -417,7 +419,7 @@ def ix_(*args: Any) -> tuple[Any, ...]:
         a = np.asarray(a) if isinstance(a, (list, tuple)) else a
         check_arraylike("ix_", a)
         if typeof(a).ndim != 1:
-            raise ValueError(f"ix_: one-dimensional arrays are needed; got shape {typeof(a).shape}.")
+            raise ValueError(f"ix_: one-dimensional arrays are needed; got shape {typeof(a).shape}, at {describe(user_source())}.")
         if typeof(a).dtype.kind == "b":
             a = np.flatnonzero(concrete_values("ix_", a))
         elif not typeof(a).size:
@@ -438,7 +440,7 @@ def diag_indices(n: int, ndim: int = 2) -> tuple[Any, ...]:
     """
     n, ndim = operator.index(n), operator.index(ndim)
     if n < 0 or ndim < 0:
-        raise ValueError(f"diag_indices: n and ndim must not be negative; got {n} and {ndim}.")
+        raise ValueError(f"diag_indices: n and ndim must not be negative; got {n} and {ndim}, at {describe(user_source())}.")
     return _arrays([np.arange(n)] * ndim) if ndim else ()
 
 
@@ -446,7 +448,8 @@ def diag_indices_from(arr: Any) -> tuple[Any, ...]:
     """Indices of the main diagonal of an array whose axes have one size."""
     shape = typeof(arr).shape
     if len(shape) < 2 or len(set(shape)) != 1:
-        raise ValueError(f"diag_indices_from: at least two axes, all of one size, are needed; got shape {shape}.")
+        raise ValueError(f"diag_indices_from: at least two axes, all of one size, are needed; got shape {shape}, at "
+                         f"{describe(user_source())}.")
     return diag_indices(shape[0], len(shape))
 
 
@@ -537,12 +540,13 @@ class _Concatenator:
         if parts and isinstance(parts[0], str):
             directive = parts.pop(0)
             if directive in ("r", "c"):
-                raise NotImplementedError(f"{self._name}[{directive!r}, ...] makes matrices, which do not exist here. Use "
-                                          f"{self._name}['0,2', ...].")
+                raise NotImplementedError(f"{self._name}[{directive!r}, ...] makes matrices, which do not exist here, at "
+                                          f"{describe(user_source())}. Use {self._name}['0,2', ...].")
             try:
                 numbers = [int(p) for p in directive.split(",")]
             except ValueError:
-                raise ValueError(f"{self._name}: unknown directive {directive!r}; use 'axis,ndmin,trans1d'.") from None
+                raise ValueError(f"{self._name}: unknown directive {directive!r}; use 'axis,ndmin,trans1d', at "
+                                 f"{describe(user_source())}.") from None
             axis, ndmin, trans1d = (*numbers, *self._defaults[len(numbers):])
         return concatenate([self._part(p, ndmin, trans1d) for p in parts], axis)
 

@@ -246,8 +246,8 @@ def right_shift(x1: Any, x2: Any, /) -> Any:
 def _refuse_inexact(name: str, *xs: Any) -> None:
     if any(_kind(x) in "fc" for x in xs):
         listed = ", ".join(str(typeof(x)) for x in xs)
-        raise TypeError(f"{name} takes integers or booleans, got {listed}. Convert with astype, or view the bits with "
-                        "functrans.lax.bitcast_convert_type.")
+        raise TypeError(f"{name} takes integers or booleans, got {listed}, at {describe(user_source())}. Convert with astype, or view "
+                        "the bits with functrans.lax.bitcast_convert_type.")
 
 
 def _bitwise(name: str, prim: Any, x: Any, y: Any) -> Any:
@@ -343,7 +343,7 @@ def isneginf(x: Any, /, out: Any = None) -> Any:
 def _is_infinity(name: str, x: Any, infinity: float) -> Any:
     x = unary_operand(name, x)
     if _kind(x) == "c":
-        raise ValueError(f"{name} is not defined for complex numbers. Apply it to real(x) or imag(x).")
+        raise ValueError(f"{name} is not defined for complex numbers, at {describe(user_source())}. Apply it to real(x) or imag(x).")
     return eq_p.bind(x, _c(x, infinity)) if _kind(x) == "f" else _all_false(x)
 
 
@@ -356,7 +356,7 @@ def signbit(x: Any, /) -> Any:
     x = unary_operand("signbit", x)
     aval = typeof(x)
     if aval.dtype.kind == "c":
-        raise ValueError("signbit is not defined for complex numbers. Apply it to real(x) or imag(x).")
+        raise ValueError(f"signbit is not defined for complex numbers, at {describe(user_source())}. Apply it to real(x) or imag(x).")
     if aval.dtype.kind in "bu":
         return _all_false(x)
     bits = x if aval.dtype.kind == "i" else _bits(x, aval)
@@ -375,7 +375,7 @@ def copysign(x1: Any, x2: Any, /) -> Any:
     """
     x1, x2 = binary_inexact("copysign", x1, x2)
     if _kind(x1) == "c":
-        raise TypeError("copysign is not defined for complex numbers. Apply it to real(x) and imag(x).")
+        raise TypeError(f"copysign is not defined for complex numbers, at {describe(user_source())}. Apply it to real(x) and imag(x).")
     size = abs_p.bind(x1)
     return _where(signbit(x2), neg_p.bind(size), size)
 
@@ -388,7 +388,7 @@ def nextafter(x: Any, y: Any, /) -> Any:
     """
     x, y = binary_inexact("nextafter", x, y)
     if _kind(x) == "c":
-        raise TypeError("nextafter is not defined for complex numbers. Apply it to real(x) and imag(x).")
+        raise TypeError(f"nextafter is not defined for complex numbers, at {describe(user_source())}. Apply it to real(x) and imag(x).")
     return nextafter_p.bind(x, y)
 
 
@@ -400,7 +400,7 @@ def spacing(x: Any, /) -> Any:
     """
     x = unary_inexact("spacing", x)
     if _kind(x) == "c":
-        raise ValueError("spacing is not defined for complex numbers. Apply it to real(x) or imag(x).")
+        raise ValueError(f"spacing is not defined for complex numbers, at {describe(user_source())}. Apply it to real(x) or imag(x).")
     size = abs_p.bind(x)
     step = sub_p.bind(nextafter_p.bind(size, _c(x, np.inf)), size)
     step = _where(is_finite_p.bind(size), step, _c(x, np.nan))
@@ -415,7 +415,7 @@ def heaviside(x1: Any, x2: Any, /) -> Any:
     """
     x, y = binary_inexact("heaviside", x1, x2)
     if _kind(x) == "c":
-        raise TypeError("heaviside is not defined for complex numbers. Apply it to real(x).")
+        raise TypeError(f"heaviside is not defined for complex numbers, at {describe(user_source())}. Apply it to real(x).")
     zero, one = _c(x, 0), _c(x, 1)
     return _where(lt_p.bind(x, zero), zero, _where(gt_p.bind(x, zero), one, _where(ne_p.bind(x, x), x, y)))
 
@@ -429,7 +429,7 @@ def frexp(x: Any, /) -> tuple[Any, Any]:
     x = unary_inexact("frexp", x)
     aval = typeof(x)
     if aval.dtype.kind == "c":
-        raise TypeError("frexp is not defined for complex numbers. Apply it to real(x) and imag(x).")
+        raise TypeError(f"frexp is not defined for complex numbers, at {describe(user_source())}. Apply it to real(x) and imag(x).")
     mantissa_bits, exponent_bits, _ = _FLOAT_BITS[aval.dtype.name]
     bias, mask = (1 << (exponent_bits - 1)) - 2, (1 << exponent_bits) - 1
     # Denormals are scaled up first, so that the exponent field tells all.

@@ -71,7 +71,8 @@ def check_no_out(name: str, out: Any) -> None:
         NotImplementedError: if `out` is given.
     """
     if out is not None:
-        raise NotImplementedError(f"{name}: out= is not supported, since arrays are immutable. Use the returned array.")
+        raise NotImplementedError(f"{name}: out= is not supported, since arrays are immutable, at {describe(user_source())}. Use the "
+                                  "returned array.")
 
 
 def as_operand(x: Any) -> Any:
@@ -346,7 +347,8 @@ def canonical_axes(axis: Any, ndim: int) -> tuple[int, ...]:
         return (canonicalize_axis(axis, ndim),)
     axes = sorted(canonicalize_axis(a, ndim) for a in axis)
     if len(set(axes)) != len(axes):
-        raise ValueError(f"duplicate value in 'axis': {tuple(axis)} names an axis of an array of rank {ndim} twice.")
+        raise ValueError(f"duplicate value in 'axis': {tuple(axis)} names an axis of an array of rank {ndim} twice, at "
+                         f"{describe(user_source())}.")
     return tuple(axes)
 
 

@@ -61,7 +61,7 @@ def jvp(fun: Callable[..., Any], primals: Sequence[Any], tangents: Sequence[Any]
     for what, given in (("primals", primals), ("tangents", tangents)):
         if not isinstance(given, (tuple, list)):
             raise TypeError(f"jvp of {fun_name(fun)}: {what} must be a tuple or list of positional arguments; got a "
-                            f"{type(given).__name__}. Write (x,) for a single one.")
+                            f"{type(given).__name__}, at {describe(user_source())}. Write (x,) for a single one.")
     flat, tree = tree_flatten((tuple(primals), {}))
     flat_dot, tree_dot = tree_flatten((tuple(tangents), {}))
     if tree != tree_dot:
@@ -107,7 +107,8 @@ def linearize(fun: Callable[..., Any], *primals: Any, has_aux: bool = False) -> 
         """Apply the derivative to tangents shaped as the primals."""
         dots, got = tree_flatten((tangents, {}))
         if got != tree:
-            raise TypeError(f"the linearized {fun_name(fun)} takes tangents of structure {tree}; got {got}.")
+            raise TypeError(f"the linearized {fun_name(fun)} takes tangents of structure {tree}; got {got}, at "
+                            f"{describe(user_source())}.")
         fitted = fitted_tangents(avals, dots, lambda: arg_paths(tangents, fun), f"linearize of {fun_name(fun)}")
         y_dots = evaluate_linear(program, [instantiate(t) for a, t in safe_zip(avals, fitted) if a.dtype.kind in "fc"])
         return tree_unflatten(out_tree, [tangent_out(t) for t in y_dots])
@@ -229,7 +230,8 @@ def _check_grad_inputs(flat: Sequence[Any], inputs: Any, argnums: Sequence[int],
         if dtype.kind not in "fc" and not paths:
             paths = [p for n, given in zip(argnums, inputs, strict=True) for p in arg_paths([*[()] * n, given], fun)]
         if holomorphic and dtype.kind != "c":
-            raise TypeError(f"grad of {fun_name(fun)} with holomorphic=True takes complex arguments; argument {argnums} holds {typeof(x)}.")
+            raise TypeError(f"grad of {fun_name(fun)} with holomorphic=True takes complex arguments; argument {argnums} holds "
+                            f"{typeof(x)}, at {describe(user_source())}.")
         if not holomorphic and dtype.kind == "c":
             continue
         if dtype.kind not in "fc" and not allow_int:
@@ -247,7 +249,8 @@ def _check_scalar(ys: Sequence[Any], out_tree: Any, fun: Any, holomorphic: bool)
                         f"{describe(user_source())}. Reduce it (for example .sum()), or use jacrev for the whole Jacobian.")
     if holomorphic:
         if aval.dtype.kind != "c":
-            raise TypeError(f"grad of {fun_name(fun)} with holomorphic=True: the result must be complex; it has dtype {aval.dtype}.")
+            raise TypeError(f"grad of {fun_name(fun)} with holomorphic=True: the result must be complex; it has dtype {aval.dtype}, at "
+                            f"{describe(user_source())}.")
     elif aval.dtype.kind != "f":
         hint = " Use holomorphic=True for complex-differentiable functions." if aval.dtype.kind == "c" else ""
         raise TypeError(f"grad of {fun_name(fun)}: the result must be real and floating; it has dtype {aval.dtype}, at "
@@ -339,13 +342,15 @@ def linear_transpose(fun: Callable[..., Any], *primals: Any, reduce_axes: tuple[
     avals = [typeof(p) for p in flat]
     for a in avals:
         if a.dtype.kind not in "fc":
-            raise TypeError(f"linear_transpose of {fun_name(fun)} takes floating or complex arguments; got {a}.")
+            raise TypeError(f"linear_transpose of {fun_name(fun)} takes floating or complex arguments; got {a}, at "
+                            f"{describe(user_source())}.")
     flat_fun = FlatFun(fun, tree, False, "linear_transpose")
     closed = stage(flat_fun, avals, f"linear_transpose of {fun_name(fun)}")
     check_linear(closed.jaxpr, [True] * len(avals))
     known = not any(isinstance(c, Tracer) for c in closed.consts)
     if known and any(np.any(np.asarray(y) != 0) for y in eval_jaxpr(closed.jaxpr, closed.consts, *map(zeros, avals))):
-        raise TypeError(f"linear_transpose of {fun_name(fun)}: the function is not linear, as it is not 0 at 0.")
+        raise TypeError(f"linear_transpose of {fun_name(fun)}: the function is not linear, as it is not 0 at 0, at "
+                        f"{describe(user_source())}.")
     _, program, _ = _linearized(FlatFun(fun, tree, False, "linear_transpose"), [zeros(a) for a in avals])
     return _Pullback(f"linear_transpose of {fun_name(fun)}", program, avals, tree_flatten(primals)[1], closed.out_avals, flat_fun.out_tree)
 
@@ -406,7 +411,8 @@ def jacfwd(
         flat, tree = tree_flatten((inputs, {}))
         _check_grad_inputs(flat, inputs, chosen, fun, holomorphic, False)
         if not holomorphic and any(typeof(x).dtype.kind == "c" for x in flat):
-            raise TypeError(f"jacfwd of {fun_name(fun)} takes real arguments; use holomorphic=True for complex-differentiable functions.")
+            raise TypeError(f"jacfwd of {fun_name(fun)} takes real arguments; use holomorphic=True for complex-differentiable "
+                            f"functions, at {describe(user_source())}.")
         flat_fun = FlatFun(partial_args(fun, chosen, args, kwargs), tree, has_aux, "jacfwd")
         ys, program, aux = _linearized(flat_fun, flat)
         columns = _map_basis(lambda ts: [instantiate(_real_zero(t)) for t in evaluate_linear(program, ts)], _basis(flat),

@@ -47,7 +47,7 @@ def vmap(
         in_axes = tuple(in_axes)
     if not (in_axes is None or type(in_axes) in (int, tuple, dict)) and not hasattr(in_axes, "__index__"):
         raise TypeError(f"vmap of {fun_name(fun)}: in_axes must be an int, None, or a tuple with an entry for each positional "
-                        f"argument; got {in_axes!r} of type {type(in_axes).__name__}.")
+                        f"argument; got {in_axes!r} of type {type(in_axes).__name__}, at {describe(user_source())}.")
 
     @wraps(fun, "vmap_")
     def wrapper(*args: Any, **kwargs: Any) -> Any:
@@ -79,7 +79,7 @@ def _input_dims(fun: Any, in_axes: Any, args: Sequence[Any], kwargs: dict[str, A
     except ValueError:
         messages = prefix_errors(in_axes, tuple(args), "vmap in_axes", is_leaf=_is_none)
         detail = messages[0] if messages else "the structures differ."
-        raise ValueError(f"vmap of {fun_name(fun)}: in_axes does not fit the arguments: {detail}") from None
+        raise ValueError(f"vmap of {fun_name(fun)}: in_axes does not fit the arguments, at {describe(user_source())}: {detail}") from None
     return [*dims, *([0] * len(tree_flatten(kwargs)[0]))]
 
 
@@ -87,7 +87,7 @@ def _checked_dim(fun: Any, args: Sequence[Any], i: int, x: Any, dim: Any) -> int
     if dim is None:
         return None
     if isinstance(dim, bool) or not hasattr(dim, "__index__"):
-        raise TypeError(f"vmap of {fun_name(fun)}: in_axes entries must be ints or None; got {dim!r}.")
+        raise TypeError(f"vmap of {fun_name(fun)}: in_axes entries must be ints or None; got {dim!r}, at {describe(user_source())}.")
     ndim = typeof(x).ndim
     if not -ndim <= dim < ndim:
         names = arg_paths(args, fun)
@@ -122,14 +122,15 @@ def _output_dims(fun: Any, out_axes: Any, out_tree: Any, count: int) -> list[Any
         return broadcast_prefix(out_axes, skeleton, is_leaf=_is_none)
     except ValueError:
         raise ValueError(f"vmap of {fun_name(fun)}: out_axes={out_axes!r} does not fit the result, whose structure is "
-                         f"{tree_structure(skeleton)}.") from None
+                         f"{tree_structure(skeleton)}, at {describe(user_source())}.") from None
 
 
 def _checked_out(fun: Any, ndim: int, dim: Any) -> int | None:
     if dim is None:
         return None
     if isinstance(dim, bool) or not hasattr(dim, "__index__"):
-        raise TypeError(f"vmap of {fun_name(fun)}: out_axes entries must be ints or None; got {dim!r}.")
+        raise TypeError(f"vmap of {fun_name(fun)}: out_axes entries must be ints or None; got {dim!r}, at {describe(user_source())}.")
     if not -ndim <= dim < ndim:
-        raise ValueError(f"vmap of {fun_name(fun)}: out_axes asks for axis {dim} of a result with {ndim} axes (the batch axis included).")
+        raise ValueError(f"vmap of {fun_name(fun)}: out_axes asks for axis {dim} of a result with {ndim} axes (the batch axis "
+                         f"included), at {describe(user_source())}.")
     return int(dim) % ndim
