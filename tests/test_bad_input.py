@@ -326,3 +326,29 @@ def test_vmap_results_and_permutations_name_the_line():
         send = ft.vmap(lambda v, perm=perm: ft.lax.ppermute(v, "i", perm), axis_name="i")
         refuses(lambda send=send: send(np.ones(3)), ValueError, "ppermute", str(perm), "size of 'i'", HERE)
     np.testing.assert_array_equal(ft.vmap(lambda v: ft.lax.ppermute(v, "i", []), axis_name="i")(np.ones(2)), [0.0, 0.0])
+
+
+HUGE = [np.uint64(2**63), np.array(2**64 - 1, "uint64"), np.array([2**64 - 1, 2**63 + 2], "uint64"), 2**64 - 1, 2**70, -(2**70)]
+
+
+@pytest.mark.parametrize("wrap", [lambda f: f, ft.jit], ids=["eager", "jit"])
+@pytest.mark.parametrize("index", HUGE, ids=str)
+def test_huge_indices(wrap, index):
+    """NumPy wraps them around silently, or raises OverflowError."""
+    x = fnp.arange(5.0)
+    value = str(index if isinstance(index, int) else int(np.ravel(index)[0]))
+    for call in (lambda v: v[index], lambda v: v.at[index].set(1.0), lambda v: v.at[index].get(), lambda v: v[None, :][0, index],
+                 lambda v: ft.grad(lambda w: w[index].sum())(v)):
+        refuses(lambda call=call: wrap(call)(x), IndexError, f"index {value} is", "axis", "size 5", HERE)
+    edge = 0.0 if isinstance(index, int) and index < 0 else 4.0
+    assert np.all(np.asarray(wrap(lambda v: v.at[index].get(mode="clip"))(x)) == edge)
+    assert np.all(np.asarray(wrap(lambda v: v.at[index].get(mode="fill", fill_value=-1.0))(x)) == -1.0)
+    np.testing.assert_array_equal(wrap(lambda v: v.at[index].set(9.0, mode="drop"))(x), np.arange(5.0))
+    if isinstance(index, int):
+        return
+    # Traced indices.
+    refuses(lambda: wrap(lambda v, i: v[i])(x, index), IndexError, "size 5", HERE)
+    refuses(lambda: wrap(ft.vmap(lambda i: x[i]))(np.atleast_1d(index)), IndexError, "size 5", HERE)
+    assert np.all(np.asarray(wrap(lambda v, i: v.at[i].get(mode="clip"))(x, index)) == 4.0)
+    assert np.all(np.isnan(wrap(lambda v, i: v.at[i].get(mode="fill"))(x, index)))
+    np.testing.assert_array_equal(wrap(ft.vmap(lambda i: x.at[i].set(9.0, mode="drop")))(np.atleast_1d(index))[0], np.arange(5.0))
