@@ -86,6 +86,14 @@ class TracerArrayConversionError(FunctransTypeError):
     Good, the call is made on the result, outside the traced function:
 
         scipy.special.airy(jit(lambda x: x * 2)(1.0))[0]
+
+    Bad, a NumPy array is indexed by a traced integer:
+
+        vmap(lambda i: numpy_array[i])(indices)
+
+    Good, a functrans array is:
+
+        vmap(lambda i: fnp.asarray(numpy_array)[i])(indices)
     """
 
 

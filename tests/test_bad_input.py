@@ -85,6 +85,21 @@ def test_values_under_jit():
     refuses(lambda: ft.vmap(lambda x: x if x > 0 else -x)(np.ones(3)), TracerBoolConversionError, "vmap")
 
 
+def test_numpy_arrays_indexed_by_tracers():
+    table, ids = np.arange(10.0).reshape(5, 2), np.array([0, 3])
+    shown = "functrans.numpy.asarray(numpy_array)[i]"
+    for f in (lambda i: table[i], lambda i: table[i, 0], lambda i: table[i > 1]):
+        for transform in (ft.jit, ft.vmap, lambda f: ft.vmap(ft.jit(f))):
+            refuses(lambda f=f, transform=transform: transform(f)(ids), TracerArrayConversionError, shown, HERE)
+    refuses(lambda: ft.vmap(lambda i: [1.0, 2.0, 4.0, 8.0][i])(ids), TracerIntegerConversionError, "functrans.numpy.asarray(x)[i]", HERE)
+    for transform in (ft.jit, ft.vmap):
+        np.testing.assert_array_equal(transform(lambda i: fnp.asarray(table)[i])(ids), table[ids])
+    # Of floats nobody makes an index.
+    with pytest.raises(TracerArrayConversionError) as caught:
+        ft.jit(lambda x: np.asarray(x))(np.ones(3))
+    assert "numpy_array[i]" not in str(caught.value)
+
+
 def test_leaked_tracers():
     kept = []
 

@@ -211,8 +211,10 @@ class Tracer:
     def __array__(self, dtype: Any = None, copy: bool | None = None) -> np.ndarray:
         if not self._trace.alive:
             raise leaked(self)
+        indexing = (" If it indexes a NumPy array, numpy_array[i], write functrans.numpy.asarray(numpy_array)[i]."
+                    if self.aval.dtype.kind in "biu" else "")
         raise TracerArrayConversionError(
-            f"a NumPy array was asked of {self.describe()}, at {describe(user_source())}. "
+            f"a NumPy array was asked of {self.describe()}, at {describe(user_source())}.{indexing} "
             f"{_REPAIRS[TracerArrayConversionError]}")
 
     def item(self, *args: Any) -> Any:
@@ -251,8 +253,8 @@ _REPAIRS: dict[type[Exception], str] = {
         "Choose between values with functrans.numpy.where(condition, x, y), make the argument static (static_argnums of jit), "
         "or leave jit off: eager grad and jvp follow Python branches.",
     TracerIntegerConversionError:
-        "Make the argument static (static_argnums or static_argnames of jit), or index with arrays: x[i] works for a "
-        "traced i when x is a functrans array.",
+        "Make the argument static (static_argnums or static_argnames of jit), or index a functrans array: "
+        "functrans.numpy.asarray(x)[i] works for a traced i, where x is a list or a NumPy array.",
     ConcretizationTypeError:
         "Keep the computation in functrans.numpy, or make the argument static (static_argnums or static_argnames of jit).",
     TracerArrayConversionError:
