@@ -458,7 +458,7 @@ sqrt_p = unary("sqrt", SCALAR_OPS["sqrt"], lambda x, y: _div(_c(x, 0.5), y), low
 rsqrt_p = unary(
     "rsqrt", SCALAR_OPS["rsqrt"], lambda x, y: _mul(_c(x, -0.5), _div(y, x)), lower=_real_or("rsqrt", complex_rsqrt)
 )
-cbrt_p = unary("cbrt", SCALAR_OPS["cbrt"], lambda x, y: _div(_c(x, 1 / 3), _mul(y, y)), kinds="f")
+cbrt_p = unary("cbrt", SCALAR_OPS["cbrt"], lambda x, y: _mul(_c(x, 1 / 3), integer_pow_p.bind(y, y=-2)), kinds="f")
 # The logarithm stands here because the derivative of pow needs it.
 log_p = unary("log", SCALAR_OPS["log"], lambda x, y: _div(_c(x, 1), x), lower=_real_or("log", complex_log))
 
