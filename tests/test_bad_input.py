@@ -367,3 +367,61 @@ def test_huge_indices(wrap, index):
     assert np.all(np.asarray(wrap(lambda v, i: v.at[i].get(mode="clip"))(x, index)) == 4.0)
     assert np.all(np.isnan(wrap(lambda v, i: v.at[i].get(mode="fill"))(x, index)))
     np.testing.assert_array_equal(wrap(ft.vmap(lambda i: x.at[i].set(9.0, mode="drop")))(np.atleast_1d(index))[0], np.arange(5.0))
+
+
+@pytest.mark.parametrize("wrap", [lambda f: f, ft.jit], ids=["eager", "jit"])
+def test_python_integers_that_do_not_fit(wrap):
+    for dtype, number in (("int8", 300), ("int8", -129), ("uint8", -1), ("int32", 2**40), ("int64", 2**70), ("uint64", -1)):
+        x = fnp.ones(2, dtype)
+        for f in (lambda v, n=number: v + n, lambda v, n=number: n * v, lambda v, n=number: fnp.minimum(v, n), lambda v, n=number: v < n,
+                  lambda v, n=number: ft.lax.add(v, n)):
+            refuses(lambda f=f, x=x: wrap(f)(x), OverflowError, str(number), dtype, HERE)
+
+
+@pytest.mark.parametrize("wrap", [lambda f: f, ft.jit, ft.vmap], ids=["eager", "jit", "vmap"])
+def test_every_refusal_names_the_line(wrap):
+    """One call of each family; the module's other tests look at the rest of the message."""
+    matrix, vector, whole = fnp.ones((2, 3)), fnp.ones(3), fnp.arange(3)
+    calls = [
+        (lambda x: x.reshape(7), matrix), (lambda x: x.reshape(-1, 4), matrix), (lambda x: x + fnp.ones(4), matrix),
+        (lambda x: x @ fnp.ones((4, 4)), matrix), (lambda x: fnp.einsum("ij,jk", x, fnp.ones((4, 4))), matrix),
+        (lambda x: fnp.concatenate([x, vector]), matrix), (lambda x: fnp.stack([x, vector]), matrix),
+        (lambda x: fnp.broadcast_to(x, (4, 4)), matrix), (lambda x: fnp.squeeze(x, 0), matrix),
+        (lambda x: fnp.transpose(x, (0, 0)), matrix),
+        (lambda x: fnp.split(x, 2), vector), (lambda x: fnp.where(x > 0, x, fnp.ones(4)), vector), (lambda x: fnp.full((2, 2), x), vector),
+        (lambda x: ft.lax.add(x, x.astype("float32")), vector), (lambda x: ft.lax.sin(x), whole), (lambda x: x & 1, vector),
+        (lambda x: ~x, vector), (lambda x: -(x > 0), vector), (lambda x: x - (x > 0) - ((x > 0) - (x > 0)), vector),
+        (lambda x: x[1.5], vector), (lambda x: x[x], vector), (lambda x: x[0, 0], vector), (lambda x: x["a"], vector),
+        (lambda x: x[3], vector),
+        (lambda x: x[np.ones(4, bool)], vector), (lambda x: x.at[:2].set(x), vector), (lambda x: x.at[0].get(mode="q"), vector),
+        (lambda x: fnp.max(x[:0]), vector), (lambda x: fnp.argmin(x[:0]), vector), (lambda x: x**-1, whole),
+        (lambda x: fnp.pad(x, -1), vector), (lambda x: fnp.zeros(-1) + x, vector), (lambda x: fnp.clip(x + 1j, 0, 1), vector),
+        (lambda x: fnp.linalg.norm(x, "x"), matrix), (lambda x: fnp.add(x, None), vector), (lambda x: fnp.sin([x]), vector),
+        (lambda x: x.astype("datetime64[D]"), vector), (lambda x: fnp.linspace(0, 1, -1) + x, vector),
+        (lambda x: ft.lax.psum(x, "nowhere"), vector), (lambda x: ft.lax.dynamic_slice(x, (0,), (7,)), vector), (hash, vector),
+        (lambda x: ft.lax.bitcast_convert_type(x, "complex64"), vector), (lambda x: fnp.diag(fnp.ones((2, 2, 2))) + x, vector),
+        (lambda x: fnp.moveaxis(x, (0, 1), (0,)), matrix), (lambda x: fnp.roll(x, (1, 2, 3), (0, 0)), vector),
+        (lambda x: fnp.cross(x, fnp.ones(4)), vector),
+        (lambda x: x.__setitem__(0, 1.0), vector), (lambda x: fnp.select([x > 0], [x, x]), vector),
+    ]
+    for i, (call, x) in enumerate(calls):
+        given = x[None] if wrap is ft.vmap else x
+        with pytest.raises((TypeError, ValueError, IndexError, NameError)) as caught:
+            wrap(call)(given)
+        assert HERE in str(caught.value), f"call {i}: {caught.value!r}"
+
+
+@pytest.mark.parametrize("wrap", [lambda f: f, ft.jit, ft.vmap], ids=["eager", "jit", "vmap"])
+def test_integers_to_known_negative_powers(wrap):
+    for power in (lambda x: x**-1, lambda x: fnp.power(x, -2), lambda x: ft.lax.integer_pow(x, -1)):
+        for dtype in ("int64", "int8", "uint32"):
+            x = fnp.arange(3).astype(dtype)
+            refuses(lambda power=power, x=x: wrap(power)(x), TypeError, "negative power", "float dtype", HERE)
+    np.testing.assert_array_equal(wrap(lambda x: x**-1)(fnp.asarray([1.0, 2.0, 4.0])), [1.0, 0.5, 0.25])
+
+
+def test_keyword_arguments_are_named_by_their_path():
+    f = lambda x, **rest: x  # noqa: E731
+    refuses(lambda: ft.vmap(f)(np.ones(3), b=np.ones(3), a={"w": [np.ones(4)]}), ValueError, "a['w'][0] has size 4", "b has size 3", HERE)
+    refuses(lambda: ft.vmap(f)(np.ones(3), b=np.ones(3), a={"w": [1.0]}), ValueError, "axis 0 of a['w'][0]", HERE)
+    refuses(lambda: ft.vmap(f)(np.ones(3), b="text", a=np.ones(3)), TypeError, "argument b", "'text'", HERE)

@@ -39,6 +39,7 @@ __all__ = [
     "python_scalar_dtype",
     "real_dtype",
     "result_type",
+    "scalar_in",
 ]
 
 float0: np.dtype = np.dtype([("float0", np.void, 0)])
@@ -162,6 +163,22 @@ def dtype_of(x: Any) -> tuple[np.dtype, bool]:
     if dtype is None:
         dtype = np.asarray(x).dtype
     return canonical(dtype), bool(getattr(x, "weak_type", False))
+
+
+def scalar_in(x: complex, dtype: np.dtype) -> Any:
+    """A Python number as a NumPy scalar of `dtype`.
+
+    Raises:
+        OverflowError: naming the number, for an int that an integer `dtype` does not hold.
+
+    >>> scalar_in(2, np.dtype("float32"))
+    np.float32(2.0)
+    """
+    try:
+        return dtype.type(x)
+    except OverflowError:
+        raise OverflowError(f"the Python int {x} does not fit {dtype}, at {describe(user_source())}. Convert the array it meets to a "
+                            "dtype that holds it, or to a floating one.") from None
 
 
 def result_type(*args: Any) -> tuple[np.dtype, bool]:

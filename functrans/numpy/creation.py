@@ -204,6 +204,9 @@ def empty(shape: Any, dtype: Any = None, *, device: Any = None, out_sharding: An
 def full(shape: Any, fill_value: Any, dtype: Any = None, *, device: Any = None, out_sharding: Any = None) -> Any:
     """`fill_value`, broadcast to `shape`, in its own dtype unless `dtype` is given.
 
+    Raises:
+        ValueError: if `fill_value` does not broadcast to `shape`.
+
     >>> full((2,), 7)
     Array([7, 7], dtype=int64, weak_type=True)
     """
@@ -211,6 +214,8 @@ def full(shape: Any, fill_value: Any, dtype: Any = None, *, device: Any = None, 
     value = array(fill_value, dtype)
     inner = typeof(value).shape
     if inner != sizes:
+        if len(inner) > len(sizes) or any(n not in (1, m) for n, m in zip(inner[::-1], sizes[::-1], strict=False)):
+            raise ValueError(f"full: a fill value of shape {inner} does not broadcast to the shape {sizes}, at {describe(user_source())}.")
         value = broadcast_in_dim(value, sizes, range(len(sizes) - len(inner), len(sizes)))
     return Array(np.array(value._value), value._weak) if type(value) is Array and evaluating() else value
 

@@ -122,10 +122,7 @@ def _real_or(real_op: str, complex_program: Any) -> Any:
 # -- sums, products, quotients ----------------------------------------------------------------------------------------
 
 def _sub_transpose(ct: Any, x: Any, y: Any) -> list[Any]:
-    return [
-        unbroadcast(ct, x) if isinstance(x, Linear) else None,
-        unbroadcast(_neg(ct), y) if isinstance(y, Linear) else None,
-    ]
+    return [unbroadcast(ct, x) if isinstance(x, Linear) else None, unbroadcast(_neg(ct), y) if isinstance(y, Linear) else None]
 
 
 def _sub_lower(b: Any, x: Any, y: Any) -> Any:
@@ -414,6 +411,7 @@ def _integer_pow_abstract(x: ShapedArray, *, y: int) -> ShapedArray:
 
 
 def _integer_pow_impl(x: np.ndarray, *, y: int) -> np.ndarray:
+    _integer_pow_abstract(typeof(x), y=y)  # NumPy would cast the infinities of negative powers
     one = np.ones_like(x)
     wide = x.astype(np.float32) if x.dtype == np.float16 else x
     out = _power_chain(wide, builtins.abs(y), one, np.multiply)

@@ -80,8 +80,8 @@ def _brief(x: Any) -> str:
     return f"{text if len(text) <= 80 else text[:77] + '...'} of type {type(x).__name__}"
 
 
-def arg_paths(args: Sequence[Any], fun: Callable[..., Any]) -> list[str]:
-    """The names of the leaves of positional arguments, as in ``params['w'][0]``."""
+def arg_paths(args: Sequence[Any], fun: Callable[..., Any], kwargs: dict[str, Any] | None = None) -> list[str]:
+    """The names of the leaves of positional and keyword arguments, as in ``params['w'][0]``, in the order of `tree_flatten`."""
     try:
         names = [p.name for p in inspect.signature(fun).parameters.values()
                  if p.kind in (p.POSITIONAL_ONLY, p.POSITIONAL_OR_KEYWORD)]
@@ -91,10 +91,13 @@ def arg_paths(args: Sequence[Any], fun: Callable[..., Any]) -> list[str]:
     for i, a in enumerate(args):
         name = names[i] if i < len(names) else f"args[{i}]"
         paths.extend(name + keystr(path) for path, _ in tree_flatten_with_path(a)[0])
+    for name in sorted(kwargs or ()):
+        paths.extend(name + keystr(path) for path, _ in tree_flatten_with_path(kwargs[name])[0])  # type: ignore[index]
     return paths
 
 
-def check_arrays(leaves: Sequence[Any], args: Sequence[Any], fun: Callable[..., Any], transform: str) -> None:
+def check_arrays(leaves: Sequence[Any], args: Sequence[Any], fun: Callable[..., Any], transform: str,
+                 kwargs: dict[str, Any] | None = None) -> None:
     """Refuse leaves that are no arrays or numbers, naming their path.
 
     Raises:
@@ -102,13 +105,13 @@ def check_arrays(leaves: Sequence[Any], args: Sequence[Any], fun: Callable[..., 
     """
     for i, x in enumerate(leaves):
         if not is_array_like(x):
-            path = arg_paths(args, fun)[i]
+            path = arg_paths(args, fun, kwargs)[i]
             raise TypeError(f"{transform} of {fun_name(fun)}: argument {path} must be an array or a number; it is {_brief(x)}, at "
                             f"{describe(user_source())}.")
         try:
             typeof(x)
         except TypeError as error:
-            path = arg_paths(args, fun)[i]
+            path = arg_paths(args, fun, kwargs)[i]
             raise TypeError(f"{transform} of {fun_name(fun)}: argument {path}: {error}") from None
 
 
