@@ -7,6 +7,7 @@ dtype if it is of their kind or a higher one. Integers and booleans have no tang
 from __future__ import annotations
 
 from collections.abc import Callable, Sequence
+from functools import partial
 from typing import Any
 
 import numpy as np
@@ -39,7 +40,7 @@ def fitted_tangents(avals: Sequence[ShapedArray], tangents: Sequence[Any], paths
     out = []
     for i, (aval, tangent) in enumerate(safe_zip(avals, tangents)):
         if aval.dtype.kind in "fc" or not _is_zero(tangent):
-            out.append(_fitted(aval, tangent, lambda i=i: f"{name}: the tangent of {paths()[i]}", "its primal"))
+            out.append(_fitted(aval, tangent, partial(_place, f"{name}: the tangent of", paths, i), "its primal"))
         else:
             out.append(Zero(tangent_aval(aval)))
     return out
@@ -47,9 +48,13 @@ def fitted_tangents(avals: Sequence[ShapedArray], tangents: Sequence[Any], paths
 
 def fitted_cotangents(avals: Sequence[ShapedArray], cotangents: Sequence[Any], paths: Callable[[], Sequence[str]], name: str) -> list[Any]:
     """As `fitted_tangents` for cotangents of results; those of integer results count for nothing, whatever they are."""
-    return [_fitted(aval, ct, lambda i=i: f"{name}: the cotangent of {paths()[i]}", "the result")
+    return [_fitted(aval, ct, partial(_place, f"{name}: the cotangent of", paths, i), "the result")
             if aval.dtype.kind in "fc" else Zero(tangent_aval(aval))
             for i, (aval, ct) in enumerate(safe_zip(avals, cotangents))]
+
+
+def _place(what: str, paths: Callable[[], Sequence[str]], i: int) -> str:
+    return f"{what} {paths()[i]}"
 
 
 def _is_zero(tangent: Any) -> bool:
