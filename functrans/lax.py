@@ -3,6 +3,8 @@
 They are stricter than `functrans.numpy`: operands must agree in dtype (Python numbers adapt) and in shape (rank 0 mixes).
 """
 
+from functrans.calls.folds import associative_scan as associative_scan
+from functrans.calls.folds import reduce as reduce
 from functrans.calls.scan import scan_p as scan_p
 from functrans.calls.scan_api import map as map
 from functrans.calls.scan_api import scan as scan
