@@ -35,7 +35,7 @@ from functrans.tree_util import (
 )
 from functrans.util import safe_zip
 
-__all__ = ["map", "scan"]
+__all__ = ["checked_leaves", "map", "scan"]
 
 
 def scan(
@@ -86,9 +86,8 @@ def _scan(what: str, f: Callable[..., Any], init: Any, xs: Any, length: int | No
                         f"{describe(user_source())}.")
     name = f"{what} of {fun_name(f)}"
     starts, init_tree = tree_flatten(init)
-    inputs, xs_tree = tree_flatten(xs)
-    _check_leaves(name, "init", init)
-    _check_leaves(name, "xs", xs)
+    checked_leaves(name, "init", init)
+    inputs, xs_tree = checked_leaves(name, "xs", xs), tree_structure(xs)
     length = _length(name, xs, inputs, length)
     steps = _unroll(name, unroll, length)
     body = _pair_checked(name, f)
@@ -108,7 +107,8 @@ def _result(x: Any) -> Any:
 
 # -- checks ---------------------------------------------------------------------------------------------------------------
 
-def _check_leaves(name: str, what: str, tree: Any) -> None:
+def checked_leaves(name: str, what: str, tree: Any) -> list[Any]:
+    """The leaves of an argument, all of which must be arrays or numbers."""
     for path, x in tree_flatten_with_path(tree)[0]:
         if not is_array_like(x):
             raise TypeError(f"{name}: {what}{keystr(path)} must be an array or a number; it is {x!r} of type {type(x).__name__}, at "
@@ -116,6 +116,7 @@ def _check_leaves(name: str, what: str, tree: Any) -> None:
         if what == "xs" and not typeof(x).shape:
             raise ValueError(f"{name}: {what}{keystr(path)} is {typeof(x)} and has no leading axis to go along, at "
                              f"{describe(user_source())}. Values that are the same on every step may be closed over by the body.")
+    return tree_flatten(tree)[0]
 
 
 def _length(name: str, xs: Any, inputs: Sequence[Any], given: Any) -> int:
@@ -252,9 +253,7 @@ def map(f: Callable[[Any], Any], xs: Any, *, batch_size: int | None = None) -> A
         return _scan("map", wraps(f)(lambda _, x: ((), f(x))), (), xs, None, False, 1)[1]
     if isinstance(batch_size, bool) or not isinstance(batch_size, int) or batch_size < 1:
         raise ValueError(f"{name}: batch_size must be a positive int; got {batch_size!r}, at {describe(user_source())}.")
-    _check_leaves(name, "xs", xs)
-    leaves, _ = tree_flatten(xs)
-    length = _length(name, xs, leaves, None)
+    length = _length(name, xs, checked_leaves(name, "xs", xs), None)
     count = length // batch_size
     batched = vmap(f)
     if count == 0:

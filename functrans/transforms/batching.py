@@ -11,6 +11,7 @@ from collections.abc import Callable, Hashable, Sequence
 from typing import Any
 
 from functrans.core.aval import ShapedArray
+from functrans.core.jaxpr import subjaxprs
 from functrans.core.source import describe, user_source
 from functrans.core.trace import Primitive, Trace, Tracer, current_trace, extended_axis_env, running, typeof
 from functrans.primitives.structural import move_axis, moved_to_front
@@ -75,7 +76,7 @@ class BatchTrace(Trace):
                 dims.append(None)
         if primitive.named_batch is not None and axis.name is not None and axis.name in params["axes"]:
             rule = primitive.named_batch
-        elif all(d is None for d in dims):
+        elif all(d is None for d in dims) and (axis.name is None or not _asks_for(axis.name, params)):
             return parent.process(primitive, values, params)
         else:
             rule = primitive.rule("batch")
@@ -84,6 +85,12 @@ class BatchTrace(Trace):
         if primitive.multiple_results:
             return [BatchTracer(self, y, d) for y, d in safe_zip(out, dim)]
         return BatchTracer(self, out, dim)
+
+
+def _asks_for(name: Hashable, params: dict[str, Any]) -> bool:
+    """Whether a jaxpr among the params has a collective over the axis: its results may differ along the batch of their own."""
+    return any((e.primitive.named_batch is not None and name in e.params["axes"]) or _asks_for(name, e.params)
+               for closed in subjaxprs(params) for e in closed.eqns)
 
 
 def from_batched(axis: int, value: Any, dim: int | None, out_dim: int | None) -> Any:

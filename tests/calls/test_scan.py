@@ -257,6 +257,20 @@ def test_vmap_along_every_axis_of_xs(axis: int) -> None:
     close(ft.vmap(f, axis)(xs), ft.vmap(lambda x: loop(lambda c, v: (c + fnp.sum(v), v * c), 0.0, x), axis)(xs))
 
 
+def test_collectives_in_the_body() -> None:
+    xs = rng().normal(size=(4, 3))
+    f = lambda scan: lambda x: scan(lambda c, v: (c + lax.psum(v * c, "i"), c), x[0], x)  # noqa: E731
+    close(ft.vmap(f(lax.scan), axis_name="i")(xs), ft.vmap(f(loop), axis_name="i")(xs))
+    g = lambda scan: lambda x: fnp.sum(ft.vmap(lambda v: f(scan)(v)[0], axis_name="i")(x))  # noqa: E731
+    close(ft.grad(g(lax.scan))(xs), ft.grad(g(loop))(xs))
+
+
+def test_an_index_of_the_axis_differs_though_no_operand_does() -> None:
+    count = lambda x: lax.scan(lambda c, v: (c + lax.axis_index("i"), None), 0, None, length=3)[0]  # noqa: E731
+    np.testing.assert_array_equal(ft.vmap(count, axis_name="i")(np.zeros(4)), [0, 3, 6, 9])
+    np.testing.assert_array_equal(ft.vmap(lambda x: ft.jit(lambda: lax.axis_index("i"))(), axis_name="i")(np.zeros(3)), [0, 1, 2])
+
+
 # -- lengths, types, trees -------------------------------------------------------------------------------------------------
 
 @each_mode
