@@ -13,6 +13,7 @@ from typing import Any
 import numpy as np
 
 from functrans.core.jaxpr import Atom, ClosedJaxpr, Eqn, Jaxpr, Literal, Var
+from functrans.core.trace import Primitive
 from functrans.primitives.windows import GatherScatterMode
 
 __all__ = ["inline_calls", "simplify"]
@@ -26,9 +27,13 @@ def simplify(closed: ClosedJaxpr) -> ClosedJaxpr:
     return remove_dead(closed)
 
 
-def inline_calls(closed: ClosedJaxpr) -> ClosedJaxpr:
-    """Replace calls (nested `jit`) by the equations of what they call."""
-    if not any(e.primitive.name == "jit" for e in closed.eqns):
+def inline_calls(closed: ClosedJaxpr, only: Primitive | None = None) -> ClosedJaxpr:
+    """Replace calls (primitives that name a jaxpr to `inline`; or those of `only` one) by the equations of what they call."""
+    def callee(eqn: Eqn) -> ClosedJaxpr | None:
+        primitive = eqn.primitive
+        return None if primitive.inline is None or (only is not None and primitive is not only) else eqn.params[primitive.inline]
+
+    if not any(map(callee, closed.eqns)):
         return closed
     constvars, consts = list(closed.jaxpr.constvars), list(closed.consts)
     eqns: list[Eqn] = []
@@ -40,12 +45,12 @@ def inline_calls(closed: ClosedJaxpr) -> ClosedJaxpr:
     def walk(jaxpr: Jaxpr) -> None:
         for eqn in jaxpr.eqns:
             invars = [resolve(a) for a in eqn.invars]
-            if eqn.primitive.name != "jit":
+            inner = callee(eqn)
+            if inner is None:
                 outvars = [Var(v.aval) for v in eqn.outvars]
                 env.update(zip(eqn.outvars, outvars, strict=True))
                 eqns.append(eqn.replace(invars=invars, outvars=outvars))
                 continue
-            inner: ClosedJaxpr = eqn.params["jaxpr"]
             env.update(zip(inner.jaxpr.invars, invars, strict=True))
             for v, c in zip(inner.jaxpr.constvars, inner.consts, strict=True):
                 fresh = Var(v.aval)
@@ -97,7 +102,7 @@ def merge_equal(closed: ClosedJaxpr) -> ClosedJaxpr:
             env[eqn.outvars[0]] = same
             continue
         key = (eqn.primitive, tuple(map(_atom_key, invars)), _params_key(eqn.params))
-        outs = made.get(key)
+        outs = None if eqn.primitive.name == "optimization_barrier" else made.get(key)  # what a barrier is for
         if outs is not None:
             env.update(zip(eqn.outvars, outs, strict=True))
             continue
@@ -175,6 +180,7 @@ _IDENTITIES: dict[str, Callable[..., Atom | None]] = {
     "transpose": _cancelled_transpose, "reshape": lambda eqn, invars, _: invars[0],
     "broadcast_in_dim": lambda eqn, invars, _: invars[0],
     "convert_element_type": lambda eqn, invars, _: invars[0],
+    "name": lambda eqn, invars, _: invars[0],
 }
 
 
