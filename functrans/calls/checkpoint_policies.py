@@ -2,8 +2,9 @@
 
 A policy is a function ``policy(primitive, *operand_avals, **params)`` that is asked of every operation of the checkpointed
 function and returns whether its results may be saved: a bool, or `Saveable`, `Recompute`, `Offloadable`. It is a permission: of
-the values that may be saved, those are that the backward pass needs (or needs to compute what it needs). Calls of jitted
-functions are looked into; loops and nested checkpoints are single operations.
+the values that may be saved, those are that the backward pass needs (or needs to compute what it needs). Jitted functions are
+looked into (and opened, where some operations inside are to be saved and some are not); loops and nested checkpoints are single
+operations.
 
 The memory of a CPU is the host's already, so what may be offloaded to the host is simply saved.
 

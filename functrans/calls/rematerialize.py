@@ -62,7 +62,7 @@ def split_by_policy(closed: ClosedJaxpr, active: Mask, policy: Policy | None, pr
     n = len(closed.out_avals)
     primal, linear, used, out_active = live_residuals(closed, active)
     if policy is not None:
-        primal = inline_calls(primal, only=jit_p)
+        primal = inline_calls(primal, lambda eqn: eqn.primitive is jit_p and len(_decisions(eqn, policy)) > 1)
     jaxpr = primal.jaxpr
     residuals = [a for a, is_used in safe_zip(jaxpr.outvars[n:], used) if is_used]
     saveable = set() if policy is None else _saveable(jaxpr, policy)
@@ -93,12 +93,19 @@ def live_residuals(closed: ClosedJaxpr, active: Mask) -> tuple[ClosedJaxpr, Clos
 def _saveable(jaxpr: Jaxpr, policy: Policy) -> set[Var]:
     """The variables whose equations the policy lets be saved."""
     def allowed(eqn: Eqn) -> bool:
-        return saves(policy, eqn.primitive, [a.aval for a in eqn.invars], eqn.params)
+        return _decisions(eqn, policy) == {True}
 
     refused: set[Atom] = set()
     if isinstance(policy, SaveExceptNames):  # else the value before it got its name would be saved in its stead
         refused = {a for eqn in jaxpr.eqns if eqn.primitive is name_p and not allowed(eqn) for a in eqn.invars}
     return {v for eqn in jaxpr.eqns if refused.isdisjoint(eqn.outvars) and allowed(eqn) for v in eqn.outvars}
+
+
+def _decisions(eqn: Eqn, policy: Policy) -> set[bool]:
+    """What the policy says of an equation; of the call of a jitted function, all that it says of the equations inside."""
+    if eqn.primitive is jit_p:
+        return set().union(*(_decisions(e, policy) for e in eqn.params["jaxpr"].eqns))
+    return {saves(policy, eqn.primitive, [a.aval for a in eqn.invars], eqn.params)}
 
 
 def _needed_eqns(eqns: Sequence[Eqn], wanted: Iterable[Atom], known: set[Var], checks: bool = False) -> tuple[tuple[Eqn, ...], set[Var]]:

@@ -13,7 +13,6 @@ from typing import Any
 import numpy as np
 
 from functrans.core.jaxpr import Atom, ClosedJaxpr, Eqn, Jaxpr, Literal, Var
-from functrans.core.trace import Primitive
 from functrans.primitives.windows import GatherScatterMode
 
 __all__ = ["inline_calls", "simplify"]
@@ -27,11 +26,11 @@ def simplify(closed: ClosedJaxpr) -> ClosedJaxpr:
     return remove_dead(closed)
 
 
-def inline_calls(closed: ClosedJaxpr, only: Primitive | None = None) -> ClosedJaxpr:
-    """Replace calls (primitives that name a jaxpr to `inline`; or those of `only` one) by the equations of what they call."""
+def inline_calls(closed: ClosedJaxpr, which: Callable[[Eqn], bool] = lambda eqn: True) -> ClosedJaxpr:
+    """Replace calls (equations whose primitive names a jaxpr to `inline`), or `which` of them, by the equations of what they call."""
     def callee(eqn: Eqn) -> ClosedJaxpr | None:
-        primitive = eqn.primitive
-        return None if primitive.inline is None or (only is not None and primitive is not only) else eqn.params[primitive.inline]
+        param = eqn.primitive.inline
+        return None if param is None or not which(eqn) else eqn.params[param]
 
     if not any(map(callee, closed.eqns)):
         return closed
