@@ -21,7 +21,7 @@ from functrans.primitives.base import primitive
 from functrans.transforms.rewrite import batch_jaxpr, jvp_jaxpr, linearize_jaxpr, transposed_jaxpr
 from functrans.util import safe_zip
 
-__all__ = ["bind_jaxpr", "compiled", "jit_p"]
+__all__ = ["bind_jaxpr", "compiled", "jit_p", "transpose_call"]
 
 
 # -- compiled code, by jaxpr -----------------------------------------------------------------------------------------------
@@ -53,7 +53,11 @@ def _abstract(*avals: ShapedArray, jaxpr: ClosedJaxpr, name: str) -> list[Shaped
     return jaxpr.out_avals
 
 
-jit_p = primitive("jit", impl=_impl, abstract=_abstract, multiple_results=True)
+def _inline(*avals: ShapedArray, jaxpr: ClosedJaxpr, name: str) -> ClosedJaxpr:
+    return jaxpr
+
+
+jit_p = primitive("jit", impl=_impl, abstract=_abstract, inline=_inline, multiple_results=True)
 
 
 def bind_jaxpr(closed: ClosedJaxpr, args: Sequence[Any], name: str) -> list[Any]:
@@ -89,7 +93,8 @@ def _linearize(
     return outs[:n], [next(y_dots) if a else Zero(tangent_aval(typeof(y))) for a, y in safe_zip(out_active, outs[:n])]
 
 
-def _transpose(cts: Sequence[Any], *operands: Any, jaxpr: ClosedJaxpr, name: str) -> list[Any]:
+def transpose_call(cts: Sequence[Any], *operands: Any, jaxpr: ClosedJaxpr, name: str) -> list[Any]:
+    """The transpose of a call, as a call."""
     linear = tuple(isinstance(x, Linear) for x in operands)
     zero = tuple(type(ct) is Zero for ct in cts)
     made, reached = transposed_jaxpr(jaxpr, linear, zero)
@@ -110,4 +115,4 @@ def _lower(b: Any, *operands: Any, jaxpr: ClosedJaxpr, name: str) -> Any:
     raise AssertionError("calls are inlined before lowering")
 
 
-jit_p.jvp, jit_p.linearize, jit_p.transpose, jit_p.batch, jit_p.lower = _jvp, _linearize, _transpose, _batch, _lower
+jit_p.jvp, jit_p.linearize, jit_p.transpose, jit_p.batch, jit_p.lower = _jvp, _linearize, transpose_call, _batch, _lower

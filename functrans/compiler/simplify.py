@@ -27,8 +27,8 @@ def simplify(closed: ClosedJaxpr) -> ClosedJaxpr:
 
 
 def inline_calls(closed: ClosedJaxpr) -> ClosedJaxpr:
-    """Replace calls (nested `jit`) by the equations of what they call."""
-    if not any(e.primitive.name == "jit" for e in closed.eqns):
+    """Replace calls (nested `jit`, functions with custom derivatives) by the equations of what they call."""
+    if not any(e.primitive.inline for e in closed.eqns):
         return closed
     constvars, consts = list(closed.jaxpr.constvars), list(closed.consts)
     eqns: list[Eqn] = []
@@ -40,12 +40,12 @@ def inline_calls(closed: ClosedJaxpr) -> ClosedJaxpr:
     def walk(jaxpr: Jaxpr) -> None:
         for eqn in jaxpr.eqns:
             invars = [resolve(a) for a in eqn.invars]
-            if eqn.primitive.name != "jit":
+            if eqn.primitive.inline is None:
                 outvars = [Var(v.aval) for v in eqn.outvars]
                 env.update(zip(eqn.outvars, outvars, strict=True))
                 eqns.append(eqn.replace(invars=invars, outvars=outvars))
                 continue
-            inner: ClosedJaxpr = eqn.params["jaxpr"]
+            inner: ClosedJaxpr = eqn.primitive.inline(*[a.aval for a in eqn.invars], **eqn.params)
             env.update(zip(inner.jaxpr.invars, invars, strict=True))
             for v, c in zip(inner.jaxpr.constvars, inner.consts, strict=True):
                 fresh = Var(v.aval)

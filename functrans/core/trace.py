@@ -54,23 +54,26 @@ class Primitive:
     - ``lower(builder, *operands, **params)``: into the kernel IR.
     - ``named_batch(size, values, dims, **params)``: collectives only, the meaning over the axis that ``params["axes"]`` names.
     - ``linearize(trace, primals, tangents, **params)``: only where the derived one (by jvp) is not good enough.
+    - ``inline(*avals, **params)``: calls only, the jaxpr that the compiler puts in the place of the equation.
 
     >>> double_p = Primitive("double", impl=lambda x: 2 * x, abstract=lambda x: x)
     >>> double_p.bind(3.0)
     Array(6., dtype=float64, weak_type=True)
     """
 
-    __slots__ = ("abstract", "batch", "impl", "jvp", "linearize", "lower", "multiple_results", "name",
+    __slots__ = ("abstract", "batch", "impl", "inline", "jvp", "linearize", "lower", "multiple_results", "name",
                  "named_batch", "reasons", "transpose", "view")
 
     def __init__(
         self, name: str, *, impl: Rule | None = None, abstract: Rule | None = None, jvp: Rule | None = None,
         transpose: Rule | None = None, batch: Rule | None = None, lower: Rule | None = None, linearize: Rule | None = None,
-        named_batch: Rule | None = None, multiple_results: bool = False, view: bool = False, reasons: dict[str, str] | None = None,
+        named_batch: Rule | None = None, inline: Rule | None = None, multiple_results: bool = False, view: bool = False,
+        reasons: dict[str, str] | None = None,
     ) -> None:
         self.name = name
         self.impl, self.abstract, self.jvp, self.transpose = impl, abstract, jvp, transpose
         self.batch, self.lower, self.linearize, self.named_batch = batch, lower, linearize, named_batch
+        self.inline = inline
         self.multiple_results = multiple_results
         self.view = view
         self.reasons = reasons or {}
@@ -128,6 +131,13 @@ class Trace:
     def process(self, primitive: Primitive, args: Sequence[Any], params: dict[str, Any]) -> Any:
         """The meaning of ``primitive[params](*args)`` here: an array or tracer, or a list of them."""
         raise NotImplementedError
+
+    def is_inside(self, other: Trace) -> bool:
+        """Whether `other` is among the traces around this one, so that its tracers may be operands here."""
+        outer = self.parent
+        while outer is not None and outer is not other:
+            outer = outer.parent
+        return outer is other
 
     def close(self) -> None:
         """End the trace: its tracers must not be used from now on."""
@@ -268,6 +278,16 @@ def leaked(tracer: Tracer) -> UnexpectedTracerError:
         "globals, attributes or outer lists.")
 
 
+def escaped(tracer: Tracer) -> UnexpectedTracerError:
+    """The error for a tracer where its trace is not among those that interpret operations."""
+    if not tracer._trace.alive:
+        return leaked(tracer)
+    return UnexpectedTracerError(
+        f"{tracer.describe()} reached an operation that is outside its transformation, at {describe(user_source())}. The functions "
+        "and rules of custom_jvp, custom_vjp and custom_vmap must take what is differentiated or batched as an argument; they "
+        "cannot close over it. Other code must not pass traced values on by way of globals or attributes.")
+
+
 def to_numpy(x: Any) -> np.ndarray:
     """A concrete value as an ndarray of a supported dtype in native byte order."""
     kind = type(x)
@@ -277,8 +297,7 @@ def to_numpy(x: Any) -> np.ndarray:
     if kind is float or kind is int or kind is bool or kind is complex:
         return _python_scalar(x)
     if isinstance(x, Tracer):
-        raise leaked(x) if not x._trace.alive else UnexpectedTracerError(
-            f"{x.describe()} reached an operation that is outside its transformation, at {describe(user_source())}.")
+        raise escaped(x)
     if isinstance(x, np.ndarray) and kind is not np.ndarray and hasattr(x, "mask"):
         raise TypeError(f"masked arrays are not supported: the mask would be lost, at {describe(user_source())}. Pass x.filled(value), "
                         "or x.data and x.mask separately.")

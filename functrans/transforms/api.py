@@ -20,7 +20,7 @@ from functrans.core.source import describe, user_source
 from functrans.core.trace import Tracer, typeof
 from functrans.primitives.base import literal
 from functrans.primitives.movement import concatenate, slice_in_dim
-from functrans.primitives.structural import convert_element_type, instantiate, move_axis, reshape, zeros
+from functrans.primitives.structural import convert_element_type, instantiate, materialize, move_axis, reshape, zeros
 from functrans.transforms.batching import BatchAxis, batch_flat, from_batched
 from functrans.transforms.flatten import FlatFun, arg_paths, argnums_tuple, check_arrays, fun_name, partial_args, wraps
 from functrans.transforms.jvp import jvp_flat
@@ -57,13 +57,6 @@ def _check_tangent(primal: Any, tangent: Any, where: str) -> Any:
     return tangent
 
 
-def _tangent_out(tangent: Any) -> Any:
-    """A tangent as users see it: float0 zeros for integers, arrays otherwise."""
-    if type(tangent) is Zero and tangent.aval.dtype == float0:
-        return np.zeros(tangent.aval.shape, float0)
-    return instantiate(tangent)
-
-
 def jvp(fun: Callable[..., Any], primals: Sequence[Any], tangents: Sequence[Any], has_aux: bool = False) -> Any:
     """The Jacobian-vector product of `fun` at `primals` along `tangents` (forward mode).
 
@@ -98,7 +91,7 @@ def jvp(fun: Callable[..., Any], primals: Sequence[Any], tangents: Sequence[Any]
     flat_fun = FlatFun(fun, tree, has_aux, "jvp")
     values, y_dots = jvp_flat(flat_fun, flat, dots)
     ys, aux = flat_fun.split(values)
-    out = (tree_unflatten(flat_fun.out_tree, ys), tree_unflatten(flat_fun.out_tree, [_tangent_out(t) for t in y_dots[:len(ys)]]))
+    out = (tree_unflatten(flat_fun.out_tree, ys), tree_unflatten(flat_fun.out_tree, [materialize(t) for t in y_dots[:len(ys)]]))
     return (*out, aux) if has_aux else out
 
 
@@ -137,7 +130,7 @@ def linearize(fun: Callable[..., Any], *primals: Any, has_aux: bool = False) -> 
         fitted = [_check_tangent(_Like(a), t, f"linearize of {fun_name(fun)}: tangent {i}")
                   for i, (a, t) in enumerate(safe_zip(avals, dots))]
         y_dots = evaluate_linear(program, [instantiate(t) for a, t in safe_zip(avals, fitted) if a.dtype.kind in "fc"])
-        return tree_unflatten(out_tree, [_tangent_out(t) for t in y_dots])
+        return tree_unflatten(out_tree, [materialize(t) for t in y_dots])
 
     out = (tree_unflatten(out_tree, ys), f_jvp)
     return (*out, aux) if has_aux else out
@@ -171,7 +164,7 @@ class _Pullback:
         cts = [_check_tangent(_Like(a), ct, f"vjp of {self._name}: cotangent {i}")
                for i, (a, ct) in enumerate(safe_zip(self._out_avals, flat))]
         bars = iter(transpose_linear(self._program, cts))
-        out = [_tangent_out(next(bars)) if a.dtype.kind in "fc" else np.zeros(a.shape, float0) for a in self._in_avals]
+        out = [materialize(next(bars)) if a.dtype.kind in "fc" else np.zeros(a.shape, float0) for a in self._in_avals]
         return tree_unflatten(self._in_tree, out)
 
 
