@@ -24,6 +24,7 @@ from functrans.calls.custom_results import (
     leaf_paths_of,
     resolve_args,
     resolve_nondiff,
+    split_nondiff,
 )
 from functrans.calls.jit import transpose_call
 from functrans.calls.open_call import BatchedOuts, OpenCall, batch_again, batched_call, is_mine, of_closed_over, open_call
@@ -191,10 +192,10 @@ class custom_jvp:
         if self.jvp is None:
             raise AttributeError(f"custom_jvp function {name} has no rule, at {describe(user_source())}. Define one with {name}.defjvp.")
         args = resolve_args(self.fun, "custom_jvp", args, kwargs)
-        call, diff, nondiff = split_nondiff(self.fun, "custom_jvp", self.nondiff_argnums, args)
+        merge, diff, nondiff = split_nondiff(self.fun, "custom_jvp", self.nondiff_argnums, args)
         leaves, tree = tree_flatten((diff, {}))
-        check_arrays(leaves, args, self.fun, "custom_jvp")
-        fun = CalledFun(call, name, tree, "custom_jvp")
+        check_arrays(leaves, diff, self.fun, "custom_jvp")
+        fun = CalledFun(lambda *rest: self.fun(*merge(rest)), name, tree, "custom_jvp")
         trees: list[PyTreeDef] = []
         rule = JVPRule(name, _flat_jvp(self.jvp, nondiff, self.symbolic_zeros, tree, fun, trees))
         out = custom_jvp_p.bind(*leaves, fun=fun, rule=rule, num_consts=0)
@@ -208,25 +209,6 @@ def _sum_of_tangents(primal: Any, *tangents: Any) -> Any:
     for t in tangents[1:]:
         total = add_p.bind(total, t)
     return total
-
-
-def split_nondiff(
-    fun: Callable[..., Any], kind: str, argnums: Sequence[int], args: tuple[Any, ...],
-) -> tuple[Callable[..., Any], tuple[Any, ...], tuple[Any, ...]]:
-    """`fun` of the differentiable arguments, these, and the others in the order in which they were declared."""
-    n = len(args)
-    for i in argnums:
-        if not -n <= i < n:
-            raise ValueError(f"{kind} function {fun_name(fun)}: nondiff_argnums={tuple(argnums)} asks for argument {i}, and the call has "
-                             f"{n} arguments, at {describe(user_source())}.")
-    held = {i % n: args[i] for i in argnums}
-
-    def of_rest(*rest: Any) -> Any:
-        given = iter(rest)
-        return fun(*[held[i] if i in held else next(given) for i in range(n)])
-
-    of_rest.__name__ = fun_name(fun)
-    return of_rest, tuple(a for i, a in enumerate(args) if i not in held), tuple(held.values())
 
 
 def _flat_jvp(

@@ -7,7 +7,7 @@ leaf and both types.
 from __future__ import annotations
 
 import inspect
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from typing import Any
 
 from functrans.core.aval import ShapedArray, Zero, tangent_aval
@@ -21,7 +21,7 @@ from functrans.util import safe_zip
 __all__ = [
     "CalledFun", "CustomVJPPrimal", "SymbolicZero", "brief", "check_same_structure", "conform", "conform_primals",
     "custom_vjp_primal_tree_values", "given_tangent", "leaf_paths", "leaf_paths_of", "resolve_args", "resolve_nondiff",
-    "zero_from_primal",
+    "split_nondiff", "zero_from_primal",
 ]
 
 
@@ -150,6 +150,24 @@ def resolve_nondiff(fun: Callable[..., Any], kind: str, argnums: Any, argnames: 
                                  f"({', '.join(parameters)}).")
             positions[parameters.index(name)] = None
     return tuple(positions)
+
+
+def split_nondiff(
+    fun: Callable[..., Any], kind: str, argnums: Sequence[int], args: tuple[Any, ...],
+) -> tuple[Callable[[Sequence[Any]], list[Any]], tuple[Any, ...], tuple[Any, ...]]:
+    """How to put the differentiable arguments back among the others; these arguments; and the others, as they were declared."""
+    n = len(args)
+    for i in argnums:
+        if not -n <= i < n:
+            raise ValueError(f"{kind} function {fun_name(fun)}: nondiff_argnums={tuple(argnums)} asks for argument {i}, and the call has "
+                             f"{n} arguments, at {describe(user_source())}.")
+    held = {i % n: args[i] for i in argnums}
+
+    def merge(rest: Sequence[Any]) -> list[Any]:
+        given = iter(rest)
+        return [held[i] if i in held else next(given) for i in range(n)]
+
+    return merge, tuple(a for i, a in enumerate(args) if i not in held), tuple(held.values())
 
 
 # -- results of functions and of rules ---------------------------------------------------------------------------------------------
