@@ -206,14 +206,14 @@ def brief(x: Any) -> str:
     return f"{text if len(text) <= 80 else text[:77] + '...'} of type {type(x).__name__}"
 
 
-def check_same_structure(where: str, got: Any, want: Any, what: str) -> None:
+def check_same_structure(where: str, got: Any, want: Any, what: str, error: type[Exception] = TypeError) -> None:
     """Refuse a rule's result whose structure is not that of `want`, naming the first place where they differ.
 
     Raises:
-        TypeError: then.
+        TypeError or ValueError, as `error` says: then.
     """
     for path, first, second, why in equality_errors(got, want):
-        raise TypeError(f"{where} has at {keystr(path) or 'its root'} {first}, and {what} has {second} ({why}), at "
+        raise error(f"{where} has at {keystr(path) or 'its root'} {first}, and {what} has {second} ({why}), at "
                         f"{describe(user_source())}. The two must have the same structure.")
 
 

@@ -165,8 +165,14 @@ def _linearize(
         return ys, push_tangents(rule.name, back, residuals, tangents[num_consts:], ys)
 
 
-def push_tangents(name: str, back: Back, residuals: Sequence[Any], tangents: Sequence[Any], ys: Sequence[Any]) -> list[Any]:
-    """The tangents of results, as a linear function whose transpose is `back`."""
+def push_tangents(
+    name: str, back: Back, residuals: Sequence[Any], tangents: Sequence[Any], ys: Sequence[Any], push: Back | None = None,
+) -> list[Any]:
+    """The tangents of results, as a linear function whose transpose is `back`.
+
+    ``push(residuals, tangents)``, with the tangents that are not `Zero`, gives the function itself; without it, it is the
+    transpose of `back`.
+    """
     active = [type(t) is not Zero for t in tangents]
     y_avals = [tangent_aval(typeof(y)) for y in ys]
     inexact = [a for a in y_avals if a.dtype != float0]
@@ -179,7 +185,8 @@ def push_tangents(name: str, back: Back, residuals: Sequence[Any], tangents: Seq
     def apply(rs: Sequence[Any], x_dots: Sequence[Any]) -> list[Any]:
         return _transposed(name, lambda *cts: transpose(rs, cts), inexact, x_dots)
 
-    y_dots = iter(bind_linear(LinearRule(name, apply, transpose), residuals, [t for t in tangents if type(t) is not Zero], inexact))
+    rule = LinearRule(name, push or apply, transpose)
+    y_dots = iter(bind_linear(rule, residuals, [t for t in tangents if type(t) is not Zero], inexact))
     return [Zero(a) if a.dtype == float0 else next(y_dots) for a in y_avals]
 
 
