@@ -51,7 +51,11 @@ def _abstract(*avals: ShapedArray, jaxpr: ClosedJaxpr, **params: Any) -> list[Sh
     return jaxpr.out_avals
 
 
-checkpoint_p = primitive("checkpoint", impl=_impl, abstract=_abstract, multiple_results=True, inline="jaxpr")
+def _inline(*avals: ShapedArray, jaxpr: ClosedJaxpr, **params: Any) -> ClosedJaxpr:
+    return jaxpr
+
+
+checkpoint_p = primitive("checkpoint", impl=_impl, abstract=_abstract, multiple_results=True, inline=_inline)
 
 
 def _call(params: dict[str, Any]) -> Call:

@@ -21,7 +21,7 @@ from functrans.core.trace import Tracer, running
 from functrans.primitives.base import primitive
 from functrans.transforms.rewrite import linearize_jaxpr
 
-__all__ = ["bind_jaxpr", "compiled", "jit_p"]
+__all__ = ["bind_jaxpr", "compiled", "jit_p", "transpose_call"]
 
 
 # -- compiled code, by jaxpr -----------------------------------------------------------------------------------------------
@@ -53,7 +53,11 @@ def _abstract(*avals: ShapedArray, jaxpr: ClosedJaxpr, name: str) -> list[Shaped
     return jaxpr.out_avals
 
 
-jit_p = primitive("jit", impl=_impl, abstract=_abstract, multiple_results=True, inline="jaxpr")
+def _inline(*avals: ShapedArray, jaxpr: ClosedJaxpr, name: str) -> ClosedJaxpr:
+    return jaxpr
+
+
+jit_p = primitive("jit", impl=_impl, abstract=_abstract, inline=_inline, multiple_results=True)
 
 
 def bind_jaxpr(closed: ClosedJaxpr, args: Sequence[Any], name: str) -> list[Any]:
@@ -87,7 +91,8 @@ def _linearize(
     return outs[:n], with_zeros(y_dots, out_active, outs[:n])
 
 
-def _transpose(cts: Sequence[Any], *operands: Any, jaxpr: ClosedJaxpr, name: str) -> list[Any]:
+def transpose_call(cts: Sequence[Any], *operands: Any, jaxpr: ClosedJaxpr, name: str) -> list[Any]:
+    """The transpose of a call, as a call."""
     return call_transpose(_call(name), jaxpr, cts, operands)
 
 
@@ -101,4 +106,4 @@ def _lower(b: Any, *operands: Any, jaxpr: ClosedJaxpr, name: str) -> Any:
     raise AssertionError("calls are inlined before lowering")
 
 
-jit_p.jvp, jit_p.linearize, jit_p.transpose, jit_p.batch, jit_p.lower = _jvp, _linearize, _transpose, _batch, _lower
+jit_p.jvp, jit_p.linearize, jit_p.transpose, jit_p.batch, jit_p.lower = _jvp, _linearize, transpose_call, _batch, _lower

@@ -44,12 +44,12 @@ def simplify_inner(closed: ClosedJaxpr) -> ClosedJaxpr:
 
 
 def inline_calls(closed: ClosedJaxpr, which: Callable[[Eqn], bool] = lambda eqn: True) -> ClosedJaxpr:
-    """Replace calls (equations whose primitive names a jaxpr to `inline`), or `which` of them, by the equations of what they call."""
+    """Replace calls (nested `jit`, functions with custom derivatives), or `which` of them, by the equations of what they call."""
     def callee(eqn: Eqn) -> ClosedJaxpr | None:
-        param = eqn.primitive.inline
-        return None if param is None or not which(eqn) else eqn.params[param]
+        rule = eqn.primitive.inline
+        return None if rule is None or not which(eqn) else rule(*[a.aval for a in eqn.invars], **eqn.params)
 
-    if not any(map(callee, closed.eqns)):
+    if not any(e.primitive.inline for e in closed.eqns):
         return closed
     constvars, consts = list(closed.jaxpr.constvars), list(closed.consts)
     eqns: list[Eqn] = []

@@ -55,7 +55,7 @@ class Primitive:
     - ``named_batch(size, values, dims, **params)``: collectives only, the meaning over the axis that ``params["axes"]`` names.
     - ``linearize(trace, primals, tangents, **params)``: only where the derived one (by jvp) is not good enough.
     - ``dce(eqn, used) -> eqn``: only for calls, the equation without what serves unused results alone; its outputs may be fewer.
-    - ``inline``: the name of the param whose jaxpr compiled code runs in the equation's place (calls only).
+    - ``inline(*avals, **params)``: calls only, the jaxpr that the compiler puts in the place of the equation.
 
     An `effectful` primitive is never dropped, merged or moved, whoever uses its results.
 
@@ -71,7 +71,7 @@ class Primitive:
         self, name: str, *, impl: Rule | None = None, abstract: Rule | None = None, jvp: Rule | None = None,
         transpose: Rule | None = None, batch: Rule | None = None, lower: Rule | None = None, linearize: Rule | None = None,
         named_batch: Rule | None = None, dce: Rule | None = None, multiple_results: bool = False, view: bool = False,
-        effectful: bool = False, inline: str | None = None, reasons: dict[str, str] | None = None,
+        effectful: bool = False, inline: Rule | None = None, reasons: dict[str, str] | None = None,
     ) -> None:
         self.name = name
         self.impl, self.abstract, self.jvp, self.transpose = impl, abstract, jvp, transpose
@@ -136,6 +136,13 @@ class Trace:
     def process(self, primitive: Primitive, args: Sequence[Any], params: dict[str, Any]) -> Any:
         """The meaning of ``primitive[params](*args)`` here: an array or tracer, or a list of them."""
         raise NotImplementedError
+
+    def is_inside(self, other: Trace) -> bool:
+        """Whether `other` is among the traces around this one, so that its tracers may be operands here."""
+        outer = self.parent
+        while outer is not None and outer is not other:
+            outer = outer.parent
+        return outer is other
 
     def close(self) -> None:
         """End the trace: its tracers must not be used from now on."""
@@ -279,6 +286,16 @@ def leaked(tracer: Tracer) -> UnexpectedTracerError:
         "globals, attributes or outer lists.")
 
 
+def escaped(tracer: Tracer) -> UnexpectedTracerError:
+    """The error for a tracer where its trace is not among those that interpret operations."""
+    if not tracer._trace.alive:
+        return leaked(tracer)
+    return UnexpectedTracerError(
+        f"{tracer.describe()} reached an operation that is outside its transformation, at {describe(user_source())}. The functions "
+        "and rules of custom_jvp, custom_vjp and custom_vmap must take what is differentiated or batched as an argument; they "
+        "cannot close over it. Other code must not pass traced values on by way of globals or attributes.")
+
+
 def to_numpy(x: Any) -> np.ndarray:
     """A concrete value as an ndarray of a supported dtype in native byte order."""
     kind = type(x)
@@ -288,8 +305,7 @@ def to_numpy(x: Any) -> np.ndarray:
     if kind is float or kind is int or kind is bool or kind is complex:
         return _python_scalar(x)
     if isinstance(x, Tracer):
-        raise leaked(x) if not x._trace.alive else UnexpectedTracerError(
-            f"{x.describe()} reached an operation that is outside its transformation, at {describe(user_source())}.")
+        raise escaped(x)
     if isinstance(x, np.ndarray) and kind is not np.ndarray and hasattr(x, "mask"):
         raise TypeError(f"masked arrays are not supported: the mask would be lost, at {describe(user_source())}. Pass x.filled(value), "
                         "or x.data and x.mask separately.")

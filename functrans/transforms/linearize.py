@@ -26,17 +26,18 @@ from typing import Any
 import numpy as np
 
 from functrans.core.array import Array
-from functrans.core.aval import Linear, Zero, tangent_aval
-from functrans.core.jaxpr import Eqn, Jaxpr, Var
+from functrans.core.aval import Linear, ShapedArray, Zero, tangent_aval
+from functrans.core.check import check_linear
+from functrans.core.jaxpr import Atom, Eqn, Jaxpr, Literal, Var
 from functrans.core.source import interpreter
-from functrans.core.trace import Primitive, Trace, Tracer, current_trace, leaked, running, typeof
+from functrans.core.trace import Primitive, Trace, Tracer, current_trace, leaked, running, to_numpy, typeof
 from functrans.primitives.builders import add_p
 from functrans.transforms.jvp import JVPTracer
 from functrans.util import safe_zip
 
 __all__ = [
-    "LinearProgram", "LinearTracer", "LinearizeTrace", "Residual", "evaluate_linear", "linearize_flat", "transpose_jaxpr",
-    "transpose_linear",
+    "LinearProgram", "LinearTracer", "LinearizeTrace", "Residual", "TangentTrace", "check_linear_program", "evaluate_linear",
+    "linearize_flat", "record_linear", "transpose_jaxpr", "transpose_linear",
 ]
 
 
@@ -191,6 +192,43 @@ def linearize_flat(
     finally:
         trace.close()
         tangent_trace.close()
+
+
+def record_linear(fun: Callable[..., Any], in_avals: Sequence[ShapedArray]) -> LinearProgram:
+    """The program of ``fun(*args) -> flat results``, a function that is linear: what it computes of anything else runs at once.
+
+    A result may be `Zero`. One that does not depend on the arguments is the value of a linear function at 0, and so is zero.
+    """
+    trace = TangentTrace(current_trace())
+    tracers = [LinearTracer(trace, Var(a)) for a in in_avals]
+    try:
+        with running(trace):
+            outs = fun(*tracers)
+    finally:
+        trace.close()
+    ends = [y.var if type(y) is LinearTracer and y._trace is trace else y if type(y) is Zero else Zero(typeof(y)) for y in outs]
+    return LinearProgram([t.var for t in tracers], trace.eqns, ends)
+
+
+def check_linear_program(program: LinearProgram) -> None:
+    """Raise unless every equation is linear in what it takes of the program's inputs, and has a transpose.
+
+    Raises:
+        JaxprTypeError: names the primitive and the equation.
+    """
+    residuals: dict[int, Var] = {}
+
+    def atom(a: Any) -> Atom:
+        if type(a) is not Residual:
+            return a  # type: ignore[no-any-return]
+        aval = typeof(a.value)
+        if aval.shape or isinstance(a.value, Tracer):
+            return residuals.setdefault(id(a), Var(aval))
+        return Literal(to_numpy(a.value)[()], aval)
+
+    eqns = tuple(eqn.replace(invars=[atom(a) for a in eqn.invars]) for eqn in program.eqns)
+    ends = tuple(y for y in program.outs if type(y) is Var)
+    check_linear(Jaxpr(tuple(residuals.values()), tuple(program.ins), eqns, ends), [True] * len(program.ins))
 
 
 def evaluate_linear(program: LinearProgram, tangents: Sequence[Any]) -> list[Any]:

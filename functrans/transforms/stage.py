@@ -17,7 +17,7 @@ from functrans.core.aval import ShapedArray
 from functrans.core.check import check_jaxpr
 from functrans.core.jaxpr import ClosedJaxpr, Eqn, Jaxpr, Literal, Var
 from functrans.core.source import user_source
-from functrans.core.trace import Primitive, Trace, Tracer, current_trace, leaked, running, typeof
+from functrans.core.trace import Primitive, Trace, Tracer, current_trace, escaped, leaked, running, typeof
 
 __all__ = ["StagingTrace", "StagingTracer", "stage"]
 
@@ -62,8 +62,8 @@ class StagingTrace(Trace):
         if kind is float or kind is int or kind is bool or kind is complex:
             return Literal(x, typeof(x))
         if isinstance(x, Tracer):
-            if not x._trace.alive:
-                raise leaked(x)
+            if not x._trace.alive or not self.is_inside(x._trace):
+                raise escaped(x)
             return self._const(x)
         aval = typeof(x)
         if not aval.shape:
