@@ -206,7 +206,8 @@ def _too_many(path: Path, guard: Guard, limit: int) -> Exception:
                    "    functrans.numpy.where(i == j, a, b)             # for a choice between values\n"
                    "    x[i]                                            # for a traced i, where x is an array and not a list\n"
                    "or make the argument static (static_argnums of jit).\n")
+    ways = f"{limit} paths" if limit > 1 else "1 path"
     return guard.conversion.error(
-        f"{path.name} has been traced along {limit} paths for arguments of the same types, and this call needs one more: "
+        f"{path.name} has been traced along {ways} for arguments of the same types, and this call needs one more: "
         f"{guard.conversion.what} was {guard.key} at {describe(guard.source)}. Each path is compiled by itself. {rewrite}"
         f'More paths are allowed by functrans.config.update("max_paths", {2 * limit}).')
