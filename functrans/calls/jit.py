@@ -21,7 +21,7 @@ from functrans.core.trace import Tracer, running
 from functrans.primitives.base import primitive
 from functrans.transforms.rewrite import linearize_jaxpr
 
-__all__ = ["bind_jaxpr", "compiled", "jit_p", "transpose_call"]
+__all__ = ["bind_jaxpr", "compiled", "has_open_consts", "jit_p", "transpose_call", "with_leading_inputs"]
 
 
 # -- compiled code, by jaxpr -----------------------------------------------------------------------------------------------
@@ -62,11 +62,20 @@ jit_p = primitive("jit", impl=_impl, abstract=_abstract, inline=_inline, multipl
 
 def bind_jaxpr(closed: ClosedJaxpr, args: Sequence[Any], name: str) -> list[Any]:
     """Call `closed` as one equation. Constants that are tracers of outer transformations become arguments."""
-    if any(isinstance(c, Tracer) for c in closed.consts):
-        jaxpr = closed.jaxpr
-        open_jaxpr = Jaxpr((), (*jaxpr.constvars, *jaxpr.invars), jaxpr.eqns, jaxpr.outvars)
-        return list(jit_p.bind(*closed.consts, *args, jaxpr=ClosedJaxpr(open_jaxpr, ()), name=name))
+    if has_open_consts(closed):
+        closed, args = with_leading_inputs(closed), [*closed.consts, *args]
     return list(jit_p.bind(*args, jaxpr=closed, name=name))
+
+
+def has_open_consts(closed: ClosedJaxpr) -> bool:
+    """Whether `closed` was traced over values of outer transformations, and so serves one call only."""
+    return any(isinstance(c, Tracer) for c in closed.consts)
+
+
+def with_leading_inputs(closed: ClosedJaxpr) -> ClosedJaxpr:
+    """`closed` with its constants as leading inputs."""
+    jaxpr = closed.jaxpr
+    return ClosedJaxpr(Jaxpr((), (*jaxpr.constvars, *jaxpr.invars), jaxpr.eqns, jaxpr.outvars), ())
 
 
 # -- rules ---------------------------------------------------------------------------------------------------------------------

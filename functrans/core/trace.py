@@ -22,6 +22,7 @@ import numpy as np
 
 from functrans.core.array import Array
 from functrans.core.aval import ShapedArray, scalar_aval
+from functrans.core.conversion import COMPLEX, FLOAT, INDEX, INT, LIST, TRUTH, Conversion, item_at
 from functrans.core.dtypes import canonical
 from functrans.core.source import Source, describe, user_source
 from functrans.errors import (
@@ -153,7 +154,8 @@ class Tracer:
     """What a traced function sees in place of an array. Subclasses belong to one kind of trace each.
 
     Shape and dtype are always known. The value may be: under `jvp`, `grad` and `vjp` outside `jit` a tracer can answer
-    ``if x > 0``; under `jit`, `make_jaxpr` or `vmap` it cannot, and says so.
+    ``if x > 0``, and under `jit` the call's arguments answer (`asked`); under `make_jaxpr`, or where `vmap` maps, there is no
+    one value, and the tracer says so.
     """
 
     __slots__ = ("__weakref__", "_made_at", "_trace", "aval")
@@ -188,40 +190,60 @@ class Tracer:
     def nbytes(self) -> int:
         return self.aval.size * self.aval.dtype.itemsize
 
+    @property
+    def behind(self) -> Any:
+        """The array or tracer whose value this one has, None where there is none."""
+        return None
+
     def concrete(self) -> Any:
         """The value behind the tracer where one exists, else None."""
-        return None
+        value = self.behind
+        return value.concrete() if isinstance(value, Tracer) else value
+
+    def asked(self, conversion: Conversion) -> Any:
+        """The Python value under `conversion`, None where it is not known. Under `jit` the answer becomes a guard."""
+        value = self.behind
+        if value is None:
+            return None
+        return value.asked(conversion) if isinstance(value, Tracer) else conversion(to_numpy(value))
+
+    def why_unknown(self) -> str:
+        """Why there is no value, for messages."""
+        value = self.behind
+        if isinstance(value, Tracer):
+            return value.why_unknown()
+        return f"Its value is not known while {self._trace.name} traces the function."
 
     def describe(self) -> str:
         """The tracer, its transformation and the line that made it, for messages."""
         made = describe(getattr(self, "_made_at", None))
         return f"a traced {self.aval} of {self._trace.name}" + ("" if made == "an unknown line" else f" made at {made}")
 
-    def _value_or(self, error: type[Exception], what: str) -> Any:
+    def _python(self, conversion: Conversion) -> Any:
         if not self._trace.alive:
             raise leaked(self)
-        value = self.concrete()
-        if value is None:
-            raise error(
-                f"{what} was asked of {self.describe()}, at {describe(user_source())}. Its value is not known while "
-                f"{self._trace.name} traces the function. {_REPAIRS[error]}")
-        return value
+        answer = self.asked(conversion)
+        if answer is None:
+            raise conversion.error(self._unknown(conversion.what, conversion.error))
+        return answer
+
+    def _unknown(self, what: str, error: type[Exception]) -> str:
+        return f"{what} was asked of {self.describe()}, at {describe(user_source())}. {self.why_unknown()} {_REPAIRS[error]}"
 
     def __bool__(self) -> bool:
-        return bool(self._value_or(TracerBoolConversionError, "a truth value (as in `if x:` or `while x:`)"))
+        return bool(self._python(TRUTH))
 
     def __int__(self) -> int:
-        return int(self._value_or(ConcretizationTypeError, "an int"))
+        return int(self._python(INT))
 
     def __float__(self) -> float:
-        return float(self._value_or(ConcretizationTypeError, "a float"))
+        return float(self._python(FLOAT))
 
     def __complex__(self) -> complex:
-        return complex(self._value_or(ConcretizationTypeError, "a complex"))
+        return complex(self._python(COMPLEX))
 
     def __index__(self) -> int:
-        value = self._value_or(TracerIntegerConversionError, "an integer (as an index, a shape or `range(n)`)")
-        return int(value.__index__())
+        return int(self._python(INDEX))
 
     def __array__(self, dtype: Any = None, copy: bool | None = None) -> np.ndarray:
         if not self._trace.alive:
@@ -233,10 +255,10 @@ class Tracer:
             f"{_REPAIRS[TracerArrayConversionError]}")
 
     def item(self, *args: Any) -> Any:
-        return self._value_or(ConcretizationTypeError, "a Python number (`.item()`)").item(*args)
+        return self._python(item_at(args))
 
     def tolist(self) -> Any:
-        return self._value_or(ConcretizationTypeError, "a list (`.tolist()`)").tolist()
+        return self._python(LIST)
 
     def __setitem__(self, index: Any, value: Any) -> None:
         raise TypeError(f"arrays are immutable: x[index] = value changes x in place, at {describe(user_source())}. Write "
@@ -254,7 +276,12 @@ class Tracer:
     def __format__(self, spec: str) -> str:
         if not spec:
             return repr(self)
-        return format(self._value_or(ConcretizationTypeError, f"formatting with {spec!r}"), spec)
+        if not self._trace.alive:
+            raise leaked(self)
+        value = self.concrete()
+        if value is None:
+            raise ConcretizationTypeError(self._unknown(f"formatting with {spec!r}", ConcretizationTypeError))
+        return format(value, spec)
 
     def block_until_ready(self) -> Any:
         return self
@@ -265,11 +292,12 @@ class Tracer:
 
 _REPAIRS: dict[type[Exception], str] = {
     TracerBoolConversionError:
-        "Choose between values with functrans.numpy.where(condition, x, y), make the argument static (static_argnums of jit), "
-        "or leave jit off: eager grad and jvp follow Python branches.",
+        "Write the choice as an operation: functrans.numpy.where(x > 0, a, b) for values, functrans.lax.cond(x > 0, f, g, x) for "
+        "`if`, functrans.lax.while_loop(lambda x: x > 0, body, x) for `while`; or make the argument static (static_argnums of jit).",
     TracerIntegerConversionError:
-        "Make the argument static (static_argnums or static_argnames of jit), or index a functrans array: "
-        "functrans.numpy.asarray(x)[i] works for a traced i, where x is a list or a NumPy array.",
+        "Make the argument static (static_argnums or static_argnames of jit); write functrans.lax.fori_loop(0, n, body, x) for "
+        "`range(n)`; or index a functrans array: functrans.numpy.asarray(x)[i] works for a traced i, where x is a list or a NumPy "
+        "array.",
     ConcretizationTypeError:
         "Keep the computation in functrans.numpy, or make the argument static (static_argnums or static_argnames of jit).",
     TracerArrayConversionError:
