@@ -27,6 +27,7 @@ __all__ = [
     "Case",
     "Operand",
     "Row",
+    "Sampler",
     "assert_close",
     "axes_subsets",
     "dtypes_of",
