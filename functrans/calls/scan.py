@@ -23,6 +23,7 @@ import numpy as np
 
 from functrans.calls.closed import run_call, with_leading_inputs
 from functrans.calls.deferred import Sum, split_sum, total
+from functrans.calls.hoist import hoist_invariant
 from functrans.calls.scan_residuals import linearized_body
 from functrans.config import options
 from functrans.core.aval import Linear, ShapedArray, Zero, tangent_aval
@@ -67,7 +68,8 @@ def _impl(*values: np.ndarray, **params: Any) -> list[np.ndarray]:
 def _lower(b: Any, *operands: Any, jaxpr: ClosedJaxpr, length: int, reverse: bool, num_consts: int, num_carry: int,
            unroll: int) -> list[Any]:
     consts, init, xs = split_list(operands, [num_consts, num_carry])
-    return list(b.scan(jaxpr, consts, init, xs, length, reverse))
+    outer, body = hoist_invariant(jaxpr, num_consts)
+    return list(b.scan(body, [*consts, *b.apply(outer, consts)], init, xs, length, reverse))
 
 
 def _dce(eqn: Eqn, used: Sequence[bool]) -> Eqn:
