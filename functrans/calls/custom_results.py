@@ -235,7 +235,7 @@ def conform(where: str, x: Any, aval: ShapedArray, what: str, error: type[Except
     return convert_element_type(x, aval.dtype, weak_type=aval.weak_type)
 
 
-_ORDER = {"b": 0, "u": 1, "i": 1, "f": 2, "c": 3}
+_ORDER = {"V": -1, "b": 0, "u": 1, "i": 1, "f": 2, "c": 3}  # V is float0, which no number becomes
 
 
 def conform_primals(where: str, out: Any, ys: list[Any], fun: CalledFun) -> list[Any]:

@@ -323,8 +323,8 @@ class _Rules:
         residuals, kept_tree = tree_flatten(kept)
         for (path, _), r in safe_zip(tree_flatten_with_path(kept)[0], residuals):
             if not is_array_like(r):
-                raise TypeError(f"{where}: the residual{keystr(path)} must be an array; it is {brief(r)}, at {describe(user_source())}. Pass "
-                                "what is constant as an argument in nondiff_argnums.")
+                raise TypeError(f"{where}: the residual{keystr(path)} must be an array; it is {brief(r)}, at {describe(user_source())}. "
+                                "Pass what is constant as an argument in nondiff_argnums.")
         in_avals = [typeof(x) for x in primals]
         return ys, residuals, lambda rs, cts: self._backward(tree_unflatten(kept_tree, rs), out_tree, cts, in_avals)
 

@@ -141,7 +141,7 @@ def _jvp(primals: Sequence[Any], tangents: Sequence[Any], *, fun: Any, rule: Vma
 
 
 def _runner(fun: Any) -> FlatFun:
-    return lambda *args: custom_vmap_p.run(args, {"fun": fun})  # type: ignore[no-any-return]
+    return lambda *args: custom_vmap_p.run(args, {"fun": fun})
 
 
 def _has_tangent(t: Any) -> bool:
@@ -234,7 +234,7 @@ def _transpose(cts: Sequence[Any], *operands: Any, fun: Any, rule: VmapRule, num
     return transpose_call(cts, *operands, jaxpr=fun, name=rule.name)
 
 
-custom_vmap_p = open_call("custom_vmap_call", CustomVmapCall, jvp=_jvp, linearize=_linearize, transpose=_transpose)
+custom_vmap_p: CustomVmapCall = open_call("custom_vmap_call", CustomVmapCall, jvp=_jvp, linearize=_linearize, transpose=_transpose)
 
 
 # -- the function ------------------------------------------------------------------------------------------------------------

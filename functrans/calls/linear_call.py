@@ -55,7 +55,9 @@ class LinearCall(OpenCall):
 
     def run(self, args: Sequence[Any], params: dict[str, Any]) -> list[Any]:
         n = params["num_residuals"]
-        return params["rule"].apply(args[:n], args[n:])  # type: ignore[no-any-return]
+        rule: LinearRule = params["rule"]
+        out: list[Any] = rule.apply(args[:n], args[n:])
+        return out
 
     def on_tangents(self, trace: TangentTrace, args: Sequence[Any], params: dict[str, Any]) -> list[Any]:
         return list(trace.process(self, args, params))
