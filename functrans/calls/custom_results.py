@@ -12,7 +12,7 @@ from typing import Any
 
 from functrans.core.aval import ShapedArray, Zero, tangent_aval
 from functrans.core.source import describe, user_source
-from functrans.core.trace import is_array_like, typeof
+from functrans.core.trace import Tracer, is_array_like, typeof
 from functrans.primitives.structural import convert_element_type, materialize
 from functrans.transforms.flatten import FlatFun, fun_name
 from functrans.tree_util import PyTreeDef, equality_errors, keystr, tree_flatten_with_path, tree_map, tree_unflatten
@@ -232,6 +232,8 @@ def conform(where: str, x: Any, aval: ShapedArray, what: str, error: type[Except
         raise error(f"{where} has type {given}, and {what} needs {aval}, at {describe(user_source())}. Shapes and dtypes must be equal.")
     if given == aval:
         return x
+    if not isinstance(x, Tracer) and not aval.shape and not aval.weak_type:
+        return aval.dtype.type(x)  # known now, and so also while staging
     return convert_element_type(x, aval.dtype, weak_type=aval.weak_type)
 
 

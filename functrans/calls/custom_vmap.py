@@ -19,7 +19,7 @@ from typing import Any
 import numpy as np
 
 from functrans.calls.custom_results import CalledFun, brief, check_same_structure, conform, leaf_paths_of, resolve_args
-from functrans.calls.custom_vjp import push_tangents
+from functrans.calls.custom_vjp import tangent_map
 from functrans.calls.jit import transpose_call
 from functrans.calls.open_call import OpenCall, of_closed_over, only_evaluates, open_call, split_batched
 from functrans.core.aval import Zero, tangent_aval
@@ -227,7 +227,7 @@ def _linearize(
     with running(trace.parent):
         ys = custom_vmap_p.bind(*primals, fun=fun, rule=rule, num_consts=num_consts)
     with running(trace):
-        return ys, push_tangents(rule.name, back, list(primals), tangents, ys, push)
+        return ys, tangent_map(rule.name, back, tangents, ys, push).record(primals)
 
 
 def _transpose(cts: Sequence[Any], *operands: Any, fun: Any, rule: VmapRule, num_consts: int) -> list[Any]:

@@ -1,4 +1,5 @@
 """`custom_jvp`: the rule is what is differentiated, in every mode and nesting; and what rules may not do."""
+# ruff: noqa: B023 - functions made in a loop run in the turn that makes them
 
 import itertools
 
@@ -272,7 +273,8 @@ def test_integers_have_float0_tangents():
         assert float(ft.grad(wrap(lambda i, x: f(i, x)[1]), 1)(3, 2.0)) == 7.0
     assert seen == [ft.float0, ft.float0]
     f.defjvp(lambda primals, tangents: (f(*primals), (0, tangents[1])))
-    with pytest.raises(TypeError, match=r"tangent result\[0\] has type i64\*\[\], and the primal result of type i64\*\[\] needs float0\[\]"):
+    expected = r"tangent result\[0\] has type i64\*\[\], and the primal result of type i64\*\[\] needs float0\[\]"
+    with pytest.raises(TypeError, match=expected):
         ft.grad(lambda i, x: f(i, x)[1], 1)(3, 2.0)
 
 
@@ -282,7 +284,7 @@ def test_symbolic_zeros():
 
     def rule(primals, tangents):
         seen.append([type(t) is SymbolicZero for t in tangents])
-        (x, y), (x_dot, y_dot) = primals, tangents
+        (x, y), (x_dot, _) = primals, tangents
         if type(x_dot) is SymbolicZero:
             assert x_dot.shape == np.shape(x)
             return f(x, y), SymbolicZero.from_primal_value(x)
@@ -365,7 +367,7 @@ def test_inner_derivatives_by_arguments_of_closures_over_outer_variables():
     forward = lambda f: lambda x: ft.jvp(f, (x,), (1.0,))[1]  # noqa: E731
     for outer, inner in itertools.product([ft.grad, forward], repeat=2):
         for wrap in (lambda f: f, ft.jit):
-            g = wrap(lambda c: c * inner(times(c))(2.0))  # noqa: B023
+            g = wrap(lambda c: c * inner(times(c))(2.0))
             np.testing.assert_allclose(outer(g)(3.0), 60.0)
 
 
@@ -432,7 +434,8 @@ def test_linear_functions_transpose_as_they_compute():
 
 def test_missing_rule():
     f = ft.custom_jvp(lambda x: x)
-    with pytest.raises(AttributeError, match=r"custom_jvp function <lambda> has no rule, at .*test_custom_jvp\.py:\d+ \(test_missing_rule\)"):
+    expected = r"custom_jvp function <lambda> has no rule, at .*test_custom_jvp\.py:\d+ \(test_missing_rule\)"
+    with pytest.raises(AttributeError, match=expected):
         f(1.0)
     with pytest.raises(TypeError, match="defjvp of <lambda> takes a function; got an array of type i64"):
         f.defjvp(3)
@@ -442,7 +445,7 @@ BAD_RULES = {
     "pair": (lambda p, t: p[0], r"must return a pair \(result, tangent of the result\); it returned an array of type f64\[3\]"),
     "structure": (lambda p, t: (p[0], (t[0],)), r"the tangent result has at its root <class 'tuple'>, and the primal result has"),
     "none": (lambda p, t: (p[0], None), r"the tangent result has at its root <class 'NoneType'>"),
-    "shape": (lambda p, t: (p[0], t[0][:2]), r"the tangent result has type f64\[2\], and the primal result of type f64\[3\] needs f64\[3\]"),
+    "shape": (lambda p, t: (p[0], t[0][:2]), r"tangent result has type f64\[2\], and the primal result of type f64\[3\] needs f64\[3\]"),
     "dtype": (lambda p, t: (p[0], t[0].astype("float32")), r"the tangent result has type f32\[3\], and the primal result of type f64\[3\]"),
     "kind": (lambda p, t: (p[0], "t"), r"the tangent result must be an array; it is 't' of type str"),
     "primal kind": (lambda p, t: ("p", "t"), r"the primal result must be an array; it is 'p' of type str"),
