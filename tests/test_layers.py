@@ -11,7 +11,7 @@ import functrans
 
 ROOT = Path(functrans.__file__).parent
 LAYERS = [
-    ["util", "errors", "config", "pytree", "tree_util", "tree"],
+    ["source", "util", "errors", "config", "pytree", "tree_util", "tree"],
     ["core"],
     ["kernel", "kernel_verify", "scalar_ops", "kernel_interpret"],
     ["primitives"],
@@ -19,7 +19,7 @@ LAYERS = [
     ["transforms"],
     ["compiler"],
     ["calls"],
-    ["lax", "custom_derivatives", "custom_batching"],
+    ["lax", "ad_checkpoint", "custom_derivatives", "custom_batching"],
 ]
 LAYER_OF = {name: i for i, names in enumerate(LAYERS) for name in names}
 FILES = sorted(p for p in ROOT.rglob("*.py"))

@@ -11,6 +11,8 @@ from collections.abc import Callable, Hashable, Sequence
 from typing import Any
 
 from functrans.core.aval import ShapedArray
+from functrans.core.jaxpr import subjaxprs
+from functrans.core.source import describe, user_source
 from functrans.core.trace import Primitive, Trace, Tracer, current_trace, extended_axis_env, running, typeof
 from functrans.primitives.structural import move_axis, moved_to_front
 from functrans.util import safe_zip
@@ -44,10 +46,15 @@ class BatchTracer(Tracer):
         self.value = value
         self.dim = dim
 
-    def concrete(self) -> Any:
-        if self.dim is not None:
-            return None
-        return self.value.concrete() if isinstance(self.value, Tracer) else self.value
+    @property
+    def behind(self) -> Any:
+        return self.value if self.dim is None else None
+
+    def why_unknown(self) -> str:
+        if self.dim is None:
+            return Tracer.why_unknown(self)
+        return ("It differs along the axis that vmap maps over: each element of the batch has a value of its own, and there is one "
+                "program for all.")
 
 
 class BatchTrace(Trace):
@@ -74,7 +81,7 @@ class BatchTrace(Trace):
                 dims.append(None)
         if primitive.named_batch is not None and axis.name is not None and axis.name in params["axes"]:
             rule = primitive.named_batch
-        elif all(d is None for d in dims):
+        elif all(d is None for d in dims) and (axis.name is None or not _asks_for(axis.name, params)):
             return parent.process(primitive, values, params)
         else:
             rule = primitive.rule("batch")
@@ -85,12 +92,19 @@ class BatchTrace(Trace):
         return BatchTracer(self, out, dim)
 
 
+def _asks_for(name: Hashable, params: dict[str, Any]) -> bool:
+    """Whether a jaxpr among the params has a collective over the axis: its results may differ along the batch of their own."""
+    return any((e.primitive.named_batch is not None and name in e.params["axes"]) or _asks_for(name, e.params)
+               for closed in subjaxprs(params) for e in closed.eqns)
+
+
 def from_batched(axis: int, value: Any, dim: int | None, out_dim: int | None) -> Any:
     """A batched value with its axis at `out_dim`; None demands that it is not batched."""
     if out_dim is None:
         if dim is not None:
             raise ValueError(
-                "vmap has out_axes=None for a result that differs along the batch; give it an axis, for example out_axes=0.")
+                "vmap has out_axes=None for a result that differs along the batch; give it an axis, for example out_axes=0, at "
+                f"{describe(user_source())}.")
         return value
     if dim is None:
         return move_axis(moved_to_front(axis, value, None), 0, out_dim)

@@ -21,6 +21,7 @@ from functrans.core.array import Array
 from functrans.core.aval import Zero, tangent_aval
 from functrans.core.interpret import jaxpr_as_fun
 from functrans.core.jaxpr import ClosedJaxpr
+from functrans.core.source import interpreter
 from functrans.core.trace import Tracer, axis_env
 from functrans.primitives.structural import instantiate as instantiated
 from functrans.primitives.structural import moved_to_front
@@ -30,12 +31,12 @@ from functrans.transforms.linearize import linearize_flat, transpose_jaxpr
 from functrans.transforms.stage import stage
 from functrans.util import safe_zip
 
-__all__ = ["batch_jaxpr", "jvp_jaxpr", "linearize_jaxpr", "transposed_jaxpr"]
+__all__ = ["Mask", "batch_jaxpr", "jvp_jaxpr", "linearize_jaxpr", "memoized", "transposed_jaxpr"]
 
 Mask = tuple[bool, ...]
 
 
-def _memoized(make: Callable[..., Any]) -> Callable[..., Any]:
+def memoized(make: Callable[..., Any]) -> Callable[..., Any]:
     """Remember a transformed jaxpr by the jaxpr (weakly) and the rest of the arguments."""
     cache: WeakKeyDictionary[ClosedJaxpr, dict[Any, Any]] = WeakKeyDictionary()
 
@@ -57,7 +58,7 @@ def _chosen(tangents: list[Any], forced: Mask | None) -> tuple[list[Any], Mask]:
     return [instantiated(t) for t, a in safe_zip(tangents, active) if a], active
 
 
-@_memoized
+@memoized
 def jvp_jaxpr(closed: ClosedJaxpr, active: Mask, instantiate: Mask | None = None) -> tuple[ClosedJaxpr, Mask]:
     """``(primals, active tangents) -> (results, active result tangents)`` and which results are active."""
     avals = closed.in_avals
@@ -76,7 +77,7 @@ def jvp_jaxpr(closed: ClosedJaxpr, active: Mask, instantiate: Mask | None = None
     return made, tuple(out_active)
 
 
-@_memoized
+@memoized
 def linearize_jaxpr(closed: ClosedJaxpr, active: Mask, instantiate: Mask | None = None) -> tuple[ClosedJaxpr, ClosedJaxpr, Mask]:
     """The primal jaxpr, which also returns residuals, the linear one of ``(residuals, active tangents)``, and which results
     are active."""
@@ -99,6 +100,7 @@ def linearize_jaxpr(closed: ClosedJaxpr, active: Mask, instantiate: Mask | None 
     program, numbers, n = box
     out_active: list[bool] = []
 
+    @interpreter
     def linear(*args: Any) -> list[Any]:
         residuals, tangents = args[:len(numbers)], args[len(numbers):]
         env = dict(safe_zip(program.ins, tangents))
@@ -121,7 +123,7 @@ def linearize_jaxpr(closed: ClosedJaxpr, active: Mask, instantiate: Mask | None 
     return primal_jaxpr, made, tuple(out_active)
 
 
-@_memoized
+@memoized
 def batch_jaxpr(
     closed: ClosedJaxpr, size: int, axis_name: Any, dims: tuple[int | None, ...], instantiate: Mask | None = None,
 ) -> tuple[ClosedJaxpr, tuple[int | None, ...]]:
@@ -140,9 +142,14 @@ def batch_jaxpr(
     return stage(fun, avals, "vmap of jit"), tuple(out_dims)
 
 
-@_memoized
-def transposed_jaxpr(closed: ClosedJaxpr, linear: Mask, zero: Mask, instantiate: bool = False) -> tuple[ClosedJaxpr, Mask]:
-    """``(known operands, given cotangents) -> cotangents of the linear operands`` and which of these are not zero."""
+@memoized
+def transposed_jaxpr(
+    closed: ClosedJaxpr, linear: Mask, zero: Mask, instantiate: Mask | bool = False,
+) -> tuple[ClosedJaxpr, Mask]:
+    """``(known operands, given cotangents) -> cotangents of the linear operands`` and which of these are not zero.
+
+    `instantiate` has one flag for each linear operand; True stands for all of them.
+    """
     reached: list[bool] = []
     known = [a for a, is_linear in safe_zip(closed.in_avals, linear) if not is_linear]
     out_avals = [tangent_aval(a) for a in closed.out_avals]
@@ -151,7 +158,8 @@ def transposed_jaxpr(closed: ClosedJaxpr, linear: Mask, zero: Mask, instantiate:
         given = iter(args[len(known):])
         cts = [Zero(a) if z else next(given) for a, z in safe_zip(out_avals, zero)]
         bars = transpose_jaxpr(closed.jaxpr, closed.consts, linear, args[:len(known)], cts)
-        explicit, which = _chosen(bars, (True,) * len(bars) if instantiate else None)
+        forced = instantiate if isinstance(instantiate, tuple) else (instantiate,) * len(bars)
+        explicit, which = _chosen(bars, forced)
         reached.extend(which)
         return explicit
 
