@@ -21,7 +21,7 @@ from functrans.util import safe_zip
 __all__ = [
     "CalledFun", "CustomVJPPrimal", "SymbolicZero", "brief", "check_same_structure", "conform", "conform_primals",
     "custom_vjp_primal_tree_values", "given_tangent", "leaf_paths", "leaf_paths_of", "resolve_args", "resolve_nondiff",
-    "split_nondiff", "zero_from_primal",
+    "signature_of", "split_nondiff", "zero_from_primal",
 ]
 
 
@@ -110,17 +110,25 @@ def given_tangent(t: Any, symbolic_zeros: bool) -> Any:
 
 # -- signatures -----------------------------------------------------------------------------------------------------------------
 
-def resolve_args(fun: Callable[..., Any], kind: str, args: tuple[Any, ...], kwargs: dict[str, Any]) -> tuple[Any, ...]:
+def signature_of(fun: Callable[..., Any]) -> inspect.Signature | None:
+    """The signature, None for a builtin without one."""
+    try:
+        return inspect.signature(fun)
+    except (TypeError, ValueError):
+        return None
+
+
+def resolve_args(
+    fun: Callable[..., Any], signature: inspect.Signature | None, kind: str, args: tuple[Any, ...], kwargs: dict[str, Any],
+) -> tuple[Any, ...]:
     """Every argument by position, with defaults filled in: rules have no keywords.
 
     Raises:
         TypeError: if the arguments do not fit the signature, or one can be given by keyword only.
     """
-    try:
-        signature = inspect.signature(fun)
-    except (TypeError, ValueError):  # a builtin without a signature
+    if signature is None:
         if kwargs:
-            raise TypeError(f"{kind} function {fun_name(fun)} has no signature, so its arguments must be positional.") from None
+            raise TypeError(f"{kind} function {fun_name(fun)} has no signature, so its arguments must be positional.")
         return args
     try:
         bound = signature.bind(*args, **kwargs)

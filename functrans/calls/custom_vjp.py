@@ -31,6 +31,7 @@ from functrans.calls.custom_results import (
     leaf_paths,
     resolve_args,
     resolve_nondiff,
+    signature_of,
     split_nondiff,
 )
 from functrans.calls.jit import transpose_call
@@ -266,6 +267,7 @@ class custom_vjp:
 
     def __init__(self, fun: Callable[..., Any], nondiff_argnums: Sequence[int] = (), nondiff_argnames: Sequence[str] = ()) -> None:
         self.fun = fun
+        self._signature = signature_of(fun)
         self.nondiff_argnums = resolve_nondiff(fun, "custom_vjp", nondiff_argnums, nondiff_argnames)
         self.fwd: Callable[..., Any] | None = None
         self.bwd: Callable[..., Any] | None = None
@@ -301,7 +303,7 @@ class custom_vjp:
         name = fun_name(self.fun)
         if self.fwd is None or self.bwd is None:
             raise AttributeError(f"custom_vjp function {name} has no rules, at {describe(user_source())}. Define them with {name}.defvjp.")
-        args = resolve_args(self.fun, "custom_vjp", args, kwargs)
+        args = resolve_args(self.fun, self._signature, "custom_vjp", args, kwargs)
         merge, diff, nondiff = split_nondiff(self.fun, "custom_vjp", self.nondiff_argnums, args)
         for x in tree_leaves(nondiff):
             if isinstance(x, Tracer):

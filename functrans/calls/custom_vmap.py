@@ -18,7 +18,7 @@ from typing import Any
 
 import numpy as np
 
-from functrans.calls.custom_results import CalledFun, brief, check_same_structure, conform, leaf_paths_of, resolve_args
+from functrans.calls.custom_results import CalledFun, brief, check_same_structure, conform, leaf_paths_of, resolve_args, signature_of
 from functrans.calls.custom_vjp import tangent_map
 from functrans.calls.jit import transpose_call
 from functrans.calls.open_call import OpenCall, of_closed_over, only_evaluates, open_call, split_batched
@@ -263,6 +263,7 @@ class custom_vmap:
 
     def __init__(self, fun: Callable[..., Any]) -> None:
         self.fun = fun
+        self._signature = signature_of(fun)
         self.vmap_rule: Callable[..., Any] | None = None
         wraps(fun)(self)
 
@@ -288,7 +289,7 @@ class custom_vmap:
         name = fun_name(self.fun)
         if self.vmap_rule is None:
             raise AttributeError(f"custom_vmap function {name} has no rule, at {describe(user_source())}. Define one with {name}.def_vmap.")
-        args = resolve_args(self.fun, "custom_vmap", args, kwargs)
+        args = resolve_args(self.fun, self._signature, "custom_vmap", args, kwargs)
         leaves, tree = tree_flatten((args, {}))
         check_arrays(leaves, args, self.fun, "custom_vmap")
         fun = CalledFun(self.fun, name, tree, "custom_vmap")

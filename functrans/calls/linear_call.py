@@ -139,11 +139,12 @@ def _lower(b: Any, *operands: Any, **_: Any) -> Any:
     raise AssertionError("calls are inlined before lowering")
 
 
-linear_call_p = register(LinearCall(
+linear_call_p = LinearCall(
     "linear_call", multiple_results=True, abstract=_abstract, jvp=_jvp, transpose=_transpose, inline=_inline, lower=_lower, reasons={
         "impl": "evaluation runs the function itself (OpenCall.enter)",
         "batch": "under vmap the function itself runs (LinearCall.on_batch)",
-    }))
+    })
+register(linear_call_p)
 
 
 def linear_call(fun: Callable[..., Any], fun_transpose: Callable[..., Any], residual_args: Any, linear_args: Any) -> Any:

@@ -115,7 +115,7 @@ def test_python_branches_in_function_and_rule():
         (x,), (x_dot,) = primals, tangents
         if x > 0:
             return f(x), 2 * x * x_dot
-        for _ in range(int(np.rint(x._value if hasattr(x, "_value") else x)), 0):
+        for _ in range(int(x), 0):
             x_dot = 2 * x_dot
         return f(x), -x_dot
 
@@ -123,8 +123,14 @@ def test_python_branches_in_function_and_rule():
     assert float(ft.grad(f)(3.0)) == 6.0
     assert float(ft.grad(f)(-2.0)) == -4.0
     assert float(ft.jvp(f, (-1.0,), (1.0,))[1]) == -2.0
-    with pytest.raises(ft.errors.TracerBoolConversionError, match="while jit of f traces the function"):
-        ft.jit(f)(1.0)
+    jitted = ft.jit(lambda x: f(3.0 * x) + 1.0)
+    assert [float(jitted(x)) for x in (1.0, -1.0, 2.0)] == [10.0, 4.0, 37.0]
+    gradient = ft.jit(ft.grad(f))
+    assert [float(gradient(x)) for x in (1.0, -1.0, 2.0, -2.0)] == [2.0, -2.0, 4.0, -4.0]
+    with pytest.raises(ft.errors.TracerBoolConversionError, match="grad of jit traces the function once for all values"):
+        ft.grad(jitted)(1.0)
+    with pytest.raises(ft.errors.TracerBoolConversionError, match="make_jaxpr of f traces the function once for all values"):
+        ft.make_jaxpr(f)(1.0)
 
 
 def test_eager_evaluation_calls_the_function_and_differentiation_the_rule():
