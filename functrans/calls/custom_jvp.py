@@ -24,6 +24,7 @@ from functrans.calls.custom_results import (
     leaf_paths_of,
     resolve_args,
     resolve_nondiff,
+    signature_of,
     split_nondiff,
 )
 from functrans.calls.jit import transpose_call
@@ -136,6 +137,7 @@ class custom_jvp:
 
     def __init__(self, fun: Callable[..., Any], nondiff_argnums: Sequence[int] = (), nondiff_argnames: Sequence[str] = ()) -> None:
         self.fun = fun
+        self._signature = signature_of(fun)
         self.nondiff_argnums = resolve_nondiff(fun, "custom_jvp", nondiff_argnums, nondiff_argnames)
         self.jvp: Callable[..., Any] | None = None
         self.symbolic_zeros = False
@@ -191,7 +193,7 @@ class custom_jvp:
         name = fun_name(self.fun)
         if self.jvp is None:
             raise AttributeError(f"custom_jvp function {name} has no rule, at {describe(user_source())}. Define one with {name}.defjvp.")
-        args = resolve_args(self.fun, "custom_jvp", args, kwargs)
+        args = resolve_args(self.fun, self._signature, "custom_jvp", args, kwargs)
         merge, diff, nondiff = split_nondiff(self.fun, "custom_jvp", self.nondiff_argnums, args)
         leaves, tree = tree_flatten((diff, {}))
         check_arrays(leaves, diff, self.fun, "custom_jvp")

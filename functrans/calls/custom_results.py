@@ -12,7 +12,7 @@ from typing import Any
 
 from functrans.core.aval import ShapedArray, Zero, tangent_aval
 from functrans.core.source import describe, user_source
-from functrans.core.trace import is_array_like, typeof
+from functrans.core.trace import Tracer, is_array_like, typeof
 from functrans.primitives.structural import convert_element_type, materialize
 from functrans.transforms.flatten import FlatFun, fun_name
 from functrans.tree_util import PyTreeDef, equality_errors, keystr, tree_flatten_with_path, tree_map, tree_unflatten
@@ -21,7 +21,7 @@ from functrans.util import safe_zip
 __all__ = [
     "CalledFun", "CustomVJPPrimal", "SymbolicZero", "brief", "check_same_structure", "conform", "conform_primals",
     "custom_vjp_primal_tree_values", "given_tangent", "leaf_paths", "leaf_paths_of", "resolve_args", "resolve_nondiff",
-    "split_nondiff", "zero_from_primal",
+    "signature_of", "split_nondiff", "zero_from_primal",
 ]
 
 
@@ -110,17 +110,25 @@ def given_tangent(t: Any, symbolic_zeros: bool) -> Any:
 
 # -- signatures -----------------------------------------------------------------------------------------------------------------
 
-def resolve_args(fun: Callable[..., Any], kind: str, args: tuple[Any, ...], kwargs: dict[str, Any]) -> tuple[Any, ...]:
+def signature_of(fun: Callable[..., Any]) -> inspect.Signature | None:
+    """The signature, None for a builtin without one."""
+    try:
+        return inspect.signature(fun)
+    except (TypeError, ValueError):
+        return None
+
+
+def resolve_args(
+    fun: Callable[..., Any], signature: inspect.Signature | None, kind: str, args: tuple[Any, ...], kwargs: dict[str, Any],
+) -> tuple[Any, ...]:
     """Every argument by position, with defaults filled in: rules have no keywords.
 
     Raises:
         TypeError: if the arguments do not fit the signature, or one can be given by keyword only.
     """
-    try:
-        signature = inspect.signature(fun)
-    except (TypeError, ValueError):  # a builtin without a signature
+    if signature is None:
         if kwargs:
-            raise TypeError(f"{kind} function {fun_name(fun)} has no signature, so its arguments must be positional.") from None
+            raise TypeError(f"{kind} function {fun_name(fun)} has no signature, so its arguments must be positional.")
         return args
     try:
         bound = signature.bind(*args, **kwargs)
@@ -232,10 +240,12 @@ def conform(where: str, x: Any, aval: ShapedArray, what: str, error: type[Except
         raise error(f"{where} has type {given}, and {what} needs {aval}, at {describe(user_source())}. Shapes and dtypes must be equal.")
     if given == aval:
         return x
+    if not isinstance(x, Tracer) and not aval.shape and not aval.weak_type:
+        return aval.dtype.type(x)  # known now, and so also while staging
     return convert_element_type(x, aval.dtype, weak_type=aval.weak_type)
 
 
-_ORDER = {"b": 0, "u": 1, "i": 1, "f": 2, "c": 3}
+_ORDER = {"V": -1, "b": 0, "u": 1, "i": 1, "f": 2, "c": 3}  # V is float0, which no number becomes
 
 
 def conform_primals(where: str, out: Any, ys: list[Any], fun: CalledFun) -> list[Any]:

@@ -31,6 +31,7 @@ from functrans.calls.custom_results import (
     leaf_paths,
     resolve_args,
     resolve_nondiff,
+    signature_of,
     split_nondiff,
 )
 from functrans.calls.jit import transpose_call
@@ -153,7 +154,7 @@ def _forward(tangents: Sequence[Any], primals: Sequence[Any], rule: VJPRule, num
 
 def _jvp(primals: Sequence[Any], tangents: Sequence[Any], *, fun: Any, rule: VJPRule, num_consts: int) -> tuple[list[Any], list[Any]]:
     ys, residuals, back = _forward(tangents, primals, rule, num_consts)
-    return ys, push_tangents(rule.name, back, residuals, tangents[num_consts:], ys)
+    return ys, tangent_map(rule.name, back, tangents[num_consts:], ys).apply(residuals)
 
 
 def _linearize(
@@ -162,20 +163,42 @@ def _linearize(
     with running(trace.parent):
         ys, residuals, back = _forward(tangents, primals, rule, num_consts)
     with running(trace):
-        return ys, push_tangents(rule.name, back, residuals, tangents[num_consts:], ys)
+        return ys, tangent_map(rule.name, back, tangents[num_consts:], ys).record(residuals)
 
 
-def push_tangents(
-    name: str, back: Back, residuals: Sequence[Any], tangents: Sequence[Any], ys: Sequence[Any], push: Back | None = None,
-) -> list[Any]:
-    """The tangents of results, as a linear function whose transpose is `back`.
+@dataclass(frozen=True, eq=False, slots=True)
+class TangentMap:
+    """The tangents of results as a linear function of those of the arguments, at residuals."""
 
-    ``push(residuals, tangents)``, with the tangents that are not `Zero`, gives the function itself; without it, it is the
-    transpose of `back`.
+    rule: LinearRule
+    x_dots: list[Any]
+    y_avals: list[ShapedArray]
+
+    def apply(self, residuals: Sequence[Any]) -> list[Any]:
+        """Forward mode: the tangents now, by plain operations."""
+        return self._with_zeros(self.rule.apply(residuals, self.x_dots))
+
+    def record(self, residuals: Sequence[Any]) -> list[Any]:
+        """Reverse mode: the tangents as one equation, whose transpose is the backward rule."""
+        return self._with_zeros(bind_linear(self.rule, residuals, self.x_dots, _inexact(self.y_avals)))
+
+    def _with_zeros(self, y_dots: Sequence[Any]) -> list[Any]:
+        given = iter(y_dots)
+        return [Zero(a) if a.dtype == float0 else next(given) for a in self.y_avals]
+
+
+def _inexact(avals: Sequence[ShapedArray]) -> list[ShapedArray]:
+    return [a for a in avals if a.dtype != float0]
+
+
+def tangent_map(name: str, back: Back, tangents: Sequence[Any], ys: Sequence[Any], push: Back | None = None) -> TangentMap:
+    """The tangent map of which `back` is the transpose.
+
+    ``push(residuals, tangents)``, with the tangents that are not `Zero`, gives its value; without it, that is the transpose of
+    `back`.
     """
     active = [type(t) is not Zero for t in tangents]
     y_avals = [tangent_aval(typeof(y)) for y in ys]
-    inexact = [a for a in y_avals if a.dtype != float0]
 
     def transpose(rs: Sequence[Any], cts: Sequence[Any]) -> list[Any]:
         given = iter(cts)
@@ -183,11 +206,10 @@ def push_tangents(
         return [b for b, a in safe_zip(bars, active) if a]
 
     def apply(rs: Sequence[Any], x_dots: Sequence[Any]) -> list[Any]:
-        return _transposed(name, lambda *cts: transpose(rs, cts), inexact, x_dots)
+        return _transposed(name, lambda *cts: transpose(rs, cts), _inexact(y_avals), x_dots)
 
-    rule = LinearRule(name, push or apply, transpose)
-    y_dots = iter(bind_linear(rule, residuals, [t for t in tangents if type(t) is not Zero], inexact))
-    return [Zero(a) if a.dtype == float0 else next(y_dots) for a in y_avals]
+    rule = LinearRule(name, push or apply, transpose, stated=False)
+    return TangentMap(rule, [t for t in tangents if type(t) is not Zero], y_avals)
 
 
 def _transposed(name: str, pull: Callable[..., list[Any]], out_avals: Sequence[ShapedArray], x_dots: Sequence[Any]) -> list[Any]:
@@ -245,6 +267,7 @@ class custom_vjp:
 
     def __init__(self, fun: Callable[..., Any], nondiff_argnums: Sequence[int] = (), nondiff_argnames: Sequence[str] = ()) -> None:
         self.fun = fun
+        self._signature = signature_of(fun)
         self.nondiff_argnums = resolve_nondiff(fun, "custom_vjp", nondiff_argnums, nondiff_argnames)
         self.fwd: Callable[..., Any] | None = None
         self.bwd: Callable[..., Any] | None = None
@@ -280,7 +303,7 @@ class custom_vjp:
         name = fun_name(self.fun)
         if self.fwd is None or self.bwd is None:
             raise AttributeError(f"custom_vjp function {name} has no rules, at {describe(user_source())}. Define them with {name}.defvjp.")
-        args = resolve_args(self.fun, "custom_vjp", args, kwargs)
+        args = resolve_args(self.fun, self._signature, "custom_vjp", args, kwargs)
         merge, diff, nondiff = split_nondiff(self.fun, "custom_vjp", self.nondiff_argnums, args)
         for x in tree_leaves(nondiff):
             if isinstance(x, Tracer):
@@ -323,8 +346,8 @@ class _Rules:
         residuals, kept_tree = tree_flatten(kept)
         for (path, _), r in safe_zip(tree_flatten_with_path(kept)[0], residuals):
             if not is_array_like(r):
-                raise TypeError(f"{where}: the residual{keystr(path)} must be an array; it is {brief(r)}, at "
-                                f"{describe(user_source())}. Pass what is constant as an argument in nondiff_argnums.")
+                raise TypeError(f"{where}: the residual{keystr(path)} must be an array; it is {brief(r)}, at {describe(user_source())}. "
+                                "Pass what is constant as an argument in nondiff_argnums.")
         in_avals = [typeof(x) for x in primals]
         return ys, residuals, lambda rs, cts: self._backward(tree_unflatten(kept_tree, rs), out_tree, cts, in_avals)
 

@@ -18,8 +18,8 @@ from typing import Any
 
 import numpy as np
 
-from functrans.calls.custom_results import CalledFun, brief, check_same_structure, conform, leaf_paths_of, resolve_args
-from functrans.calls.custom_vjp import push_tangents
+from functrans.calls.custom_results import CalledFun, brief, check_same_structure, conform, leaf_paths_of, resolve_args, signature_of
+from functrans.calls.custom_vjp import tangent_map
 from functrans.calls.jit import transpose_call
 from functrans.calls.open_call import OpenCall, of_closed_over, only_evaluates, open_call, split_batched
 from functrans.core.aval import Zero, tangent_aval
@@ -141,7 +141,7 @@ def _jvp(primals: Sequence[Any], tangents: Sequence[Any], *, fun: Any, rule: Vma
 
 
 def _runner(fun: Any) -> FlatFun:
-    return lambda *args: custom_vmap_p.run(args, {"fun": fun})  # type: ignore[no-any-return]
+    return lambda *args: custom_vmap_p.run(args, {"fun": fun})
 
 
 def _has_tangent(t: Any) -> bool:
@@ -227,14 +227,14 @@ def _linearize(
     with running(trace.parent):
         ys = custom_vmap_p.bind(*primals, fun=fun, rule=rule, num_consts=num_consts)
     with running(trace):
-        return ys, push_tangents(rule.name, back, list(primals), tangents, ys, push)
+        return ys, tangent_map(rule.name, back, tangents, ys, push).record(primals)
 
 
 def _transpose(cts: Sequence[Any], *operands: Any, fun: Any, rule: VmapRule, num_consts: int) -> list[Any]:
     return transpose_call(cts, *operands, jaxpr=fun, name=rule.name)
 
 
-custom_vmap_p = open_call("custom_vmap_call", CustomVmapCall, jvp=_jvp, linearize=_linearize, transpose=_transpose)
+custom_vmap_p: CustomVmapCall = open_call("custom_vmap_call", CustomVmapCall, jvp=_jvp, linearize=_linearize, transpose=_transpose)
 
 
 # -- the function ------------------------------------------------------------------------------------------------------------
@@ -263,6 +263,7 @@ class custom_vmap:
 
     def __init__(self, fun: Callable[..., Any]) -> None:
         self.fun = fun
+        self._signature = signature_of(fun)
         self.vmap_rule: Callable[..., Any] | None = None
         wraps(fun)(self)
 
@@ -288,7 +289,7 @@ class custom_vmap:
         name = fun_name(self.fun)
         if self.vmap_rule is None:
             raise AttributeError(f"custom_vmap function {name} has no rule, at {describe(user_source())}. Define one with {name}.def_vmap.")
-        args = resolve_args(self.fun, "custom_vmap", args, kwargs)
+        args = resolve_args(self.fun, self._signature, "custom_vmap", args, kwargs)
         leaves, tree = tree_flatten((args, {}))
         check_arrays(leaves, args, self.fun, "custom_vmap")
         fun = CalledFun(self.fun, name, tree, "custom_vmap")

@@ -6,7 +6,9 @@ The primitive takes residuals and then the operands in which it is linear. Its r
     transpose(residuals, y_bars) -> x_bars, with `Zero` on either side
 
 In a linear program the call is one equation, and reverse mode asks for `transpose` alone. Where the value is wanted, `apply`
-runs: under evaluation, `vmap`, and in compiled code.
+runs: under evaluation, `jvp`, `vmap`, and in compiled code. It runs under the trace that wants it, so what it closes over is right.
+Differentiated in reverse mode, a function with a *stated* transpose keeps it; one whose `apply` was made from the transpose
+(`custom_vjp`) runs, and its equations say the same.
 """
 
 from __future__ import annotations
@@ -16,17 +18,17 @@ from dataclasses import dataclass
 from typing import Any
 
 from functrans.calls.custom_results import check_same_structure, conform
-from functrans.calls.open_call import OpenCall
+from functrans.calls.open_call import OpenCall, is_mine
 from functrans.core.aval import Linear, ShapedArray, Zero, tangent_aval
 from functrans.core.jaxpr import ClosedJaxpr
 from functrans.core.source import describe, user_source
-from functrans.core.trace import register, running, typeof
+from functrans.core.trace import Trace, register, running, typeof
 from functrans.primitives.arithmetic import add_p
 from functrans.primitives.structural import instantiate, materialize
 from functrans.transforms.batching import BatchTrace
 from functrans.transforms.flatten import check_arrays, fun_name
-from functrans.transforms.jvp import jvp_flat
-from functrans.transforms.linearize import TangentTrace
+from functrans.transforms.jvp import JVPTrace, jvp_flat
+from functrans.transforms.linearize import LinearizeTrace, TangentTrace
 from functrans.transforms.stage import StagingTrace, stage
 from functrans.transforms.tracing import eval_shape
 from functrans.tree_util import tree_flatten, tree_unflatten
@@ -40,12 +42,13 @@ FlatFun = Callable[[Sequence[Any], Sequence[Any]], list[Any]]
 class LinearRule:
     """A linear function and its transpose, both of flat values. Printed as opaque: its name does not say what it computes."""
 
-    __slots__ = ("__name__", "apply", "transpose")
+    __slots__ = ("__name__", "apply", "stated", "transpose")
 
-    def __init__(self, name: str, apply: FlatFun, transpose: FlatFun) -> None:
+    def __init__(self, name: str, apply: FlatFun, transpose: FlatFun, stated: bool) -> None:
         self.__name__ = name
         self.apply = apply
         self.transpose = transpose
+        self.stated = stated
 
 
 class LinearCall(OpenCall):
@@ -53,9 +56,20 @@ class LinearCall(OpenCall):
 
     __slots__ = ()
 
+    def enter(self, trace: Trace, args: Sequence[Any], params: dict[str, Any]) -> list[Any]:
+        if isinstance(trace, (JVPTrace, LinearizeTrace)):
+            linear = args[params["num_residuals"]:]
+            wants_transpose = isinstance(trace, LinearizeTrace) and params["rule"].stated
+            if not (wants_transpose and any(is_mine(x, trace) and type(x.tangent) is not Zero for x in linear)):
+                with running(trace):
+                    return self.run(args, params)
+        return super().enter(trace, args, params)
+
     def run(self, args: Sequence[Any], params: dict[str, Any]) -> list[Any]:
         n = params["num_residuals"]
-        return params["rule"].apply(args[:n], args[n:])  # type: ignore[no-any-return]
+        rule: LinearRule = params["rule"]
+        out: list[Any] = rule.apply(args[:n], args[n:])
+        return out
 
     def on_tangents(self, trace: TangentTrace, args: Sequence[Any], params: dict[str, Any]) -> list[Any]:
         return list(trace.process(self, args, params))
@@ -125,11 +139,12 @@ def _lower(b: Any, *operands: Any, **_: Any) -> Any:
     raise AssertionError("calls are inlined before lowering")
 
 
-linear_call_p = register(LinearCall(
+linear_call_p = LinearCall(
     "linear_call", multiple_results=True, abstract=_abstract, jvp=_jvp, transpose=_transpose, inline=_inline, lower=_lower, reasons={
         "impl": "evaluation runs the function itself (OpenCall.enter)",
         "batch": "under vmap the function itself runs (LinearCall.on_batch)",
-    }))
+    })
+register(linear_call_p)
 
 
 def linear_call(fun: Callable[..., Any], fun_transpose: Callable[..., Any], residual_args: Any, linear_args: Any) -> Any:
@@ -168,5 +183,5 @@ def linear_call(fun: Callable[..., Any], fun_transpose: Callable[..., Any], resi
         check_same_structure(where, back, tree_unflatten(tree, x_avals), "the linear argument")
         return [conform(where, b, tangent_aval(a), "the linear argument") for b, a in safe_zip(tree_flatten(back)[0], x_avals)]
 
-    rule = LinearRule(fun_name(fun), apply, transpose)
+    rule = LinearRule(fun_name(fun), apply, transpose, stated=True)
     return tree_unflatten(out_tree, bind_linear(rule, residuals, xs, [typeof(s) for s in shapes]))

@@ -26,6 +26,7 @@ from collections.abc import Callable, Sequence
 from typing import Any
 
 from functrans.calls.closed import with_leading_inputs
+from functrans.calls.guards import QuestionsPassedOn
 from functrans.core.array import Array
 from functrans.core.aval import ShapedArray, Zero
 from functrans.core.interpret import jaxpr_as_fun
@@ -94,7 +95,8 @@ class OpenCall(Primitive):
         fun = params["fun"]
         if isinstance(fun, ClosedJaxpr):
             return args, params
-        made = stage(fun, [typeof(x) for x in args], trace.name)
+        recorder = None if trace.recorder is None else QuestionsPassedOn(args)
+        made = stage(fun, [typeof(x) for x in args], trace.name, recorder, trace.why)
         consts = made.consts
         return [*consts, *args], {**params, "fun": with_leading_inputs(made), "num_consts": params["num_consts"] + len(consts)}
 
