@@ -243,6 +243,22 @@ def test_an_argument_as_result_is_a_copy():
     np.testing.assert_array_equal(y, [1.0, 2.0])
 
 
+def test_a_long_loop_is_compared_at_once():
+    f = ft.jit(counting_down)
+    for n in (150, 120, 150, 0):
+        assert int(f(n)) == n * (n + 1) // 2
+    below = ft.jit(lambda x, n: halved_until(x, n))
+    for n in (200, 90, 200):
+        assert float(below(1.0, n)) == 2.0**-n
+
+
+def halved_until(x, n):
+    i = 0 * n
+    while i < n:
+        x, i = x / 2.0, i + 1
+    return x
+
+
 # -- caching ------------------------------------------------------------------------------------------------------------------
 
 def test_each_path_is_traced_once():
