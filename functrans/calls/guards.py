@@ -101,8 +101,7 @@ class GuardRecorder:
         if conversion.scalar and aval.size != 1:
             return conversion(np.zeros(aval.shape, aval.dtype))  # refused, or answered, whatever the values are
         if self._values is None:
-            self.needed = True
-            raise ValueNeeded
+            raise self._unknown()
         guard = self._answers.get((tracer.var, conversion))
         if guard is None:
             guard = self._answers[tracer.var, conversion] = self._new_guard(tracer.var, conversion)
@@ -159,6 +158,8 @@ class GuardRecorder:
         with running(_EVALUATION):
             for at in sorted(needed):
                 eqn = eqns[at]
+                if eqn.primitive.named_batch is not None:  # it is about the batch of a vmap outside, which answers better
+                    raise self._unknown()
                 operands = [a.operand if isinstance(a, Literal) else env[a] for a in eqn.invars]
                 try:
                     out = eqn.primitive.bind(*operands, **eqn.params)
@@ -174,9 +175,12 @@ class GuardRecorder:
         if isinstance(value, Tracer):
             value = value.concrete()
             if value is None:
-                self.needed = True
-                raise ValueNeeded
+                raise self._unknown()
         return value
+
+    def _unknown(self) -> ValueNeeded:
+        self.needed = True
+        return ValueNeeded()
 
 
 # -- compiled paths -----------------------------------------------------------------------------------------------------------

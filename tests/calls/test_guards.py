@@ -476,6 +476,11 @@ def test_a_batched_predicate_has_many_values():
     refuses(lambda: ft.vmap(ft.grad(ft.jit(sign_branch)))(np.ones(3)), TracerBoolConversionError, "vmap maps over", HERE)
 
 
+def test_the_place_in_a_batch_has_many_values():
+    f = ft.jit(lambda y: y if ft.lax.axis_index("i") > 0 else -y)
+    refuses(lambda: ft.vmap(lambda x: x + f(3.0), axis_name="i")(np.ones(3)), TracerBoolConversionError, "vmap maps over", HERE)
+
+
 def test_arrays_of_numpy_stay_refused():
     refuses(lambda: ft.jit(lambda x: np.asarray(x) if x > 0 else x)(1.0), TracerArrayConversionError, HERE)
 
