@@ -13,6 +13,7 @@ import pytest
 import functrans as ft
 import functrans.numpy as fnp
 from functrans.calls import guards
+from functrans.calls.closed import trace_closed
 from functrans.calls.paths import Paths
 from functrans.config import config
 from functrans.core.conversion import FLOAT, INDEX, INT, LIST, TRUTH, item_at
@@ -243,6 +244,22 @@ def test_an_argument_as_result_is_a_copy():
     np.testing.assert_array_equal(y, [1.0, 2.0])
 
 
+def test_a_long_loop_is_compared_at_once():
+    f = ft.jit(counting_down)
+    for n in (150, 120, 150, 0):
+        assert int(f(n)) == n * (n + 1) // 2
+    below = ft.jit(lambda x, n: halved_until(x, n))
+    for n in (200, 90, 200):
+        assert float(below(1.0, n)) == 2.0**-n
+
+
+def halved_until(x, n):
+    i = 0 * n
+    while i < n:
+        x, i = x / 2.0, i + 1
+    return x
+
+
 # -- caching ------------------------------------------------------------------------------------------------------------------
 
 def test_each_path_is_traced_once():
@@ -458,6 +475,28 @@ def test_a_batched_predicate_has_many_values():
     refuses(lambda: ft.vmap(ft.jit(sign_branch))(np.ones(3)), TracerBoolConversionError, "vmap maps over", "where", HERE)
     refuses(lambda: ft.jit(ft.vmap(sign_branch))(np.ones(3)), TracerBoolConversionError, "vmap maps over", "where", HERE)
     refuses(lambda: ft.vmap(ft.grad(ft.jit(sign_branch)))(np.ones(3)), TracerBoolConversionError, "vmap maps over", HERE)
+
+
+def test_the_body_of_a_loop_is_traced_for_all_turns():
+    """What a control-flow construct stages inside a `jit` has no value; what it closes over has."""
+    tree = ft.tree_util.tree_structure(((0.0,), {}))
+
+    def inside(body):
+        return ft.jit(lambda x: x * trace_closed(body(x), tree, [ft.typeof(x)], "scan").out_tree.num_leaves)
+
+    refuses(lambda: inside(lambda x: sign_branch)(1.0), TracerBoolConversionError, "scan traces the function once for all values", HERE)
+
+    def closes_over(x):
+        positive = x > 0
+        return lambda y: (y, y) if positive else y
+
+    f = inside(closes_over)
+    assert [float(f(x)) for x in (3.0, -3.0, 4.0)] == [6.0, -3.0, 8.0]
+
+
+def test_the_place_in_a_batch_has_many_values():
+    f = ft.jit(lambda y: y if ft.lax.axis_index("i") > 0 else -y)
+    refuses(lambda: ft.vmap(lambda x: x + f(3.0), axis_name="i")(np.ones(3)), TracerBoolConversionError, "vmap maps over", HERE)
 
 
 def test_arrays_of_numpy_stay_refused():
