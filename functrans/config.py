@@ -64,6 +64,7 @@ class Options:
     debug_nans, debug_infs: raise where a result holds a nan or an infinity.
     log_compiles: log each compilation. explain_cache_misses: log why a function is traced again.
     max_paths: how many Python control-flow paths `jit` compiles for one signature.
+    loop_snapshots: how many carries reverse mode stores of a loop with a computed number of turns.
     traceback_filtering: leave the library's own frames out of tracebacks.
     """
 
@@ -75,6 +76,7 @@ class Options:
     log_compiles: bool = False
     explain_cache_misses: bool = False
     max_paths: int = 16
+    loop_snapshots: int = 64
     traceback_filtering: bool = True
 
     def __post_init__(self) -> None:
@@ -84,7 +86,7 @@ class Options:
 
 _VALIDATORS: dict[str, Callable[[str, Any], Any]] = {
     "default_float": _float_dtype, "check": _flag, "disable_jit": _flag, "debug_nans": _flag, "debug_infs": _flag,
-    "log_compiles": _flag, "explain_cache_misses": _flag, "max_paths": _positive, "traceback_filtering": _flag,
+    "log_compiles": _flag, "explain_cache_misses": _flag, "max_paths": _positive, "loop_snapshots": _positive, "traceback_filtering": _flag,
 }  # fmt: skip
 
 
@@ -226,6 +228,7 @@ def trace_key(current: Options) -> Hashable:
         current.debug_nans,
         current.debug_infs,
         current.max_paths,
+        current.loop_snapshots,
     )
 
 

@@ -3,7 +3,7 @@
 ::
 
     program ::= buffers ; step*
-    step    ::= nest | contract
+    step    ::= nest | contract | loop(step*) | branch(step*, ...)
     nest    ::= axes ; statement*                      axes: size, parallel or reduce
     statement ::= store buffer[affine (+ dynamic)] = node  (combined with what is there, under a mask)
                 | reduce(op, node...) over the reduce axes into buffer[affine]
@@ -29,13 +29,17 @@ from typing import Any, Protocol
 import numpy as np
 
 __all__ = [
-    "COMBINE", "COMPARISONS", "REDUCE_STATES", "Access", "Buffer", "Builder", "Contract", "Expr", "Nest", "Node", "Program", "Reduce",
-    "Store", "affine_index", "const", "map_leaves", "node_accesses", "postorder", "real_name",
+    "COMBINE", "COMPARISONS", "REDUCE_STATES", "Access", "Branch", "Buffer", "Builder", "Contract", "Expr", "Loop", "Nest", "Node",
+    "Program", "Reduce", "Step", "Steps", "Store", "Window", "affine_index", "const", "map_leaves", "node_accesses", "postorder", "reads",
+    "real_name", "writes",
 ]
 
 
 class Buffer:
-    """A contiguous array. `role`: ``input``, ``const``, ``output`` or ``temp``. Complex buffers count real parts."""
+    """A contiguous array. `role`: ``input``, ``const``, ``output``, ``temp`` or ``window``. Complex buffers count real parts.
+
+    A window is a part of another buffer that moves from one turn of a loop to the next; `source` is its `Window`.
+    """
 
     __slots__ = ("dtype", "role", "shape", "slot", "source")
 
@@ -220,6 +224,15 @@ class Builder(Protocol):
         combined with the update: set, add, mul, min or max."""
     def check(self, bad: Expr, message: str) -> None:
         """Raise IndexError(message) after the call if `bad` holds anywhere."""
+    def scan(self, jaxpr: Any, consts: Sequence[Expr], init: Sequence[Expr], xs: Sequence[Expr], length: int, reverse: bool) -> list[Expr]:
+        """The final carries and the stacked results of `length` turns of ``jaxpr(consts, carry, x) -> (carry, y)``."""
+    def while_loop(self, condition: Any, body: Any, condition_consts: Sequence[Expr], body_consts: Sequence[Expr],
+                   init: Sequence[Expr]) -> list[Expr]:
+        """The final carries of ``body(consts, carry) -> carry`` repeated while ``condition(consts, carry)`` holds."""
+    def repeat(self, n: Expr, body: Any, consts: Sequence[Expr], init: Sequence[Expr]) -> list[Expr]:
+        """The final carries of ``body(consts, carry) -> carry`` applied `n` times, an int64 computed by the program."""
+    def branch(self, index: Expr, branches: Sequence[Any], operands: Sequence[Expr]) -> list[Expr]:
+        """The results of the jaxpr ``branches[index]``, which alone runs."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -301,15 +314,130 @@ class Contract:
         return f"contract {list(self.batch)} {self.m} x {self.k} x {self.n}\n  {self.c} = {self.a} @ {self.b}"
 
 
+@dataclass(frozen=True, slots=True)
+class Window:
+    """Where a window lies on a turn of a loop: from element ``offset + step * counter`` of `parent`."""
+
+    parent: Buffer
+    counter: Buffer
+    offset: int
+    step: int
+
+
+@dataclass(frozen=True, slots=True, eq=False)
+class Loop:
+    """`before`, then `body` again and again, then `after`.
+
+    Turns are counted from 0 in `counter`. There are `count` (at least one) of them, or, where that is None, as many as
+    `condition` leaves true in `predicate`. After each turn the two buffers of each of `swaps` change places; when the loop
+    ends, the first of each pair holds what it would hold on the next turn.
+    """
+
+    counter: Buffer
+    count: int | None
+    body: Steps
+    before: Steps = ()
+    after: Steps = ()
+    condition: Steps = ()
+    predicate: Buffer | None = None
+    swaps: tuple[tuple[Buffer, Buffer], ...] = ()
+
+    @property
+    def parts(self) -> tuple[Steps, ...]:
+        return self.before, self.condition, self.body, self.after
+
+    def __str__(self) -> str:
+        head = f"loop {self.counter}" + (f" < {self.count}" if self.predicate is None else f" while {self.predicate}")
+        swaps = "".join(f"\n  swap {a}, {b}" for a, b in self.swaps)
+        names = ("before", "condition", "body", "after")
+        return head + "".join(_indented(n, part) for n, part in zip(names, self.parts, strict=True)) + swaps
+
+
+@dataclass(frozen=True, slots=True, eq=False)
+class Branch:
+    """The steps of ``branches[index]``; `index` is an int32 scalar in range."""
+
+    index: Buffer
+    branches: tuple[Steps, ...]
+
+    @property
+    def parts(self) -> tuple[Steps, ...]:
+        return self.branches
+
+    def __str__(self) -> str:
+        return f"branch {self.index}" + "".join(_indented(f"case {i}", part) for i, part in enumerate(self.branches))
+
+
+Step = Nest | Contract | Loop | Branch
+Steps = tuple[Step, ...]
+
+
+def _indented(title: str, steps: Steps) -> str:
+    if not steps:
+        return ""
+    text = "\n".join(map(str, steps)).replace("\n", "\n    ")
+    return f"\n  {title}:\n    {text}"
+
+
+def reads(step: Step) -> set[Buffer]:
+    """Every buffer a step may read; of a window, its parent and its counter too."""
+    match step:
+        case Contract():
+            found = {step.a.buffer, step.b.buffer}
+        case Nest():
+            found = set()
+            for s in step.body:
+                nodes = s.nodes if isinstance(s, Reduce) else tuple(n for n in (s.node, s.dynamic, s.mask) if n is not None)
+                found.update(load.attr.buffer for load in node_accesses(nodes))
+                if isinstance(s, Store) and s.combine != "set":
+                    found.add(s.access.buffer)
+                written = s.accesses if isinstance(s, Reduce) else (s.access,)
+                found.update(a.buffer.source.counter for a in written if a.buffer.role == "window")
+        case Loop():
+            found = {b for part in step.parts for inner in part for b in reads(inner)}
+            found.update(b for pair in step.swaps for b in pair)
+            if step.predicate is not None:
+                found.add(step.predicate)
+        case Branch():
+            found = {step.index, *(b for part in step.parts for inner in part for b in reads(inner))}
+    windows = [b for b in found if b.role == "window"]
+    while windows:
+        window = windows.pop().source
+        found |= {window.parent, window.counter}
+        if window.parent.role == "window":
+            windows.append(window.parent)
+    return found
+
+
+def writes(step: Step) -> set[Buffer]:
+    """Every buffer a step may write; of a window, its parent too."""
+    match step:
+        case Contract():
+            found = {step.c.buffer}
+        case Nest():
+            found = {a.buffer for s in step.body for a in (s.accesses if isinstance(s, Reduce) else (s.access,))}
+        case Loop():
+            found = {b for part in step.parts for inner in part for b in writes(inner)}
+            found |= {step.counter, *(b for pair in step.swaps for b in pair)}
+        case Branch():
+            found = {b for part in step.parts for inner in part for b in writes(inner)}
+    for b in [b for b in found if b.role == "window"]:
+        while b.role == "window":
+            b = b.source.parent
+            found.add(b)
+    return found
+
+
 @dataclass(slots=True)
 class Program:
-    """Steps in order, and the buffers they use. `checks` are the messages of the flags in the buffer `flags`."""
+    """Steps in order, and the buffers they use. `checks` are the messages of the flags in the buffer `flags`, which are false
+    before the first step."""
 
     inputs: list[Buffer]
     outputs: list[Buffer]
     consts: list[Buffer] = field(default_factory=list)
     temps: list[Buffer] = field(default_factory=list)
-    steps: list[Nest | Contract] = field(default_factory=list)
+    steps: list[Step] = field(default_factory=list)
     checks: list[str] = field(default_factory=list)
     flags: Buffer | None = None
 

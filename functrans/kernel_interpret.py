@@ -19,7 +19,24 @@ from typing import Any
 
 import numpy as np
 
-from functrans.kernel import COMBINE, Access, Buffer, Contract, Nest, Node, Program, Reduce, Store, node_accesses, postorder
+from functrans.kernel import (
+    COMBINE,
+    Access,
+    Branch,
+    Buffer,
+    Contract,
+    Loop,
+    Nest,
+    Node,
+    Program,
+    Reduce,
+    Step,
+    Store,
+    node_accesses,
+    postorder,
+    reads,
+    writes,
+)
 from functrans.kernel_verify import KernelError
 from functrans.scalar_ops import SCALAR_OPS
 
@@ -68,15 +85,12 @@ def run(program: Program, inputs: Sequence[np.ndarray]) -> list[np.ndarray]:
         memory[buffer] = _parts(buffer, value)
     for buffer in program.consts:
         memory[buffer] = _parts(buffer, np.asarray(buffer.source))
-    flags = [] if program.flags is None else [program.flags]
-    for buffer in (*program.temps, *program.outputs, *flags):
+    for buffer in (*program.temps, *program.outputs):
         memory[buffer] = _poisoned(buffer)
+    if program.flags is not None:
+        memory[program.flags] = np.zeros(program.flags.elements, np.bool_)
     with np.errstate(all="ignore"):
-        for step in program.steps:
-            if isinstance(step, Contract):
-                _contract(step, memory)
-            else:
-                _nest(step, memory)
+        _steps(program.steps, memory)
     for message, failed in zip(program.checks, memory[program.flags] if program.flags is not None else (), strict=True):
         if failed:
             raise IndexError(message)
@@ -168,6 +182,39 @@ def _value(node: Node, args: list[np.ndarray], point: Point, memory: Memory) -> 
 
 
 # -- steps ------------------------------------------------------------------------------------------------------------
+
+def _steps(steps: Sequence[Step], memory: Memory) -> None:
+    for step in steps:
+        match step:
+            case Contract():
+                _contract(step, memory)
+            case Nest():
+                _nest(step, memory)
+            case Loop():
+                _loop(step, memory)
+            case Branch():
+                _steps(step.branches[int(memory[step.index][0])], memory)
+
+
+def _loop(loop: Loop, memory: Memory) -> None:
+    windows = [b for part in loop.parts for step in part for b in reads(step) | writes(step)
+               if b.role == "window" and b.source.counter is loop.counter]
+    _steps(loop.before, memory)
+    turn = 0
+    while loop.count is None or turn < loop.count:
+        memory[loop.counter][0] = turn
+        for b in windows:
+            at = b.source.offset + b.source.step * turn
+            memory[b] = memory[b.source.parent][at:at + b.elements]
+        _steps(loop.condition, memory)
+        if loop.predicate is not None and not memory[loop.predicate][0]:
+            break
+        _steps(loop.body, memory)
+        for a, b in loop.swaps:
+            memory[a], memory[b] = memory[b], memory[a]
+        turn += 1
+    _steps(loop.after, memory)
+
 
 def _nest(nest: Nest, memory: Memory) -> None:
     whole = _grid(nest.axes)

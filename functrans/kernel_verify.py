@@ -12,14 +12,19 @@ from functrans.kernel import (
     COMPARISONS,
     REDUCE_STATES,
     Access,
+    Branch,
     Buffer,
     Contract,
+    Loop,
     Nest,
     Node,
     Program,
     Reduce,
+    Step,
     Store,
     node_accesses,
+    reads,
+    writes,
 )
 from functrans.scalar_ops import SCALAR_OPS
 
@@ -37,17 +42,68 @@ def verify(program: Program) -> None:
         KernelError: naming the step and what is wrong with it.
     """
     known: set[Buffer] = {*program.inputs, *program.consts}
-    for number, step in enumerate(program.steps):
-        try:
-            if isinstance(step, Contract):
-                _contract(step, known)
-            else:
-                _nest(step, known)
-        except KernelError as error:
-            raise KernelError(f"step {number}, {step}: {error}") from None
+    if program.flags is not None:
+        known.add(program.flags)
+    _steps(program.steps, known)
     missing = [b for b in program.outputs if b not in known and prod(b.shape)]
     if missing:
         raise KernelError(f"outputs {missing} are never written")
+
+
+def _steps(steps: Sequence[Step], known: set[Buffer]) -> None:
+    """Check steps in order; `known` are the buffers written before, and grows."""
+    for number, step in enumerate(steps):
+        try:
+            match step:
+                case Contract():
+                    _contract(step, known)
+                case Nest():
+                    _nest(step, known)
+                case Loop():
+                    _loop(step, known)
+                case Branch():
+                    _branch(step, known)
+        except KernelError as error:
+            raise KernelError(f"step {number}, {step}: {error}") from None
+
+
+def _loop(step: Loop, known: set[Buffer]) -> None:
+    if (step.count is None) != (step.predicate is not None) or (step.count is not None and step.count < 1):
+        raise KernelError("a loop has either a positive count or a condition")
+    known.add(step.counter)
+    _windows(step, known)
+    _steps(step.before, known)
+    known.update(partner for _, partner in step.swaps)
+    _steps(step.condition, known)
+    if step.predicate is not None and step.predicate not in known:
+        raise KernelError("the predicate is never written")
+    _steps(step.body, known)
+    for now, partner in step.swaps:
+        if now.dtype != partner.dtype or now.elements != partner.elements:
+            raise KernelError(f"{now} and {partner} cannot change places")
+    _steps(step.after, known)
+
+
+def _windows(step: Loop, known: set[Buffer]) -> None:
+    """Every window of the loop lies in its parent on every turn, and what is stacked counts as written."""
+    for b in {b for part in step.parts for inner in part for b in reads(inner) | writes(inner) if b.role == "window"}:
+        window = b.source
+        if window.counter is not step.counter:
+            continue
+        ends = (window.offset, window.offset + window.step * ((step.count or 1) - 1))
+        if b.elements and (min(ends) < 0 or max(ends) + b.elements > window.parent.elements):
+            raise KernelError(f"the window {window} leaves its parent")
+        known |= {b, window.parent}
+
+
+def _branch(step: Branch, known: set[Buffer]) -> None:
+    if step.index not in known or step.index.dtype != "int32":
+        raise KernelError("the index of a branch must be a written int32 scalar")
+    outcomes = []
+    for part in step.branches:
+        outcomes.append(set(known))
+        _steps(part, outcomes[-1])
+    known |= set.intersection(*outcomes)
 
 
 def _in_bounds(access: Access, sizes: Sequence[int]) -> None:

@@ -5,9 +5,15 @@ They are stricter than `functrans.numpy`: operands must agree in dtype (Python n
 
 from functrans.calls.folds import associative_scan as associative_scan
 from functrans.calls.folds import reduce as reduce
+from functrans.calls.cond import cond as cond
+from functrans.calls.cond import cond_p as cond_p
+from functrans.calls.cond import switch as switch
+from functrans.calls.fori_loop import fori_loop as fori_loop
 from functrans.calls.scan import scan_p as scan_p
 from functrans.calls.scan_api import map as map
 from functrans.calls.scan_api import scan as scan
+from functrans.calls.while_loop import while_loop as while_loop
+from functrans.calls.while_loop import while_p as while_p
 from functrans.primitives.arithmetic import RoundingMethod as RoundingMethod
 from functrans.primitives.arithmetic import abs as abs
 from functrans.primitives.arithmetic import abs_p as abs_p

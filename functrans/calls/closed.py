@@ -14,13 +14,14 @@ import numpy as np
 
 from functrans.calls.jit import compiled
 from functrans.core.aval import ShapedArray
+from functrans.core.interpret import eval_jaxpr
 from functrans.core.jaxpr import ClosedJaxpr, Eqn, Jaxpr, Var, subjaxprs
-from functrans.core.trace import Primitive
+from functrans.core.trace import EvalTrace, Primitive, running
 from functrans.transforms.flatten import FlatFun
 from functrans.transforms.stage import stage
 from functrans.tree_util import PyTreeDef
 
-__all__ = ["Closure", "run_call", "trace_closed", "with_leading_inputs"]
+__all__ = ["Closure", "interpret", "run_call", "trace_closed", "with_leading_inputs"]
 
 
 @dataclass(frozen=True, slots=True)
@@ -46,6 +47,15 @@ def with_leading_inputs(closed: ClosedJaxpr) -> ClosedJaxpr:
 
 
 # -- evaluation -----------------------------------------------------------------------------------------------------------
+
+_EVALUATION = EvalTrace(None)
+
+
+def interpret(closed: ClosedJaxpr, values: Sequence[Any]) -> list[Any]:
+    """Evaluate a jaxpr on arrays, operation by operation, whatever trace is current."""
+    with running(_EVALUATION):
+        return eval_jaxpr(closed.jaxpr, closed.consts, *values)
+
 
 _kept: dict[str, ClosedJaxpr] = {}
 _KEEP = 512

@@ -21,7 +21,7 @@ from typing import Any
 
 import numpy as np
 
-from functrans.calls.closed import with_leading_inputs
+from functrans.calls.closed import run_call, with_leading_inputs
 from functrans.calls.deferred import Sum, split_sum, total
 from functrans.calls.scan_residuals import linearized_body
 from functrans.config import options
@@ -29,7 +29,7 @@ from functrans.core.aval import Linear, ShapedArray, Zero, tangent_aval
 from functrans.core.check import check_jaxpr
 from functrans.core.interpret import eval_jaxpr
 from functrans.core.jaxpr import ClosedJaxpr, Eqn, Jaxpr, Var
-from functrans.core.trace import EvalTrace, running, to_numpy, typeof
+from functrans.core.trace import running, typeof
 from functrans.primitives.base import operand_error, primitive
 from functrans.primitives.builders import add_p
 from functrans.primitives.structural import instantiate, move_axis, moved_to_front, zeros
@@ -60,24 +60,41 @@ def _abstract(
     return [*outs[:num_carry], *(a.update(shape=(length, *a.shape)) for a in outs[num_carry:])]
 
 
-def _interpret(
-    *values: np.ndarray, jaxpr: ClosedJaxpr, length: int, reverse: bool, num_consts: int, num_carry: int, unroll: int,
-) -> list[np.ndarray]:
-    consts, carry, xs = split_list(values, [num_consts, num_carry])
-    carry_avals, y_avals = jaxpr.out_avals[:num_carry], jaxpr.out_avals[num_carry:]
-    ys = [np.empty((length, *a.shape), a.dtype) for a in y_avals]
-    state: list[Any] = carry
-    with running(EvalTrace(None)):
-        for i in reversed(range(length)) if reverse else range(length):
-            outs = eval_jaxpr(jaxpr.jaxpr, jaxpr.consts, *consts, *state, *(x[i] for x in xs))
-            state = outs[:num_carry]
-            for stack, y in safe_zip(ys, outs[num_carry:]):
-                stack[i] = to_numpy(y)
-    return [*(np.asarray(to_numpy(c), a.dtype) for c, a in safe_zip(state, carry_avals)), *ys]
+def _impl(*values: np.ndarray, **params: Any) -> list[np.ndarray]:
+    return run_call(scan_p, values, params)
 
 
-scan_p = primitive("scan", impl=_interpret, abstract=_abstract, multiple_results=True,
-                   reasons={"lower": "a loop is no kernel; the compiler lowers the body"})
+def _lower(b: Any, *operands: Any, jaxpr: ClosedJaxpr, length: int, reverse: bool, num_consts: int, num_carry: int,
+           unroll: int) -> list[Any]:
+    consts, init, xs = split_list(operands, [num_consts, num_carry])
+    return list(b.scan(jaxpr, consts, init, xs, length, reverse))
+
+
+def _dce(eqn: Eqn, used: Sequence[bool]) -> Eqn:
+    """The loop without carries and stacked results that serve nobody."""
+    params = eqn.params
+    closed, n, m = params["jaxpr"], params["num_consts"], params["num_carry"]
+    jaxpr = closed.jaxpr
+    consts, carry, xs = split_list(jaxpr.invars, [n, m])
+    carry_out, ys = split_list(jaxpr.outvars, [m])
+    of_carry, kept_ys = tuple(used[:m]), _some(ys, used[m:])
+    while True:  # a carry is used if its end is, or if it enters one that is
+        eqns, needed = live_eqns(jaxpr.eqns, (*_some(carry_out, of_carry), *kept_ys))
+        grown = _joined(of_carry, [v in needed for v in carry])
+        if grown == of_carry:
+            break
+        of_carry = grown
+    masks = [v in needed for v in consts], of_carry, [v in needed for v in xs]
+    inner = Jaxpr((), (*_some(consts, masks[0]), *_some(carry, of_carry), *_some(xs, masks[2])), tuple(eqns),
+                  (*_some(carry_out, of_carry), *kept_ys))
+    body = ClosedJaxpr(Jaxpr(jaxpr.constvars, inner.invars, inner.eqns, inner.outvars), closed.consts)
+    return eqn.replace(
+        invars=[a for part, mask in safe_zip(split_list(eqn.invars, [n, m]), masks) for a in _some(part, mask)],
+        outvars=[*_some(eqn.outvars[:m], of_carry), *_some(eqn.outvars[m:], used[m:])],
+        params={**params, "jaxpr": body, "num_consts": sum(masks[0]), "num_carry": sum(of_carry)})
+
+
+scan_p = primitive("scan", impl=_impl, abstract=_abstract, lower=_lower, dce=_dce, multiple_results=True)
 
 
 # -- binding --------------------------------------------------------------------------------------------------------------
@@ -267,7 +284,7 @@ def _transposed_body(
     before = [Var(a.aval.strong()) for a in rests]
     added = [Eqn(add_p, [t, a], [Var(t.aval)], {}) for t, a in safe_zip(before, rests)]
     outs = (*(e.outvars[0] for e in added), *carry_out, *emitted, *x_bars)
-    eqns, _ = live_eqns((*jaxpr.eqns, *added), outs, keep_checks=False)
+    eqns, _ = live_eqns((*jaxpr.eqns, *added), outs, keep_effects=False)
     body = ClosedJaxpr(Jaxpr((), (*fixed, *before, *carry_cts, *stacked), tuple(eqns), outs), ())
     return _Backward(body, made.consts, of_carry, reached_consts, reached_xs, sums, tuple(v.aval for v in before), emitted, stacked)
 
@@ -335,7 +352,7 @@ def _known_carries_apart(closed: ClosedJaxpr, linear: Mask, num_consts: int, mov
     lin_consts, _, lin_xs = split_list(linear, [num_consts, n])
     still, linear_carry = partition_list(moving, h)
     still_out, linear_out = partition_list(moving, jaxpr.outvars[:n])
-    eqns, _ = live_eqns(jaxpr.eqns, still_out, keep_checks=False)
+    eqns, _ = live_eqns(jaxpr.eqns, still_out, keep_effects=False)
     known = (*partition_list(lin_consts, c)[0], *still, *partition_list(lin_xs, x)[0])
     forward = Jaxpr((), known, tuple(eqns), (*still_out, *still))
     rest = Jaxpr((), (*c, *linear_carry, *still, *x), jaxpr.eqns, (*linear_out, *jaxpr.outvars[n:]))

@@ -112,7 +112,7 @@ def _with_residuals(linear: Jaxpr, residuals: Sequence[Atom], primal: Jaxpr, inp
 
     eqns = [e.replace(invars=resolved(e.invars)) for e in linear.eqns]
     outvars = resolved(linear.outvars)
-    eqns, needed = live_eqns(eqns, outvars, keep_checks=False)
+    eqns, needed = live_eqns(eqns, outvars, keep_effects=False)
     again: dict[Eqn, None] = {}
     bases: dict[Var, None] = {}
     for a in residuals:

@@ -7,16 +7,18 @@ ndarrays (inputs, constants, outputs, flags, arena), and reads the data pointers
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from dataclasses import dataclass
 from math import prod
 
+from functrans.compiler.control import Call, Control, element_bytes, is_empty
 from functrans.compiler.flat import Flat, flatten_nest
 from functrans.compiler.gemm import Tile, choose_tile, emit_gemm, scratch_elements, wants_packing
-from functrans.compiler.memory import plan_memory
+from functrans.compiler.memory import plan_memory, stack_buffers
 from functrans.compiler.nest import emit_nest
-from functrans.compiler.text import I64, PTR, Function, Val
+from functrans.compiler.text import I1, I64, PTR, Function, Val
 from functrans.compiler.transpose import emit_transpose
-from functrans.kernel import Buffer, Contract, Nest, Program
+from functrans.kernel import Branch, Buffer, Contract, Loop, Nest, Program
 
 __all__ = ["Layout", "Module", "Target", "generate"]
 
@@ -41,12 +43,13 @@ class Layout:
 
 @dataclass(frozen=True, slots=True)
 class Module:
-    """The text of a module, its entry point, and the sizes of what a call must provide."""
+    """The text of a module, its entry point, the sizes of what a call must provide, and the functions of loops and branches."""
 
     text: str
     entry: str
     arena_bytes: int
     kernels: int
+    controls: tuple[str, ...] = ()
 
 
 _ELEM_BYTES = {"float": 4, "double": 8}
@@ -56,10 +59,13 @@ _FLOAT_ELEMS = {"float32": "float", "float64": "double"}
 class _Generator:
     def __init__(self, program: Program, target: Target, layout: Layout) -> None:
         self.program, self.target, self.layout = program, target, layout
+        self.vector_bits = target.vector_bits
         self.functions: dict[str, Function] = {}
+        self.controls: list[Function] = []
         self.kernels: dict[Flat, str] = {}
         self.tiles: dict[tuple[Tile, bool], str] = {}
-        self.offsets, self.arena = plan_memory(program)
+        self.stack = stack_buffers(program.steps)
+        self.offsets, self.arena = plan_memory(program, {b for buffers in self.stack.values() for b in buffers})
         self.scratch = 0
         self.slots: dict[Buffer, int] = {}
         for b in (*program.inputs, *program.consts, *program.outputs):
@@ -67,54 +73,60 @@ class _Generator:
         assert program.flags is not None
         self.slots[program.flags] = len(self.slots)
         self.arena_slot = len(self.slots)
-        self.calls: list[tuple[str, list[tuple[Buffer | None, int, str]], list[int]]] = []
 
     # -- steps --------------------------------------------------------------------------------------------------
 
-    def step(self, step: Nest | Contract) -> None:
-        if isinstance(step, Contract):
-            self.contract(step)
-        elif prod(step.axes[:len(step.axes) - step.reduce]):
-            if not step.reduce and prod(step.axes) == 0:
-                return
-            self.nest(step)
+    def top_level(self) -> list[Call]:
+        """The calls of the whole program, in order."""
+        found: list[Call] = []
+        for i, step in enumerate(self.program.steps):
+            if isinstance(step, (Loop, Branch)):
+                name = f"control{len(self.controls)}"
+                self.controls.append(Control(self, name, self.stack[i]).run(step))
+                found.append(Call(name, control=True))
+            elif isinstance(step, Contract) or not is_empty(step):
+                found += self.calls(step)
+        return found
 
-    def nest(self, nest: Nest) -> None:
-        flat, params = flatten_nest(nest)
-        if self.transposition(flat, params):
-            return
+    def calls(self, step: Nest | Contract) -> list[Call]:
+        """The calls that a step becomes."""
+        if isinstance(step, Contract):
+            return [self.contract(step)]
+        flat, params = flatten_nest(step)
+        transposition = self.transposition(flat, params)
+        if transposition is not None:
+            return [transposition]
         name = self.kernels.get(flat)
         if name is None:
             name = self.kernels[flat] = f"kernel{len(self.kernels)}"
             self.functions[name] = emit_nest(flat, name, self.target.vector_bits)
-        self.calls.append((name, [(b, offset, b.elem) for b, offset in params], []))
+        return [Call(name, [(b, offset, b.elem) for b, offset in params])]
 
-    def transposition(self, flat: Flat, params: list[tuple[Buffer, int]]) -> bool:
+    def transposition(self, flat: Flat, params: list[tuple[Buffer, int]]) -> Call | None:
         """Recognise a plain transposed copy of a matrix of some size and give it to the blocked kernel."""
         if len(flat.axes) != 2 or len(flat.body) != 1 or len(flat.instrs) != 1 or flat.serial or flat.reduce:
-            return False
+            return None
         if flat.instrs[0].op != "load" or flat.instrs[0].args:
-            return False
+            return None
         rows, cols = flat.axes
         (store,) = flat.body
         load_param, load = flat.instrs[0].attr  # type: ignore[misc]
         out, elem = store.strides, flat.elems[0]  # type: ignore[union-attr]
         if elem not in _FLOAT_ELEMS or min(rows, cols) < 8 or load_param == store.param:  # type: ignore[union-attr]
-            return False
+            return None
         if out[1] == 1 and load[0] == 1 and load[1] >= rows and out[0] >= cols:
             sizes = [cols, rows, load[1], out[0]]  # the input's rows run along our columns
         elif out[0] == 1 and load[1] == 1 and load[0] >= cols and out[1] >= rows:
             sizes = [rows, cols, load[0], out[1]]
         else:
-            return False
+            return None
         name_elem = _FLOAT_ELEMS[elem]
         function = emit_transpose(name_elem, 8 if name_elem == "double" else 16 if self.target.vector_bits >= 512 else 8)
         self.functions.setdefault(function.name, function)
         (ob, oo), (ib, io) = params[store.param], params[load_param]  # type: ignore[union-attr]
-        self.calls.append((function.name, [(ob, oo, elem), (ib, io, elem)], sizes))
-        return True
+        return Call(function.name, [(ob, oo, elem), (ib, io, elem)], sizes)
 
-    def contract(self, step: Contract) -> None:
+    def contract(self, step: Contract) -> Call:
         elem = _FLOAT_ELEMS[step.elem]
         tile = choose_tile(elem, step.m, step.n, step.k, self.target.vector_bits, self.target.registers)
         packed = wants_packing(tile, step.m, step.n, step.k)
@@ -124,7 +136,7 @@ class _Generator:
         sizes = [step.m, step.n, step.k, step.c.strides[nb], step.a.strides[nb], step.a.strides[nb + 1], step.b.strides[nb]]
         name = self.batched(entry, elem, step) if prod(step.batch) > 1 else entry
         pointers = [(a.buffer, a.offset, step.elem) for a in (step.c, step.a, step.b)]
-        self.calls.append((name, [*pointers, (None, 0, step.elem)], sizes))
+        return Call(name, [*pointers, (None, 0, step.elem)], sizes)
 
     def gemm(self, tile: Tile, packed: bool) -> str:
         name = self.tiles.get((tile, packed))
@@ -169,29 +181,37 @@ class _Generator:
 
     # -- the calls ----------------------------------------------------------------------------------------------
 
+    def base(self, buffer: Buffer | None) -> tuple[int, int]:
+        """The frame's slot of a buffer, and the bytes from there to its first element."""
+        if buffer is None:
+            return self.arena_slot, self.arena
+        if buffer.role == "temp":
+            return self.arena_slot, self.offsets[buffer]
+        return self.slots[buffer], 0
+
     def pointer(self, f: Function, frame: Val, buffer: Buffer | None, offset: int, elem: str) -> Val:
         """The address of element `offset` of a buffer; None is the scratch area behind the temporaries."""
-        if buffer is None:
-            slot, start = self.arena_slot, self.arena
-        elif buffer.role == "temp":
-            slot, start = self.arena_slot, self.offsets[buffer]
-        else:
-            slot, start = self.slots[buffer], 0
+        slot, start = self.base(buffer)
         base = f.load(PTR, f.gep("ptr", frame, f.const(I64, slot)), 8)
-        at = start + offset * _element_bytes(elem)
+        at = start + offset * element_bytes(elem)
         return f.gep("i8", base, f.const(I64, at)) if at else base
 
-    def parts(self) -> list[Function]:
-        """The calls in order, in functions of bounded length, then the entry point."""
+    def parts(self, calls: Sequence[Call]) -> list[Function]:
+        """The calls in order, in functions of bounded length, then the entry point. An interrupted call ends them all."""
         made: list[Function] = []
-        for i in range(0, len(self.calls), CALLS_PER_PART):
-            f = Function(f"part{len(made)}", [PTR], attributes="noinline nounwind")
-            for name, pointers, sizes in self.calls[i:i + CALLS_PER_PART]:
-                args = [self.pointer(f, f.params[0], b, o, e) for b, o, e in pointers]
-                f.call_void(name, *args, *[f.const(I64, s) for s in sizes])
-            f.ret()
+        for i in range(0, len(calls), CALLS_PER_PART):
+            f = Function(f"part{len(made)}", [PTR], I1, attributes="noinline nounwind")
+            for call in calls[i:i + CALLS_PER_PART]:
+                if call.control:
+                    _call_or_leave(f, call.name, f.params[0])
+                    continue
+                args = [self.pointer(f, f.params[0], b, o, e) for b, o, e in call.pointers]
+                f.call_void(call.name, *args, *[f.const(I64, s) for s in call.sizes])
+            f.ret(f.const(I1, False))
+            f.label("leave")
+            f.ret(f.const(I1, True))
             made.append(f)
-        entry = Function("functrans_main", [PTR], linkage="dso_local", attributes="nounwind")
+        entry = Function("functrans_main", [PTR], I1, linkage="dso_local", attributes="nounwind")
         count = self.arena_slot + 1
         frame = entry.emit(PTR, f"alloca [{count} x ptr], align 8")
         for slot in range(count):
@@ -200,28 +220,30 @@ class _Generator:
             data = entry.load(PTR, entry.gep("i8", array, entry.const(I64, self.layout.array_data)), 8)
             entry.store(data, entry.gep("ptr", frame, entry.const(I64, slot)), 8)
         for f in made:
-            entry.call_void(f.name, frame)
-        entry.ret()
+            _call_or_leave(entry, f.name, frame)
+        entry.ret(entry.const(I1, False))
+        entry.label("leave")
+        entry.ret(entry.const(I1, True))
         return [*made, entry]
 
 
-def _element_bytes(elem: str) -> int:
-    if elem == "bool":
-        return 1
-    digits = elem.lstrip("abcdefghijklmnopqrstuvwxyz")
-    return int(digits) // 8
+def _call_or_leave(f: Function, name: str, frame: Val) -> None:
+    """Call a function that may be interrupted; if it was, leave."""
+    go = f.fresh("go")
+    f.cond_br(f.call(name, I1, frame), "leave", go)
+    f.label(go)
 
 
 def generate(program: Program, target: Target, layout: Layout) -> Module:
     """The module of a program."""
     generator = _Generator(program, target, layout)
-    for step in program.steps:
-        generator.step(step)
-    functions = [*generator.functions.values(), *generator.parts()]
+    entry = generator.parts(generator.top_level())
+    functions = [*generator.functions.values(), *generator.controls, *entry]
     declarations: dict[str, str] = {}
     for f in functions:
         declarations.update(f.declarations)
     defined = {f.name for f in functions}
     text = "\n".join([
         *(d for name, d in declarations.items() if name not in defined), *(f.text() for f in functions), ""])
-    return Module(text, "functrans_main", generator.arena + generator.scratch, len(generator.kernels))
+    return Module(text, "functrans_main", generator.arena + generator.scratch, len(generator.kernels),
+                  tuple(f.name for f in generator.controls))

@@ -42,7 +42,7 @@ class Stages:
 
     def assembly(self) -> str:
         """The host's assembly."""
-        return assembly(self.module.text)
+        return assembly(self.module.text, self.module.controls)
 
 
 def compile_jaxpr(closed: ClosedJaxpr) -> Executable:
@@ -55,7 +55,7 @@ def compile_jaxpr(closed: ClosedJaxpr) -> Executable:
     if checking:
         verify(program)
     module = generate(program, host_target(), host_layout())
-    linked = link(module.text, module.entry)
+    linked = link(module.text, module.entry, module.controls)
     return Executable(Stages(closed, simplified, program, module), linked)
 
 
@@ -86,7 +86,7 @@ class Executable:
             arena = np.empty(self._arena_bytes + 128, np.uint8)
             arena = arena[-arena.ctypes.data % 64:]
         outputs = [np.empty(shape, dtype) for shape, dtype in self._outputs]
-        flags = np.empty(len(self._checks), np.bool_) if self._checks else arena
+        flags = np.zeros(len(self._checks), np.bool_) if self._checks else arena
         self._call((*values, *self._consts, *outputs, flags, arena))
         self._arenas.append(arena)
         if self._checks and flags.any():

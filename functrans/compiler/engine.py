@@ -1,7 +1,8 @@
 """The one module that knows llvmlite: from the text of a module to an address that can be called.
 
-The target is the host with all its features. No LLVM passes run: the emitters place and vectorise the code themselves,
-so instruction selection and register allocation are all that is left (and most of the compile time). The JIT lives as
+The target is the host with all its features. No LLVM passes run on kernels: the emitters place and vectorise the code
+themselves, so instruction selection and register allocation are all that is left (and most of the compile time). The
+functions of loops and branches go through LLVM's scalar passes, which turn their stack into registers. The JIT lives as
 long as the process; each compiled module owns the tracker of its memory.
 """
 
@@ -9,6 +10,7 @@ from __future__ import annotations
 
 import ctypes
 import threading
+from collections.abc import Sequence
 from functools import cache
 
 import llvmlite.binding as llvm
@@ -74,22 +76,33 @@ class Linked:
 
     def __init__(self, tracker: object, address: int) -> None:
         self._tracker = tracker
-        self.call = ctypes.PYFUNCTYPE(None, ctypes.py_object)(address)
+        self.call = ctypes.PYFUNCTYPE(None, ctypes.py_object)(address)  # raises what the code has left as an exception
 
 
-def link(text: str, entry: str) -> Linked:
-    """Compile a module and load it."""
+def _parsed(text: str, scalar: Sequence[str]) -> llvm.ModuleRef:
+    """The module, with the scalar passes run over the functions named."""
+    module = llvm.parse_assembly(text)
+    module.triple = _machine().triple
+    module.data_layout = str(_machine().target_data)
+    if scalar:
+        builder = llvm.create_pass_builder(_machine(), llvm.create_pipeline_tuning_options(speed_level=2))
+        passes = builder.getFunctionPassManager()
+        for name in scalar:
+            passes.run(module.get_function(name), builder)
+    return module
+
+
+def link(text: str, entry: str, scalar: Sequence[str] = ()) -> Linked:
+    """Compile a module and load it; the functions named in `scalar` go through the scalar passes."""
     with _lock:
-        module = llvm.parse_assembly(text)
-        module.triple = _machine().triple
-        module.data_layout = str(_machine().target_data)
+        module = _parsed(text, scalar)
         image = _machine().emit_object(module)
         builder = llvm.JITLibraryBuilder().add_object_img(image).add_current_process().export_symbol(entry)
         tracker = builder.link(_jit(), f"functrans{next(_counter)}")
         return Linked(tracker, tracker[entry])
 
 
-def assembly(text: str) -> str:
+def assembly(text: str, scalar: Sequence[str] = ()) -> str:
     """The host's assembly for a module."""
     with _lock:
-        return _machine().emit_assembly(llvm.parse_assembly(text))
+        return _machine().emit_assembly(_parsed(text, scalar))

@@ -72,6 +72,7 @@ class Fuser:
 
     def __init__(self, program: Program) -> None:
         self.program = program
+        self.steps = program.steps
         self._open: dict[tuple[int, ...], Group] = {}
         self._group_of: dict[Buffer, Group] = {}
         self.site = "an unknown line"
@@ -227,7 +228,8 @@ class Fuser:
         assert flags is not None
         any_bad = self.reduce("or", bad, range(len(bad.shape)))
         access = Access(flags, len(self.program.checks), ())
-        self._emit(Nest((), 0, (Store(access, any_bad.nodes[0]),)))
+        before = Node("load", (), "bool", access)  # in a loop every turn counts
+        self._emit(Nest((), 0, (Store(access, Node("or", (before, any_bad.nodes[0]), "bool")),)))
         self.program.checks.append(f"{message}, at {self.site}")
 
     # -- reduction and contraction ------------------------------------------------------------------------------
@@ -364,7 +366,7 @@ class Fuser:
     def _emit_contract(self, step: Contract) -> None:
         for access in (step.a, step.b):
             self._close_for(access.buffer)
-        self.program.steps.append(step)
+        self.steps.append(step)
 
     # -- storage ------------------------------------------------------------------------------------------------
 
@@ -461,7 +463,7 @@ class Fuser:
             nodes = s.nodes if isinstance(s, Reduce) else tuple(n for n in (s.node, s.dynamic, s.mask) if n is not None)
             for load in node_accesses(nodes):
                 self._close_for(load.attr.buffer)
-        self.program.steps.append(nest)
+        self.steps.append(nest)
 
     def _close_for(self, buffer: Buffer) -> None:
         group = self._group_of.get(buffer)
@@ -486,7 +488,7 @@ class Fuser:
             body.append(Store(access, new))
         for buffer in group.buffers:
             del self._group_of[buffer]
-        self.program.steps.append(Nest(group.shape, 0, tuple(body)))
+        self.steps.append(Nest(group.shape, 0, tuple(body)))
 
     def close_all(self) -> None:
         for group in list(self._open.values()):

@@ -2,15 +2,15 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
+from dataclasses import replace
 from typing import Any
 
 import numpy as np
 
-from functrans.compiler.fuse import CHEAP, LARGE, Fuser
-from functrans.core.array import Array
-from functrans.core.jaxpr import ClosedJaxpr, Jaxpr, Literal, Var
-from functrans.core.source import describe
-from functrans.kernel import Access, Buffer, Contract, Expr, Nest, Program, Reduce, Store, node_accesses
+from functrans.compiler.regions import Lowering
+from functrans.core.jaxpr import ClosedJaxpr, Jaxpr, Var
+from functrans.kernel import Access, Branch, Buffer, Contract, Expr, Loop, Nest, Program, Reduce, Step, Steps, Store, reads, writes
 
 __all__ = ["lower_jaxpr", "prune"]
 
@@ -24,39 +24,20 @@ def lower_jaxpr(closed: ClosedJaxpr) -> Program:
     jaxpr = closed.jaxpr
     program = Program([], [])
     program.flags = Buffer(np.dtype(bool), (0,), "output", -1)
-    fuser = Fuser(program)
+    lowering = Lowering(program)
     env: dict[Any, Expr] = {}
     for i, v in enumerate(jaxpr.invars):
         buffer = Buffer(v.aval.dtype, v.aval.shape, "input", i)
         program.inputs.append(buffer)
-        env[v] = fuser.load(buffer)
-    for v, c in zip(jaxpr.constvars, closed.consts, strict=True):
-        buffer = Buffer(v.aval.dtype, v.aval.shape, "const", len(program.consts))
-        buffer.source = c._value if type(c) is Array else np.asarray(c)
-        program.consts.append(buffer)
-        env[v] = fuser.load(buffer)
-    uses = use_counts(jaxpr)
-
-    def value(a: Var | Literal) -> Expr:
-        return env[a] if type(a) is Var else fuser.const(a.value, a.aval.dtype)
-
-    for eqn in jaxpr.eqns:
-        fuser.site = describe(eqn.source)
-        out = eqn.primitive.rule("lower")(fuser, *map(value, eqn.invars), **eqn.params)
-        outs = out if eqn.primitive.multiple_results else [out]
-        for v, x in zip(eqn.outvars, outs, strict=True):
-            n = uses.get(v, 0)
-            if not n:
-                continue
-            if (n > 1 and x.weight > CHEAP) or x.weight > LARGE:
-                x = fuser.stored(x)
-            env[v] = x
-    _store_outputs(jaxpr, program, fuser, env)
+        env[v] = lowering.load(buffer)
+    env.update(zip(jaxpr.constvars, map(lowering.constant, closed.consts), strict=True))
+    lowering.evaluate(jaxpr, env)
+    _store_outputs(jaxpr, program, lowering, env)
     prune(program)
     return program
 
 
-def _store_outputs(jaxpr: Jaxpr, program: Program, fuser: Fuser, env: dict[Any, Expr]) -> None:
+def _store_outputs(jaxpr: Jaxpr, program: Program, fuser: Lowering, env: dict[Any, Expr]) -> None:
     inputs = set(jaxpr.invars) | set(jaxpr.constvars)
     for v in dict.fromkeys(a for a in jaxpr.outvars if type(a) is Var and a not in inputs):
         x = env[v]
@@ -73,39 +54,44 @@ def _store_outputs(jaxpr: Jaxpr, program: Program, fuser: Fuser, env: dict[Any, 
     program.flags.shape = (len(program.checks),)
 
 
-def use_counts(jaxpr: Jaxpr) -> dict[Any, int]:
-    """How often each variable is used, outputs included."""
-    uses: dict[Any, int] = {}
-    for eqn in jaxpr.eqns:
-        for a in eqn.invars:
-            if type(a) is Var:
-                uses[a] = uses.get(a, 0) + 1
-    for a in jaxpr.outvars:
-        if type(a) is Var:
-            uses[a] = uses.get(a, 0) + 1
-    return uses
-
-
 def prune(program: Program) -> None:
     """Drop stores into temps that nobody reads, and the steps this leaves empty."""
-    read: set[Buffer] = set()
-    kept: list[Any] = []
-    for step in reversed(program.steps):
-        if isinstance(step, Contract):
-            if step.c.buffer.role == "temp" and step.c.buffer not in read:
-                continue
-            read |= {step.a.buffer, step.b.buffer}
-            kept.append(step)
-            continue
-        body = tuple(s for s in step.body if any(a.buffer.role != "temp" or a.buffer in read for a in written(s)))
-        if not body:
-            continue
-        step = step if len(body) == len(step.body) else Nest(step.axes, step.reduce, body, step.serial)
-        for s in body:
-            nodes = s.nodes if isinstance(s, Reduce) else tuple(n for n in (s.node, s.dynamic, s.mask) if n is not None)
-            read |= {load.attr.buffer for load in node_accesses(nodes)}
+    program.steps = list(_pruned(program.steps, set()))
+
+
+def _pruned(steps: Sequence[Step], read: set[Buffer]) -> Steps:
+    """`steps` without dead stores; `read` are the buffers read after them, and grows by those that they read."""
+    kept: list[Step] = []
+    for step in reversed(steps):
+        match step:
+            case Nest():
+                body = tuple(s for s in step.body if any(_lasting(a.buffer, read) for a in written(s)))
+                if not body:
+                    continue
+                step = step if len(body) == len(step.body) else Nest(step.axes, step.reduce, body, step.serial)
+            case Contract():
+                if not _lasting(step.c.buffer, read):
+                    continue
+            case Branch():
+                step = Branch(step.index, tuple(_pruned(part, set(read)) for part in step.branches))
+                if not any(step.branches):
+                    continue
+            case Loop():
+                if not any(_lasting(b, read) for b in writes(step)):
+                    continue
+                inside = read | reads(step)  # what a turn writes, the next one may read
+                before, condition, body, after = (_pruned(part, set(inside)) for part in step.parts)
+                step = replace(step, before=before, condition=condition, body=body, after=after)
+        read |= reads(step)
         kept.append(step)
-    program.steps = kept[::-1]
+    return tuple(kept[::-1])
+
+
+def _lasting(buffer: Buffer, read: set[Buffer]) -> bool:
+    """Whether what is stored into `buffer` is seen by anyone."""
+    while buffer.role == "window":
+        buffer = buffer.source.parent
+    return buffer.role != "temp" or buffer in read
 
 
 def written(statement: Store | Reduce) -> tuple[Access, ...]:

@@ -2,73 +2,139 @@
 
 A temporary is live from the step that first writes it to the last step that touches it. Offsets are handed out greedily in
 program order from a free list; freed neighbours merge. The arena is one block for the whole call.
+
+The inside of a loop or a branch is planned in the same way, in a block that the step holds while it runs. What one turn of a
+loop leaves for the next (carries, what is swapped with them) keeps its place for the whole loop. Small temporaries that only
+one loop or branch uses are left to the stack, where the code generator can turn them into registers.
 """
 
 from __future__ import annotations
 
 from bisect import insort
+from collections.abc import Sequence, Set
 
-from functrans.kernel import Buffer, Contract, Nest, Program, Reduce, node_accesses
+from functrans.kernel import Branch, Buffer, Loop, Program, Step, reads, writes
 
-__all__ = ["plan_memory", "touched"]
+__all__ = ["plan_memory", "stack_buffers", "touched"]
 
 ALIGN = 64
+STACK = 32768
+"""Bytes of stack that the temporaries of one loop may take."""
+STACK_BUFFER = 2048
+"""Bytes up to which one temporary lies on the stack."""
 
 
-def touched(step: Nest | Contract) -> set[Buffer]:
+def touched(step: Step) -> set[Buffer]:
     """Every buffer a step reads or writes."""
-    if isinstance(step, Contract):
-        return {step.a.buffer, step.b.buffer, step.c.buffer}
-    found: set[Buffer] = set()
-    for s in step.body:
-        if isinstance(s, Reduce):
-            found.update(a.buffer for a in s.accesses)
-            nodes = s.nodes
-        else:
-            found.add(s.access.buffer)
-            nodes = tuple(n for n in (s.node, s.dynamic, s.mask) if n is not None)
-        found.update(load.attr.buffer for load in node_accesses(nodes))
+    return reads(step) | writes(step)
+
+
+def plan_memory(program: Program, stack: Set[Buffer] = frozenset()) -> tuple[dict[Buffer, int], int]:
+    """The offset of each temporary in the arena (bytes), those on the `stack` left out, and the arena's size."""
+    return _plan(program.steps, stack)
+
+
+def stack_buffers(steps: Sequence[Step]) -> dict[int, list[Buffer]]:
+    """For each loop or branch among `steps`, by position, the small temporaries that it alone touches."""
+    users: dict[Buffer, list[int]] = {}
+    for i, step in enumerate(steps):
+        for b in touched(step):
+            if b.role == "temp":
+                users.setdefault(b, []).append(i)
+    found: dict[int, list[Buffer]] = {i: [] for i, step in enumerate(steps) if isinstance(step, (Loop, Branch))}
+    room = dict.fromkeys(found, STACK)
+    for b, where in sorted(users.items(), key=lambda item: (item[0].nbytes, item[0].slot)):
+        i = where[0]
+        if len(where) == 1 and i in found and 0 < b.nbytes <= min(STACK_BUFFER, room[i]):
+            found[i].append(b)
+            room[i] -= _rounded(b.nbytes)
     return found
 
 
-def plan_memory(program: Program) -> tuple[dict[Buffer, int], int]:
-    """The offset of each temporary in the arena (bytes), and the arena's size."""
-    uses = [sorted((b for b in touched(s) if b.role == "temp"), key=lambda b: b.slot) for s in program.steps]
+def _plan(steps: Sequence[Step], held: Set[Buffer]) -> tuple[dict[Buffer, int], int]:
+    """Places, from 0 on, for the temporaries of `steps` that are not `held`, and the size of the block they need."""
+    offsets: dict[Buffer, int] = {}
+    uses = [sorted((b for b in touched(s) if b.role == "temp" and b not in held), key=lambda b: b.slot) for s in steps]
+    first: dict[Buffer, int] = {}
     last: dict[Buffer, int] = {}
     for i, buffers in enumerate(uses):
         for b in buffers:
+            first.setdefault(b, i)
             last[b] = i
-    offsets: dict[Buffer, int] = {}
-    free: list[tuple[int, int]] = []  # (offset, size), by offset
-    top = 0
-    for i, buffers in enumerate(uses):
-        for b in buffers:
-            if b in offsets:
-                continue
-            size = max(ALIGN, -(-b.nbytes // ALIGN) * ALIGN)
-            for j, (at, room) in enumerate(free):
-                if room >= size:
-                    offsets[b] = at
-                    if room == size:
-                        del free[j]
-                    else:
-                        free[j] = (at + size, room - size)
-                    break
-            else:
-                offsets[b] = top
-                top += size
-        for b in buffers:
-            if last[b] == i:
-                _release(free, offsets[b], max(ALIGN, -(-b.nbytes // ALIGN) * ALIGN))
-    return offsets, top
+    free = _Free()
+    for i, step in enumerate(steps):
+        inner = {b for b in uses[i] if first[b] == last[b]} if isinstance(step, (Loop, Branch)) else set()
+        lasting = _lasting(step) if isinstance(step, Loop) else set()
+        for b in uses[i]:
+            if b not in offsets and (b not in inner or b in lasting):
+                offsets[b] = free.take(b.nbytes)
+        if isinstance(step, (Loop, Branch)):
+            outside = held | offsets.keys()
+            plans = [_plan(part, outside) for part in step.parts]
+            need = max((size for _, size in plans), default=0)
+            block = free.take(need)
+            for places, _ in plans:
+                offsets.update((b, block + at) for b, at in places.items())
+            free.give(block, need)
+        for b in uses[i]:
+            if last[b] == i and (b not in inner or b in lasting):
+                free.give(offsets[b], b.nbytes)
+    return offsets, free.top
 
 
-def _release(free: list[tuple[int, int]], offset: int, size: int) -> None:
-    insort(free, (offset, size))
-    j = free.index((offset, size))
-    if j + 1 < len(free) and free[j][0] + free[j][1] == free[j + 1][0]:
-        free[j] = (free[j][0], free[j][1] + free[j + 1][1])
-        del free[j + 1]
-    if j > 0 and free[j - 1][0] + free[j - 1][1] == free[j][0]:
-        free[j - 1] = (free[j - 1][0], free[j - 1][1] + free[j][1])
-        del free[j]
+def _lasting(loop: Loop) -> set[Buffer]:
+    """What keeps its value from one part or turn of a loop to another: all that is not written and used up within one part."""
+    parts = [set().union(*map(touched, part)) if part else set() for part in loop.parts]
+    found = {loop.counter, *(b for pair in loop.swaps for b in pair)}
+    if loop.predicate is not None:
+        found.add(loop.predicate)
+    for i, part in enumerate(parts):
+        found |= {b for b in part if any(b in other for other in parts[i + 1:])}
+    for part in (loop.condition, loop.body):
+        found |= _read_first(part)
+    return found
+
+
+def _read_first(steps: Sequence[Step]) -> set[Buffer]:
+    """Buffers that `steps` may read before they write them."""
+    written: set[Buffer] = set()
+    found: set[Buffer] = set()
+    for step in steps:
+        found |= reads(step) - written - (writes(step) if isinstance(step, (Loop, Branch)) else set())
+        written |= writes(step)
+    return found
+
+
+class _Free:
+    """A block from which pieces are taken and to which they are given back."""
+
+    def __init__(self) -> None:
+        self.top = 0
+        self._gaps: list[tuple[int, int]] = []  # (offset, size), by offset
+
+    def take(self, nbytes: int) -> int:
+        size = _rounded(nbytes)
+        for j, (at, room) in enumerate(self._gaps):
+            if room >= size:
+                if room == size:
+                    del self._gaps[j]
+                else:
+                    self._gaps[j] = (at + size, room - size)
+                return at
+        self.top += size
+        return self.top - size
+
+    def give(self, offset: int, nbytes: int) -> None:
+        piece = (offset, _rounded(nbytes))
+        insort(self._gaps, piece)
+        j = self._gaps.index(piece)
+        if j + 1 < len(self._gaps) and offset + piece[1] == self._gaps[j + 1][0]:
+            self._gaps[j] = (offset, piece[1] + self._gaps[j + 1][1])
+            del self._gaps[j + 1]
+        if j > 0 and self._gaps[j - 1][0] + self._gaps[j - 1][1] == offset:
+            self._gaps[j - 1] = (self._gaps[j - 1][0], self._gaps[j - 1][1] + self._gaps[j][1])
+            del self._gaps[j]
+
+
+def _rounded(nbytes: int) -> int:
+    return max(ALIGN, -(-nbytes // ALIGN) * ALIGN)

@@ -18,14 +18,26 @@ from functrans.compiler.flat import Flat, FlatReduce, FlatStore, Instr
 from functrans.compiler.scalar import ELEMENTS, combine, emit_op, identity
 from functrans.compiler.text import I64, PTR, Function, Ty, Val
 
-__all__ = ["emit_nest"]
+__all__ = ["emit_nest", "emit_nest_inline"]
 
 _BLOCK = 128  # vectors summed before the partial sum moves up a level
 
 
 def emit_nest(flat: Flat, name: str, vector_bits: int) -> Function:
     """The function ``void @name(ptr...)`` of a nest: one pointer for each parameter of `flat`."""
-    return _Emitter(flat, name, vector_bits).run()
+    attributes = ["" if flat.serial else "noalias" if w else "noalias readonly" for w in flat.written]
+    f = Function(name, [PTR] * len(flat.elems), attributes="noinline nounwind", param_attributes=attributes)
+    _Emitter(f, flat, f.params, vector_bits, unrolled=False).run()
+    f.ret()
+    return f
+
+
+def emit_nest_inline(f: Function, flat: Flat, pointers: Sequence[Val], vector_bits: int) -> None:
+    """The code of a small nest at the present place of `f`, all loops unrolled.
+
+    Indices are then constants and vectors do not overlap, so that arrays on the stack can become registers.
+    """
+    _Emitter(f, flat, pointers, vector_bits, unrolled=True).run()
 
 
 def _memory_elem(dtype: str) -> str:
@@ -33,12 +45,8 @@ def _memory_elem(dtype: str) -> str:
 
 
 class _Emitter:
-    def __init__(self, flat: Flat, name: str, vector_bits: int) -> None:
-        self.flat = flat
-        attributes = ["noalias" if w else "noalias readonly" for w in flat.written]
-        if flat.serial:
-            attributes = [""] * len(flat.elems)
-        self.f = Function(name, [PTR] * len(flat.elems), attributes="noinline nounwind", param_attributes=attributes)
+    def __init__(self, f: Function, flat: Flat, pointers: Sequence[Val], vector_bits: int, unrolled: bool) -> None:
+        self.f, self.flat, self.pointers, self.unrolled = f, flat, pointers, unrolled
         self.axes = list(flat.axes)
         self.parallel = len(flat.axes) - flat.reduce
         self.vector_axis, self.width = self._choose_vector(vector_bits)
@@ -96,7 +104,7 @@ class _Emitter:
         if axis >= self.parallel and unroll < 4 and not is_arg:
             limit = base * 2
         n = self.axes[axis]
-        while limit > n or (limit > base and n < 2 * limit):
+        while limit > n or (limit > base and n < 2 * limit) or (self.unrolled and n % limit):
             limit //= 2
         return axis, max(limit, 1)
 
@@ -136,11 +144,9 @@ class _Emitter:
 
     # -- structure ----------------------------------------------------------------------------------------------
 
-    def run(self) -> Function:
+    def run(self) -> None:
         self._place(0)
         self._level(0)
-        self.f.ret()
-        return self.f
 
     def _level(self, depth: int) -> None:
         """Everything inside the first `depth` loops."""
@@ -174,6 +180,11 @@ class _Emitter:
         if end is None and n <= step:
             self.indices[axis] = start
             return body(carried)
+        if self.unrolled and end is None:
+            for k in range(0, n, step):
+                self.indices[axis] = f.const(I64, k)
+                carried = body(carried)
+            return carried
         before, head, done = f.block, f.fresh("loop"), f.fresh("done")
         f.br(head)
         f.label(head)
@@ -232,12 +243,17 @@ class _Emitter:
 
     def _offset(self, strides: Sequence[int]) -> Val | None:
         """``sum(stride * index)`` over the loops around, None where it is 0."""
-        f, total = self.f, None
+        f, total, known = self.f, None, 0
         for axis, s in enumerate(strides):
             if s:
                 index = self.indices[axis]
+                if not index.ref.startswith("%"):
+                    known += s * int(index.ref)
+                    continue
                 term = index if s == 1 else f.mul(index, f.const(I64, s))
                 total = term if total is None else f.add(total, term)
+        if known:
+            total = f.const(I64, known) if total is None else f.add(total, f.const(I64, known))
         return total
 
     def _address(self, param: int, strides: Sequence[int], dynamic: Val | None) -> Val:
@@ -245,7 +261,7 @@ class _Emitter:
         offset = self._offset(strides)
         if dynamic is not None:
             offset = dynamic if offset is None else f.add(offset, dynamic)
-        return f.params[param] if offset is None else f.gep(elem, f.params[param], offset)
+        return self.pointers[param] if offset is None else f.gep(elem, self.pointers[param], offset)
 
     def _load(self, param: int, strides: Sequence[int], dtype: str, dynamic: Val | None, varying: bool) -> Val:
         f, elem = self.f, _memory_elem(dtype)

@@ -12,8 +12,8 @@ from typing import Any
 
 import numpy as np
 
-from functrans.core.jaxpr import Atom, ClosedJaxpr, Eqn, Jaxpr, Literal, Var
-from functrans.primitives.windows import GatherScatterMode
+from functrans.core.jaxpr import Atom, ClosedJaxpr, Eqn, Jaxpr, Literal, Var, subjaxprs
+from functrans.transforms.prune import has_effect
 
 __all__ = ["inline_calls", "simplify"]
 
@@ -21,9 +21,26 @@ __all__ = ["inline_calls", "simplify"]
 def simplify(closed: ClosedJaxpr) -> ClosedJaxpr:
     """The passes, in order."""
     closed = inline_calls(closed)
+    closed = simplify_inner(closed)
     closed = forget_weakness(closed)
     closed = merge_equal(closed)
     return remove_dead(closed)
+
+
+def simplify_inner(closed: ClosedJaxpr) -> ClosedJaxpr:
+    """The jaxprs of loops and branches, simplified."""
+    def simpler(value: Any) -> Any:
+        if isinstance(value, ClosedJaxpr):
+            return simplify(value)
+        if isinstance(value, tuple) and any(isinstance(v, ClosedJaxpr) for v in value):
+            return tuple(map(simpler, value))
+        return value
+
+    if not any(True for e in closed.eqns for _ in subjaxprs(e.params)):
+        return closed
+    eqns = [e.replace(params={k: simpler(v) for k, v in e.params.items()}) for e in closed.eqns]
+    jaxpr = closed.jaxpr
+    return ClosedJaxpr(Jaxpr(jaxpr.constvars, jaxpr.invars, tuple(eqns), jaxpr.outvars), closed.consts)
 
 
 def inline_calls(closed: ClosedJaxpr) -> ClosedJaxpr:
@@ -97,7 +114,7 @@ def merge_equal(closed: ClosedJaxpr) -> ClosedJaxpr:
             env[eqn.outvars[0]] = same
             continue
         key = (eqn.primitive, tuple(map(_atom_key, invars)), _params_key(eqn.params))
-        outs = made.get(key)
+        outs = None if eqn.primitive.effectful else made.get(key)
         if outs is not None:
             env.update(zip(eqn.outvars, outs, strict=True))
             continue
@@ -179,14 +196,19 @@ _IDENTITIES: dict[str, Callable[..., Atom | None]] = {
 
 
 def remove_dead(closed: ClosedJaxpr) -> ClosedJaxpr:
-    """Drop equations nobody needs, and constants likewise. Index checks stay: an error is part of a program's meaning."""
+    """Drop equations nobody needs, and constants likewise. What has an effect stays."""
     jaxpr = closed.jaxpr
     needed: set[Any] = {a for a in jaxpr.outvars if type(a) is Var}
     kept = []
     for eqn in reversed(jaxpr.eqns):
-        if any(v in needed for v in eqn.outvars) or eqn.params.get("mode") is GatherScatterMode.ERROR:
-            kept.append(eqn)
-            needed.update(a for a in eqn.invars if type(a) is Var)
+        used = [v in needed for v in eqn.outvars]
+        if not any(used) and not has_effect(eqn):
+            continue
+        if eqn.primitive.dce is not None and not all(used):
+            eqn = eqn.primitive.dce(eqn, used)
+        kept.append(eqn)
+        needed.update(a for a in eqn.invars if type(a) is Var)
     pairs = [(v, c) for v, c in zip(jaxpr.constvars, closed.consts, strict=True) if v in needed]
     out = Jaxpr(tuple(v for v, _ in pairs), jaxpr.invars, tuple(kept[::-1]), jaxpr.outvars)
     return ClosedJaxpr(out, tuple(c for _, c in pairs))
+

@@ -100,6 +100,7 @@ class Function:
         self.params = [Val(f"%p{i}", ty) for i, ty in enumerate(params)]
         self.declarations: dict[str, str] = {}
         self._lines: list[str] = []
+        self._prologue: list[str] = []
         self._next = 0
         self._linkage, self._attributes = linkage, attributes
         self._param_attributes = list(param_attributes) if param_attributes else [""] * len(self.params)
@@ -112,7 +113,7 @@ class Function:
         params = ", ".join(
             f"{p.ty} {a + ' ' if a else ''}{p.ref}" for p, a in zip(self.params, self._param_attributes, strict=True))
         head = f"define {self._linkage} {self.result or 'void'} @{self.name}({params})"
-        return "\n".join([f"{head} {self._attributes}".rstrip() + " {", "entry:", *self._lines, "}"])
+        return "\n".join([f"{head} {self._attributes}".rstrip() + " {", "entry:", *self._prologue, *self._lines, "}"])
 
     def fresh(self, hint: str = "v") -> str:
         self._next += 1
@@ -123,6 +124,13 @@ class Function:
         self._next += 1
         ref = f"%v{self._next}"
         self._lines.append(f"  {ref} = {instruction}")
+        return Val(ref, ty)
+
+    def early(self, ty: Ty, instruction: str) -> Val:
+        """An instruction at the start of the function, whatever block is being written: stack slots, fixed addresses."""
+        self._next += 1
+        ref = f"%v{self._next}"
+        self._prologue.append(f"  {ref} = {instruction}")
         return Val(ref, ty)
 
     def do(self, instruction: str) -> None:

@@ -231,8 +231,12 @@ def _check_linear(jaxpr: Jaxpr, mask: tuple[bool, ...]) -> list[bool]:
 
 
 def _check_inner(report: _Report, eqn: Eqn, inner: Sequence[ClosedJaxpr], uses: Sequence[bool]) -> list[bool]:
-    n_out = len(eqn.outvars)
-    consts, carry = eqn.params.get("num_consts", 0), eqn.params.get("num_carry", 0)
+    """Check the jaxprs that an equation carries, and tell which of its outputs are linear."""
+    n_out, params = len(eqn.outvars), eqn.params
+    if "cond_jaxpr" in params:
+        return _check_while(report, eqn, list(uses))
+    consts = params.get("num_consts", 0)
+    carry = params.get("num_carry", n_out if "num_consts" in params else 0)  # without a number, a loop carries all it returns
     for closed in inner:
         n_in = len(closed.jaxpr.invars)
         if n_in > len(uses) or len(closed.jaxpr.outvars) != n_out or any(uses[:len(uses) - n_in]):
@@ -240,18 +244,32 @@ def _check_inner(report: _Report, eqn: Eqn, inner: Sequence[ClosedJaxpr], uses: 
             name = eqn.primitive.name
             report.fail(eqn, f"the linear variable {{0}} enters '{name}' outside the inputs of its jaxprs.", at)
     uses = list(uses)
+    first = len(uses) - len(inner[0].jaxpr.invars) + consts
     while True:
         outs = [False] * n_out
         for closed in inner:
             found = _check_linear(closed.jaxpr, tuple(uses[len(uses) - len(closed.jaxpr.invars):]))
             outs = [a or b for a, b in zip(outs, found, strict=True)]
-        grown = [i for i in range(carry) if outs[i] and not uses[consts + i]]
+        grown = [i for i in range(carry) if outs[i] and not uses[first + i]]
         if not grown:
             for i in range(carry):  # after no turns at all the carry is what it was
                 outs[i] = outs[i] or uses[consts + i]
             return outs
         for i in grown:  # a carry that the loop body makes linear is linear on the next turn
-            uses[consts + i] = True
+            uses[first + i] = True
+
+
+def _check_while(report: _Report, eqn: Eqn, uses: list[bool]) -> list[bool]:
+    """A loop with a condition: its carry may be linear where the condition does not look at it."""
+    cond_consts, consts = eqn.params["cond_nconsts"], eqn.params["body_nconsts"]
+    while True:
+        outs = _check_linear(eqn.params["body_jaxpr"].jaxpr, tuple(uses[cond_consts:]))
+        carry = [a or b for a, b in zip(outs, uses[cond_consts + consts:], strict=True)]
+        if carry == uses[cond_consts + consts:]:
+            break
+        uses[cond_consts + consts:] = carry
+    _check_linear(eqn.params["cond_jaxpr"].jaxpr, (*uses[:cond_consts], *carry))
+    return carry
 
 
 def _check_use(report: _Report, eqn: Eqn, uses: Sequence[bool]) -> None:

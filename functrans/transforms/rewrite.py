@@ -30,7 +30,7 @@ from functrans.transforms.linearize import linearize_flat, transpose_jaxpr
 from functrans.transforms.stage import stage
 from functrans.util import safe_zip
 
-__all__ = ["batch_jaxpr", "jvp_jaxpr", "linearize_jaxpr", "memoized", "transposed_jaxpr"]
+__all__ = ["Mask", "batch_jaxpr", "jvp_jaxpr", "linearize_jaxpr", "memoized", "transposed_jaxpr"]
 
 Mask = tuple[bool, ...]
 
@@ -142,11 +142,11 @@ def batch_jaxpr(
 
 @memoized
 def transposed_jaxpr(
-    closed: ClosedJaxpr, linear: Mask, zero: Mask, instantiate: bool | Mask = False,
+    closed: ClosedJaxpr, linear: Mask, zero: Mask, instantiate: Mask | bool = False,
 ) -> tuple[ClosedJaxpr, Mask]:
     """``(known operands, given cotangents) -> cotangents of the linear operands`` and which of these are not zero.
 
-    `instantiate` is for all linear operands, or has one entry for each.
+    `instantiate` has one flag for each linear operand; True stands for all of them.
     """
     reached: list[bool] = []
     known = [a for a, is_linear in safe_zip(closed.in_avals, linear) if not is_linear]
@@ -156,7 +156,8 @@ def transposed_jaxpr(
         given = iter(args[len(known):])
         cts = [Zero(a) if z else next(given) for a, z in safe_zip(out_avals, zero)]
         bars = transpose_jaxpr(closed.jaxpr, closed.consts, linear, args[:len(known)], cts)
-        explicit, which = _chosen(bars, instantiate if isinstance(instantiate, tuple) else (instantiate,) * len(bars))
+        forced = instantiate if isinstance(instantiate, tuple) else (instantiate,) * len(bars)
+        explicit, which = _chosen(bars, forced)
         reached.extend(which)
         return explicit
 

@@ -14,7 +14,7 @@ from functrans.config import config
 from functrans.core.check import check_jaxpr, check_linear
 
 # How the loops are run. "jit" belongs here once loops compile.
-MODES = ["eager"]
+MODES = ["eager", "jit"]
 RUN = {"eager": lambda f: f, "jit": ft.jit}
 each_mode = pytest.mark.parametrize("run", [RUN[m] for m in MODES], ids=MODES)
 
