@@ -86,6 +86,14 @@ class TracerArrayConversionError(FunctransTypeError):
     Good, the call is made on the result, outside the traced function:
 
         scipy.special.airy(jit(lambda x: x * 2)(1.0))[0]
+
+    Bad, a NumPy array is indexed by a traced integer:
+
+        vmap(lambda i: numpy_array[i])(indices)
+
+    Good, a functrans array is:
+
+        vmap(lambda i: fnp.asarray(numpy_array)[i])(indices)
     """
 
 
@@ -169,5 +177,6 @@ def boolean_index_error(tracer: str, line: str) -> NonConcreteBooleanIndexError:
     """The error for `x[mask]` with a traced mask."""
     return NonConcreteBooleanIndexError(
         f"{tracer} was used as a boolean index, so the shape of the result would depend on its values.{_where(line)}\n"
-        "Use fnp.where(mask, x, fill), or fnp.nonzero(mask, size=n) with a static n."
+        "Use functrans.numpy.where(mask, x, fill) in place of x[mask], functrans.numpy.where(mask, value, x) in place of "
+        "x.at[mask].set(value), or functrans.numpy.nonzero(mask, size=n) with a static n."
     )

@@ -216,6 +216,8 @@ class Builder(Protocol):
         """The first index of the extremum (of the first nan, where there is one)."""
     def contract(self, a: Expr, b: Expr, contract: Sequence[Sequence[int]], batch: Sequence[Sequence[int]], dtype: np.dtype) -> Expr:
         """`dot_general`: the result has axes (batch, a's rest, b's rest)."""
+    def stored(self, x: Expr) -> Expr:
+        """`x` kept in memory, for a rule that reads it in several nests: none of them repeats its work."""
     def take(self, x: Expr, indices: Sequence[Expr]) -> Expr:
         """``x[indices[0], indices[1], ...]``: one int64 index expression (all of the result's shape) for each axis of `x`,
         every value in bounds."""

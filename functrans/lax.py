@@ -3,11 +3,11 @@
 They are stricter than `functrans.numpy`: operands must agree in dtype (Python numbers adapt) and in shape (rank 0 mixes).
 """
 
-from functrans.calls.folds import associative_scan as associative_scan
-from functrans.calls.folds import reduce as reduce
 from functrans.calls.cond import cond as cond
 from functrans.calls.cond import cond_p as cond_p
 from functrans.calls.cond import switch as switch
+from functrans.calls.folds import associative_scan as associative_scan
+from functrans.calls.folds import reduce as reduce
 from functrans.calls.fori_loop import fori_loop as fori_loop
 from functrans.calls.scan import scan_p as scan_p
 from functrans.calls.scan_api import map as map

@@ -11,6 +11,8 @@ from typing import Any, SupportsIndex, TypeVar
 
 import numpy as np
 
+from functrans.source import describe, user_source
+
 __all__ = [
     "canonicalize_axis", "merge_lists", "partition_list", "safe_map", "safe_zip", "split_list", "tuple_delete",
     "tuple_insert", "unzip2", "unzip3",
@@ -124,12 +126,15 @@ def merge_lists(mask: Sequence[bool], falses: Sequence[T1], trues: Sequence[T2])
 def canonicalize_axis(axis: SupportsIndex, ndim: int) -> int:
     """The axis in `[0, ndim)` that `axis` in `[-ndim, ndim)` names; NumPy's AxisError outside, TypeError for a float.
 
+    The error's message begins with the user's line.
+
+
     >>> canonicalize_axis(-1, 3)
     2
     """
     index = operator.index(axis)
     if not -ndim <= index < ndim:
-        raise np.exceptions.AxisError(index, ndim)
+        raise np.exceptions.AxisError(index, ndim, f"at {describe(user_source())}")
     return index + ndim if index < 0 else index
 
 

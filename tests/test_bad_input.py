@@ -85,6 +85,21 @@ def test_values_under_jit():
     refuses(lambda: ft.vmap(lambda x: x if x > 0 else -x)(np.ones(3)), TracerBoolConversionError, "vmap")
 
 
+def test_numpy_arrays_indexed_by_tracers():
+    table, ids = np.arange(10.0).reshape(5, 2), np.array([0, 3])
+    shown = "functrans.numpy.asarray(numpy_array)[i]"
+    for f in (lambda i: table[i], lambda i: table[i, 0], lambda i: table[i > 1]):
+        for transform in (ft.jit, ft.vmap, lambda f: ft.vmap(ft.jit(f))):
+            refuses(lambda f=f, transform=transform: transform(f)(ids), TracerArrayConversionError, shown, HERE)
+    refuses(lambda: ft.vmap(lambda i: [1.0, 2.0, 4.0, 8.0][i])(ids), TracerIntegerConversionError, "functrans.numpy.asarray(x)[i]", HERE)
+    for transform in (ft.jit, ft.vmap):
+        np.testing.assert_array_equal(transform(lambda i: fnp.asarray(table)[i])(ids), table[ids])
+    # Of floats nobody makes an index.
+    with pytest.raises(TracerArrayConversionError) as caught:
+        ft.jit(lambda x: np.asarray(x))(np.ones(3))
+    assert "numpy_array[i]" not in str(caught.value)
+
+
 def test_leaked_tracers():
     kept = []
 
@@ -273,3 +288,140 @@ def test_complex_logarithms_of_zero(wrap):
 def test_choose(wrap):
     got = wrap(lambda a: fnp.choose(np.array([0, 1, 2]), [a, a * 2, a * 3]))(np.arange(3.0))
     np.testing.assert_array_equal(got, [0.0, 2.0, 6.0])
+
+
+def test_tangents_and_cotangents_fit_exactly():
+    """As jax.jvp and jax.vjp demand, but for Python numbers, which take the dtype."""
+    x, single = np.ones(3), np.float32(1.0)
+    params = {"w": [np.ones(2), np.ones(3)]}
+
+    def total(params):
+        return {"a": params["w"][0].sum(), "b": params["w"][1] * 2}
+
+    ones = {"w": [np.ones(2), np.ones(3, int)]}
+    refuses(lambda: ft.jvp(total, (params,), (ones,)), TypeError, "params['w'][1]", "int64", "float64", HERE)
+    refuses(lambda: ft.jvp(total, (params,), ({"w": [np.ones(3), np.ones(3)]},)), ValueError, "params['w'][0]", "(3,)", "(2,)", HERE)
+    refuses(lambda: ft.linearize(total, params)[1](ones), TypeError, "params['w'][1]", "int64", HERE)
+    _, pull = ft.vjp(total, params)
+    refuses(lambda: pull({"a": 1.0, "b": np.ones(3, int)}), TypeError, "result['b']", "int64", "float64", HERE)
+    refuses(lambda: pull({"a": np.ones(1), "b": np.ones(3)}), ValueError, "result['a']", "(1,)", "()", HERE)
+    for bad in (np.ones(3, int), np.ones(3, bool), np.ones(3, "float32"), np.ones(3, complex), np.zeros(3, ft.float0)):
+        refuses(lambda bad=bad: ft.jvp(fnp.sin, (x,), (bad,)), TypeError, "the tangent of x", "float64", HERE)
+        refuses(lambda bad=bad: ft.vjp(fnp.sin, x)[1](bad), TypeError, "the cotangent of result", "float64", HERE)
+    for bad in (True, 1j, np.float64(1.0)):
+        refuses(lambda bad=bad: ft.jvp(fnp.sin, (single,), (bad,)), TypeError, "the tangent of x", "float32", HERE)
+    refuses(lambda: ft.jvp(fnp.sin, (x,), ("text",)), TypeError, "the tangent of x", "'text'", HERE)
+    for number in (2, 2.0):
+        assert ft.jvp(fnp.sin, (single,), (number,))[1].dtype == np.float32
+        assert ft.vjp(fnp.sin, single)[1](number)[0].dtype == np.float32
+        assert float(ft.jvp(lambda v: v * 3, (1.0,), (number,))[1]) == 6.0
+    whole = ft.vjp(lambda v: (v * 2).astype(int), x)[1]
+    for ct in (np.ones(3, int), np.ones(3), np.zeros(3, ft.float0)):
+        np.testing.assert_array_equal(whole(ct)[0], np.zeros(3))
+
+
+def test_axes_name_the_line():
+    x = np.ones((2, 3))
+    for call in (lambda v: fnp.sum(v, axis=2), lambda v: fnp.transpose(v, (0, 5)), lambda v: fnp.concatenate([v, v], 4),
+                 lambda v: fnp.argmax(v, -3), lambda v: fnp.stack([v, v], 7), lambda v: fnp.moveaxis(v, 0, 9), lambda v: fnp.flip(v, 3),
+                 lambda v: fnp.expand_dims(v, 8), lambda v: ft.lax.reduce_max(v, (2,))):
+        for wrap in (lambda f: f, ft.jit, ft.vmap):
+            given = x[None] if wrap is ft.vmap else x
+            refuses(lambda call=call, wrap=wrap, given=given: wrap(call)(given), np.exceptions.AxisError, HERE, "out of bounds")
+
+
+def test_vmap_results_and_permutations_name_the_line():
+    refuses(lambda: ft.vmap(fnp.sin, out_axes=None)(np.ones(3)), ValueError, "out_axes=None", HERE)
+    refuses(lambda: ft.vmap(fnp.sin, out_axes=2)(np.ones(3)), ValueError, "axis 2", HERE)
+    refuses(lambda: ft.vmap(fnp.sin, out_axes="x")(np.ones(3)), (TypeError, ValueError), "out_axes", HERE)
+    refuses(lambda: ft.vmap(lambda v: (v, v), out_axes=(0, 0, 0))(np.ones(3)), ValueError, "out_axes=(0, 0, 0)", HERE)
+    refuses(lambda: ft.vmap(fnp.sin, in_axes=({"a": 0},))(np.ones(3)), ValueError, "in_axes", HERE)
+    refuses(lambda: ft.vmap(fnp.sin, in_axes=(0.5,))(np.ones(3)), TypeError, "0.5", HERE)
+    for perm in ([(0, 1), (0, 2)], [(0, 1), (2, 1)], [(0, 7)], [(-1, 0)], [(0,)], [(0, 1, 2)]):
+        send = ft.vmap(lambda v, perm=perm: ft.lax.ppermute(v, "i", perm), axis_name="i")
+        refuses(lambda send=send: send(np.ones(3)), ValueError, "ppermute", str(perm), "size of 'i'", HERE)
+    np.testing.assert_array_equal(ft.vmap(lambda v: ft.lax.ppermute(v, "i", []), axis_name="i")(np.ones(2)), [0.0, 0.0])
+
+
+HUGE = [np.uint64(2**63), np.array(2**64 - 1, "uint64"), np.array([2**64 - 1, 2**63 + 2], "uint64"), 2**64 - 1, 2**70, -(2**70)]
+
+
+@pytest.mark.parametrize("wrap", [lambda f: f, ft.jit], ids=["eager", "jit"])
+@pytest.mark.parametrize("index", HUGE, ids=str)
+def test_huge_indices(wrap, index):
+    """NumPy wraps them around silently, or raises OverflowError."""
+    x = fnp.arange(5.0)
+    value = str(index if isinstance(index, int) else int(np.ravel(index)[0]))
+    for call in (lambda v: v[index], lambda v: v.at[index].set(1.0), lambda v: v.at[index].get(), lambda v: v[None, :][0, index],
+                 lambda v: ft.grad(lambda w: w[index].sum())(v)):
+        refuses(lambda call=call: wrap(call)(x), IndexError, f"index {value} is", "axis", "size 5", HERE)
+    edge = 0.0 if isinstance(index, int) and index < 0 else 4.0
+    assert np.all(np.asarray(wrap(lambda v: v.at[index].get(mode="clip"))(x)) == edge)
+    assert np.all(np.asarray(wrap(lambda v: v.at[index].get(mode="fill", fill_value=-1.0))(x)) == -1.0)
+    np.testing.assert_array_equal(wrap(lambda v: v.at[index].set(9.0, mode="drop"))(x), np.arange(5.0))
+    if isinstance(index, int):
+        return
+    # Traced indices.
+    refuses(lambda: wrap(lambda v, i: v[i])(x, index), IndexError, "size 5", HERE)
+    refuses(lambda: wrap(ft.vmap(lambda i: x[i]))(np.atleast_1d(index)), IndexError, "size 5", HERE)
+    assert np.all(np.asarray(wrap(lambda v, i: v.at[i].get(mode="clip"))(x, index)) == 4.0)
+    assert np.all(np.isnan(wrap(lambda v, i: v.at[i].get(mode="fill"))(x, index)))
+    np.testing.assert_array_equal(wrap(ft.vmap(lambda i: x.at[i].set(9.0, mode="drop")))(np.atleast_1d(index))[0], np.arange(5.0))
+
+
+@pytest.mark.parametrize("wrap", [lambda f: f, ft.jit], ids=["eager", "jit"])
+def test_python_integers_that_do_not_fit(wrap):
+    for dtype, number in (("int8", 300), ("int8", -129), ("uint8", -1), ("int32", 2**40), ("int64", 2**70), ("uint64", -1)):
+        x = fnp.ones(2, dtype)
+        for f in (lambda v, n=number: v + n, lambda v, n=number: n * v, lambda v, n=number: fnp.minimum(v, n), lambda v, n=number: v < n,
+                  lambda v, n=number: ft.lax.add(v, n)):
+            refuses(lambda f=f, x=x: wrap(f)(x), OverflowError, str(number), dtype, HERE)
+
+
+@pytest.mark.parametrize("wrap", [lambda f: f, ft.jit, ft.vmap], ids=["eager", "jit", "vmap"])
+def test_every_refusal_names_the_line(wrap):
+    """One call of each family; the module's other tests look at the rest of the message."""
+    matrix, vector, whole = fnp.ones((2, 3)), fnp.ones(3), fnp.arange(3)
+    calls = [
+        (lambda x: x.reshape(7), matrix), (lambda x: x.reshape(-1, 4), matrix), (lambda x: x + fnp.ones(4), matrix),
+        (lambda x: x @ fnp.ones((4, 4)), matrix), (lambda x: fnp.einsum("ij,jk", x, fnp.ones((4, 4))), matrix),
+        (lambda x: fnp.concatenate([x, vector]), matrix), (lambda x: fnp.stack([x, vector]), matrix),
+        (lambda x: fnp.broadcast_to(x, (4, 4)), matrix), (lambda x: fnp.squeeze(x, 0), matrix),
+        (lambda x: fnp.transpose(x, (0, 0)), matrix),
+        (lambda x: fnp.split(x, 2), vector), (lambda x: fnp.where(x > 0, x, fnp.ones(4)), vector), (lambda x: fnp.full((2, 2), x), vector),
+        (lambda x: ft.lax.add(x, x.astype("float32")), vector), (lambda x: ft.lax.sin(x), whole), (lambda x: x & 1, vector),
+        (lambda x: ~x, vector), (lambda x: -(x > 0), vector), (lambda x: x - (x > 0) - ((x > 0) - (x > 0)), vector),
+        (lambda x: x[1.5], vector), (lambda x: x[x], vector), (lambda x: x[0, 0], vector), (lambda x: x["a"], vector),
+        (lambda x: x[3], vector),
+        (lambda x: x[np.ones(4, bool)], vector), (lambda x: x.at[:2].set(x), vector), (lambda x: x.at[0].get(mode="q"), vector),
+        (lambda x: fnp.max(x[:0]), vector), (lambda x: fnp.argmin(x[:0]), vector), (lambda x: x**-1, whole),
+        (lambda x: fnp.pad(x, -1), vector), (lambda x: fnp.zeros(-1) + x, vector), (lambda x: fnp.clip(x + 1j, 0, 1), vector),
+        (lambda x: fnp.linalg.norm(x, "x"), matrix), (lambda x: fnp.add(x, None), vector), (lambda x: fnp.sin([x]), vector),
+        (lambda x: x.astype("datetime64[D]"), vector), (lambda x: fnp.linspace(0, 1, -1) + x, vector),
+        (lambda x: ft.lax.psum(x, "nowhere"), vector), (lambda x: ft.lax.dynamic_slice(x, (0,), (7,)), vector), (hash, vector),
+        (lambda x: ft.lax.bitcast_convert_type(x, "complex64"), vector), (lambda x: fnp.diag(fnp.ones((2, 2, 2))) + x, vector),
+        (lambda x: fnp.moveaxis(x, (0, 1), (0,)), matrix), (lambda x: fnp.roll(x, (1, 2, 3), (0, 0)), vector),
+        (lambda x: fnp.cross(x, fnp.ones(4)), vector),
+        (lambda x: x.__setitem__(0, 1.0), vector), (lambda x: fnp.select([x > 0], [x, x]), vector),
+    ]
+    for i, (call, x) in enumerate(calls):
+        given = x[None] if wrap is ft.vmap else x
+        with pytest.raises((TypeError, ValueError, IndexError, NameError)) as caught:
+            wrap(call)(given)
+        assert HERE in str(caught.value), f"call {i}: {caught.value!r}"
+
+
+@pytest.mark.parametrize("wrap", [lambda f: f, ft.jit, ft.vmap], ids=["eager", "jit", "vmap"])
+def test_integers_to_known_negative_powers(wrap):
+    for power in (lambda x: x**-1, lambda x: fnp.power(x, -2), lambda x: ft.lax.integer_pow(x, -1)):
+        for dtype in ("int64", "int8", "uint32"):
+            x = fnp.arange(3).astype(dtype)
+            refuses(lambda power=power, x=x: wrap(power)(x), TypeError, "negative power", "float dtype", HERE)
+    np.testing.assert_array_equal(wrap(lambda x: x**-1)(fnp.asarray([1.0, 2.0, 4.0])), [1.0, 0.5, 0.25])
+
+
+def test_keyword_arguments_are_named_by_their_path():
+    f = lambda x, **rest: x  # noqa: E731
+    refuses(lambda: ft.vmap(f)(np.ones(3), b=np.ones(3), a={"w": [np.ones(4)]}), ValueError, "a['w'][0] has size 4", "b has size 3", HERE)
+    refuses(lambda: ft.vmap(f)(np.ones(3), b=np.ones(3), a={"w": [1.0]}), ValueError, "axis 0 of a['w'][0]", HERE)
+    refuses(lambda: ft.vmap(f)(np.ones(3), b="text", a=np.ones(3)), TypeError, "argument b", "'text'", HERE)

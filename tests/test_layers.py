@@ -11,7 +11,7 @@ import functrans
 
 ROOT = Path(functrans.__file__).parent
 LAYERS = [
-    ["util", "errors", "config", "pytree", "tree_util", "tree"],
+    ["source", "util", "errors", "config", "pytree", "tree_util", "tree"],
     ["core"],
     ["kernel", "kernel_verify", "scalar_ops", "kernel_interpret"],
     ["primitives"],

@@ -359,3 +359,16 @@ def test_random_towers_of_transformations(names, x):
             case "vjp":
                 g, order = (lambda v, inner=g: ft.vjp(inner, v)[1](1.0)[0]), order + 1
     np.testing.assert_allclose(g(x), 2.0**order * np.exp(2 * x), rtol=1e-13)
+
+
+@pytest.mark.parametrize("wrap", [lambda f: f, ft.jit], ids=["eager", "jit"])
+def test_derivatives_at_the_ends_of_domains(wrap):
+    # jax.grad, once and twice, gives these values.
+    for f, x, first, second in (
+        (fnp.cbrt, 0.0, np.inf, -np.inf), (fnp.cbrt, -0.0, np.inf, np.inf), (fnp.cbrt, np.inf, 0.0, 0.0), (fnp.sqrt, 0.0, np.inf, -np.inf),
+        (fnp.log, 0.0, np.inf, -np.inf), (fnp.log1p, -1.0, np.inf, -np.inf), (fnp.arccosh, 1.0, np.inf, -np.inf),
+        (lambda v: v**1.5, 0.0, 0.0, np.inf), (lambda v: v**2.0, 0.0, 0.0, 2.0), (fnp.sinc, 0.0, 0.0, -np.pi**2 / 3),
+    ):
+        np.testing.assert_allclose(float(wrap(ft.grad(f))(x)), first)
+        np.testing.assert_allclose(float(wrap(ft.grad(ft.grad(f)))(x)), second, rtol=1e-12)
+    np.testing.assert_allclose(float(wrap(ft.grad(ft.grad(fnp.cbrt)))(-8.0)), 2 / 9 / 32, rtol=1e-14)

@@ -252,7 +252,7 @@ class Lowered:
             case "assembly":
                 code: str = stages.assembly()
                 return code
-        raise ValueError(f"stage must be jaxpr, simplified, kernels, llvm or assembly; got {stage!r}.")
+        raise ValueError(f"stage must be jaxpr, simplified, kernels, llvm or assembly; got {stage!r}, at {describe(user_source())}.")
 
     def compile(self) -> Compiled:
         """The callable."""
@@ -268,13 +268,15 @@ class Compiled:
     def __call__(self, *args: Any, **kwargs: Any) -> Any:
         leaves, tree = tree_flatten((args, kwargs))
         if tree != self._traced.in_tree:
-            raise TypeError(f"the compiled function takes arguments of structure {self._traced.in_tree}; got {tree}.")
+            raise TypeError(f"the compiled function takes arguments of structure {self._traced.in_tree}; got {tree}, at "
+                            f"{describe(user_source())}.")
         made = self._traced._made
         values = []
         for i, (x, a) in enumerate(zip(leaves, made.closed.in_avals, strict=True)):
             aval: ShapedArray = typeof(x)
             if not aval.same_type(a):
-                raise TypeError(f"the compiled function takes {a} as leaf {i} of its arguments; got {aval}.")
+                raise TypeError(f"the compiled function takes {a} as leaf {i} of its arguments; got {aval}, at "
+                                f"{describe(user_source())}.")
             values.append(np.ascontiguousarray(to_numpy(x)))
         return tree_unflatten(made.out_tree, made(values))
 
@@ -314,7 +316,7 @@ def jit(
         return lambda f: jit(f, static_argnums=static_argnums, static_argnames=static_argnames, donate_argnums=donate_argnums,
                              donate_argnames=donate_argnames, keep_unused=keep_unused, device=device, backend=backend, inline=inline)
     if not callable(fun):
-        raise TypeError(f"jit takes a function; got {fun!r} of type {type(fun).__name__}.")
+        raise TypeError(f"jit takes a function; got {fun!r} of type {type(fun).__name__}, at {describe(user_source())}.")
     argnums = () if static_argnums is None else (static_argnums,) if isinstance(static_argnums, int) else tuple(static_argnums)
     argnames = () if static_argnames is None else (static_argnames,) if isinstance(static_argnames, str) else tuple(static_argnames)
     argnums, argnames = _infer_static(fun, argnums, argnames)
@@ -332,12 +334,13 @@ def _infer_static(fun: Callable[..., Any], argnums: tuple[int, ...], argnames: t
     if not any(p.kind is p.VAR_POSITIONAL for p in parameters):
         for i in argnums:
             if not -places <= i < places:
-                raise ValueError(f"jit of {fun_name(fun)}: static_argnums={i}, and the function has {places} positional arguments.")
+                raise ValueError(f"jit of {fun_name(fun)}: static_argnums={i}, and the function has {places} positional arguments, at "
+                                 f"{describe(user_source())}.")
     accepts_any = any(p.kind is p.VAR_KEYWORD for p in parameters)
     for name in argnames:
         if not accepts_any and name not in {p.name for p in parameters}:
             raise ValueError(f"jit of {fun_name(fun)}: static_argnames names {name!r}, which is not one of its arguments "
-                             f"({', '.join(p.name for p in parameters)}).")
+                             f"({', '.join(p.name for p in parameters)}), at {describe(user_source())}.")
     nums = dict.fromkeys((*argnums, *(positional.index(n) for n in argnames if n in positional)))
     names = dict.fromkeys((*argnames, *(positional[i] for i in argnums if -len(positional) <= i < len(positional))))
     return tuple(nums), tuple(names)

@@ -11,6 +11,7 @@ from typing import Any
 import numpy as np
 
 from functrans.core.aval import ShapedArray
+from functrans.core.source import describe, user_source
 
 __all__ = ["Array"]
 
@@ -82,7 +83,8 @@ class Array(metaclass=ArrayMeta):
         if (dtype is None or np.dtype(dtype) == self._value.dtype) and not copy:
             return self._value
         if copy is False:
-            raise ValueError(f"a conversion from {self._value.dtype} to {np.dtype(dtype)} needs a copy, and copy=False forbids it.")
+            raise ValueError(f"a conversion from {self._value.dtype} to {np.dtype(dtype)} needs a copy, and copy=False forbids it, at "
+                             f"{describe(user_source())}.")
         return self._value.astype(dtype or self._value.dtype)
 
     def __dlpack__(self, **options: Any) -> Any:
@@ -92,8 +94,8 @@ class Array(metaclass=ArrayMeta):
         return self._value.__dlpack_device__()
 
     def __setitem__(self, index: Any, value: Any) -> None:
-        raise TypeError("arrays are immutable: x[index] = value changes x in place. Write x = x.at[index].set(value), "
-                        "or x.at[index].add(value) for x[index] += value.")
+        raise TypeError(f"arrays are immutable: x[index] = value changes x in place, at {describe(user_source())}. Write x = "
+                        "x.at[index].set(value), or x.at[index].add(value) for x[index] += value.")
 
     def __len__(self) -> int:
         return len(self._value)
@@ -114,8 +116,8 @@ class Array(metaclass=ArrayMeta):
         return int(self._value.__index__())
 
     def __hash__(self) -> int:
-        raise TypeError("unhashable: a functrans Array. Arrays cannot be dictionary keys or static arguments; use a tuple "
-                        "(x.tolist()) instead.")
+        raise TypeError(f"unhashable: a functrans Array, at {describe(user_source())}. Arrays cannot be dictionary keys or static "
+                        "arguments; use a tuple (x.tolist()) instead.")
 
     def __format__(self, spec: str) -> str:
         return format(self._value[()], spec) if spec and not self._value.shape else format(str(self), spec)

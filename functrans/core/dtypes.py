@@ -19,6 +19,7 @@ from typing import Any
 import numpy as np
 
 from functrans.config import options
+from functrans.core.source import describe, user_source
 
 __all__ = [
     "SHORT_NAMES",
@@ -38,6 +39,7 @@ __all__ = [
     "python_scalar_dtype",
     "real_dtype",
     "result_type",
+    "scalar_in",
 ]
 
 float0: np.dtype = np.dtype([("float0", np.void, 0)])
@@ -78,8 +80,8 @@ def canonical(dtype: Any) -> np.dtype:
     found = _SUPPORTED.get(asked)
     if found is None:
         known = ", ".join(SHORT_NAMES)
-        raise TypeError(f"dtype {asked} is not supported: arrays hold one of {known}. Convert the value first, for example "
-                        "with numpy.asarray(x, dtype=float).")
+        raise TypeError(f"dtype {asked} is not supported: arrays hold one of {known}, at {describe(user_source())}. Convert the value "
+                        "first, for example with numpy.asarray(x, dtype=float).")
     return found
 
 
@@ -163,10 +165,26 @@ def dtype_of(x: Any) -> tuple[np.dtype, bool]:
     return canonical(dtype), bool(getattr(x, "weak_type", False))
 
 
+def scalar_in(x: complex, dtype: np.dtype) -> Any:
+    """A Python number as a NumPy scalar of `dtype`.
+
+    Raises:
+        OverflowError: naming the number, for an int that an integer `dtype` does not hold.
+
+    >>> scalar_in(2, np.dtype("float32"))
+    np.float32(2.0)
+    """
+    try:
+        return dtype.type(x)
+    except OverflowError:
+        raise OverflowError(f"the Python int {x} does not fit {dtype}, at {describe(user_source())}. Convert the array it meets to a "
+                            "dtype that holds it, or to a floating one.") from None
+
+
 def result_type(*args: Any) -> tuple[np.dtype, bool]:
     """The promoted dtype and weakness of values, dtypes and Python scalars, in any mixture."""
     if not args:
-        raise ValueError("result_type needs at least one array or dtype; it got none.")
+        raise ValueError(f"result_type needs at least one array or dtype; it got none, at {describe(user_source())}.")
     dtype, weak = dtype_of(args[0])
     for x in args[1:]:
         dtype, weak = promote(dtype, weak, *dtype_of(x))

@@ -217,8 +217,10 @@ class Tracer:
     def __array__(self, dtype: Any = None, copy: bool | None = None) -> np.ndarray:
         if not self._trace.alive:
             raise leaked(self)
+        indexing = (" If it indexes a NumPy array, numpy_array[i], write functrans.numpy.asarray(numpy_array)[i]."
+                    if self.aval.dtype.kind in "biu" else "")
         raise TracerArrayConversionError(
-            f"a NumPy array was asked of {self.describe()}, at {describe(user_source())}. "
+            f"a NumPy array was asked of {self.describe()}, at {describe(user_source())}.{indexing} "
             f"{_REPAIRS[TracerArrayConversionError]}")
 
     def item(self, *args: Any) -> Any:
@@ -233,11 +235,12 @@ class Tracer:
 
     def __len__(self) -> int:
         if not self.aval.shape:
-            raise TypeError("len() of unsized object: the traced array has shape ().")
+            raise TypeError(f"len() of unsized object: the traced array has shape (), at {describe(user_source())}.")
         return self.aval.shape[0]
 
     def __hash__(self) -> int:
-        raise TypeError(f"unhashable: {self.describe()}. Arrays cannot be dictionary keys or static arguments.")
+        raise TypeError(f"unhashable: {self.describe()}, at {describe(user_source())}. Arrays cannot be dictionary keys or static "
+                        "arguments.")
 
     def __format__(self, spec: str) -> str:
         if not spec:
@@ -256,8 +259,8 @@ _REPAIRS: dict[type[Exception], str] = {
         "Choose between values with functrans.numpy.where(condition, x, y), make the argument static (static_argnums of jit), "
         "or leave jit off: eager grad and jvp follow Python branches.",
     TracerIntegerConversionError:
-        "Make the argument static (static_argnums or static_argnames of jit), or index with arrays: x[i] works for a "
-        "traced i when x is a functrans array.",
+        "Make the argument static (static_argnums or static_argnames of jit), or index a functrans array: "
+        "functrans.numpy.asarray(x)[i] works for a traced i, where x is a list or a NumPy array.",
     ConcretizationTypeError:
         "Keep the computation in functrans.numpy, or make the argument static (static_argnums or static_argnames of jit).",
     TracerArrayConversionError:
@@ -298,7 +301,8 @@ def _python_scalar(x: Any) -> np.ndarray:
     try:
         return np.asarray(x, dtype)
     except OverflowError:
-        raise OverflowError(f"the Python int {x} does not fit {dtype}; give it a dtype, as in numpy.uint64({x}).") from None
+        raise OverflowError(f"the Python int {x} does not fit {dtype}, at {describe(user_source())}. Give it a dtype, as in "
+                            f"numpy.uint64({x}).") from None
 
 
 class EvalTrace(Trace):

@@ -23,7 +23,7 @@ from functrans.numpy.contraction import (
 )
 from functrans.numpy.index_tricks import (
     argwhere, c_, choose, compress, diag_indices, diag_indices_from, extract, fill_diagonal, flatnonzero, index_exp, ix_,
-    mask_indices, mgrid, nonzero, ogrid, place, put, put_along_axis, r_, ravel_multi_index, s_, take, take_along_axis,
+    mask_indices, mgrid, ogrid, place, put, put_along_axis, r_, ravel_multi_index, s_, take, take_along_axis,
     tril_indices, tril_indices_from, triu_indices, triu_indices_from, unravel_index,
 )
 from functrans.numpy.joining import (
@@ -33,6 +33,7 @@ from functrans.numpy.joining import (
 from functrans.numpy.padding import (
     pad,
 )
+from functrans.numpy.places import nonzero
 from functrans.numpy.creation import (
     arange, array, asarray, astype, copy, diag, diagflat, empty, empty_like, eye, full, full_like, geomspace, identity,
     indices, linspace, logspace, meshgrid, ones, ones_like, tri, tril, triu, zeros, zeros_like,

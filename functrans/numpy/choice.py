@@ -6,16 +6,14 @@ out of the result, and out of the derivative unless its own derivative is infini
 
 from __future__ import annotations
 
-import builtins
 from collections.abc import Sequence
 from typing import Any
 
 import numpy as np
 
-from functrans.core.array import Array
 from functrans.core.source import describe, user_source
-from functrans.core.trace import Tracer, to_numpy, typeof
-from functrans.errors import boolean_index_error
+from functrans.core.trace import typeof
+from functrans.numpy.places import places_of
 from functrans.numpy.predicates import isfinite, isnan, logical_or
 from functrans.numpy.ufuncs import maximum, minimum
 from functrans.numpy.util import (
@@ -59,11 +57,12 @@ def choose_where(condition: Any, x: Any, y: Any, name: str = "where") -> Any:
 def where(condition: Any, x: Any = None, y: Any = None, /, *, size: int | None = None, fill_value: Any = None) -> Any:
     """`x` where `condition` is true (nonzero), else `y`; the three broadcast, `x` and `y` promote.
 
-    With the condition alone: the indices of its true elements, one array an axis, cut or filled up to `size` if that is given.
+    With the condition alone: the indices of its true elements, one array for each axis, cut or filled up to a static `size` if that
+    is given (see `nonzero`).
 
     Raises:
-        ValueError: if only one of `x` and `y` is given.
-        NonConcreteBooleanIndexError: for a traced condition alone, since the shape would depend on its values.
+        ValueError: if only one of `x` and `y` is given, or `size` or `fill_value` with them.
+        ConcretizationTypeError: for a traced condition alone without `size`, since the shape would depend on its values.
 
     >>> where(np.array([True, False]), 1.0, 2.0)
     Array([1., 2.], dtype=float64, weak_type=True)
@@ -71,25 +70,12 @@ def where(condition: Any, x: Any = None, y: Any = None, /, *, size: int | None =
     (Array([1, 2], dtype=int64),)
     """
     if x is None and y is None:
-        return _true_indices(condition, size, fill_value)
+        return places_of("where", condition, size, fill_value)
     if x is None or y is None:
-        raise ValueError("where takes both x and y, or neither.")
+        raise ValueError(f"where takes both x and y, or neither, at {describe(user_source())}.")
+    if size is not None or fill_value is not None:
+        raise ValueError(f"where takes size= and fill_value= with the condition alone, not with x and y, at {describe(user_source())}.")
     return choose_where(condition, x, y)
-
-
-def _true_indices(condition: Any, size: int | None, fill_value: Any) -> tuple[Any, ...]:
-    check_arraylike("where", condition)
-    if isinstance(condition, Tracer):
-        concrete = condition.concrete()
-        if concrete is None:
-            raise boolean_index_error(condition.describe(), str(describe(user_source())))
-        condition = concrete
-    found = np.nonzero(np.atleast_1d(to_numpy(condition)))
-    if size is None:
-        return tuple(Array(np.array(i)) for i in found)
-    fills = fill_value if isinstance(fill_value, tuple) else (fill_value or 0,) * len(found)
-    missing = builtins.max(0, size - len(found[0]))
-    return tuple(Array(np.concatenate([i[:size], np.full(missing, f, i.dtype)])) for i, f in zip(found, fills, strict=True))
 
 
 def select(condlist: Sequence[Any], choicelist: Sequence[Any], default: Any = 0) -> Any:
@@ -104,11 +90,11 @@ def select(condlist: Sequence[Any], choicelist: Sequence[Any], default: Any = 0)
     """
     if len(condlist) != len(choicelist) or not condlist:
         raise ValueError(f"select takes as many choices as conditions, at least one: got {len(condlist)} conditions and "
-                         f"{len(choicelist)} choices.")
+                         f"{len(choicelist)} choices, at {describe(user_source())}.")
     *choices, out = promote_args(*map(as_operand, (*choicelist, default)))
     for condition, choice in zip(reversed(condlist), reversed(choices), strict=True):
         if typeof(condition).dtype != _BOOL:
-            raise TypeError(f"select takes boolean conditions, got {typeof(condition)}.")
+            raise TypeError(f"select takes boolean conditions, got {typeof(condition)}, at {describe(user_source())}.")
         out = choose_where(condition, choice, out, "select")
     return out
 
@@ -123,7 +109,7 @@ def clip(arr: Any = None, /, min: Any = None, max: Any = None, *, a: Any = None,
     low, high = a_min if min is None else min, a_max if max is None else max
     check_arraylike("clip", arr, *(v for v in (low, high) if v is not None))
     if any(typeof(as_operand(v)).dtype.kind == "c" for v in (arr, low, high) if v is not None):
-        raise ValueError("clip is not defined for complex numbers. Apply it to real(x) and imag(x).")
+        raise ValueError(f"clip is not defined for complex numbers, at {describe(user_source())}. Apply it to real(x) and imag(x).")
     out = unary_operand("clip", arr)
     if low is not None:
         out = maximum(low, out)

@@ -265,7 +265,7 @@ def tensordot(a: Any, b: Any, axes: Any = 2, *, precision: Any = None, preferred
     x, y = typeof(a), typeof(b)
     if isinstance(axes, (tuple, list)):
         if len(axes) != 2:
-            raise TypeError(f"tensordot: axes must be an integer or a pair of axes; got {axes!r}.")
+            raise TypeError(f"tensordot: axes must be an integer or a pair of axes; got {axes!r}, at {describe(user_source())}.")
         a_axes, b_axes = ([canonicalize_axis(d, n) for d in (side if isinstance(side, (tuple, list)) else (side,))]
                           for side, n in zip(axes, (x.ndim, y.ndim), strict=True))
     else:
@@ -350,10 +350,11 @@ def diagonal(a: Any, offset: int = 0, axis1: int = 0, axis2: int = 1) -> Any:
     a = asarray_internal(a)
     n = typeof(a).ndim
     if n < 2:
-        raise ValueError(f"diagonal: an array of at least two axes is needed; got shape {typeof(a).shape}.")
+        raise ValueError(f"diagonal: an array of at least two axes is needed; got shape {typeof(a).shape}, at "
+                         f"{describe(user_source())}.")
     axis1, axis2, offset = canonicalize_axis(axis1, n), canonicalize_axis(axis2, n), operator.index(offset)
     if axis1 == axis2:
-        raise ValueError(f"diagonal: axis1 and axis2 must differ; both are {axis1}.")
+        raise ValueError(f"diagonal: axis1 and axis2 must differ; both are {axis1}, at {describe(user_source())}.")
     others = [d for d in range(n) if d not in (axis1, axis2)]
     a = transpose(a, (*others, axis1, axis2))
     *lead, rows, columns = typeof(a).shape

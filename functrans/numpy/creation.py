@@ -18,6 +18,7 @@ import numpy as np
 
 from functrans.core.array import Array
 from functrans.core.dtypes import canonical, result_type
+from functrans.core.source import describe, user_source
 from functrans.core.trace import Tracer, to_numpy, typeof
 from functrans.numpy.util import (
     as_operand,
@@ -101,7 +102,7 @@ def _from_nested(nested: Any, dtype: np.dtype | None) -> Any:
 
 def _leaf(x: Any) -> Any:
     if x is None or isinstance(x, (str, bytes, dict, set)):
-        raise TypeError(f"array: a {type(x).__name__} is not a number: {x!r}.")
+        raise TypeError(f"array: a {type(x).__name__} is not a number: {x!r}, at {describe(user_source())}.")
     return x if type(x) is Array or isinstance(x, Tracer) else as_operand(x)
 
 
@@ -117,7 +118,8 @@ def _stack(nested: Any, dtype: np.dtype) -> Any:
     parts = [_stack(x, dtype) for x in nested]
     shapes = [typeof(p).shape for p in parts]
     if len(set(shapes)) != 1:
-        raise ValueError(f"array: the items of a list must have equal shapes, got {', '.join(map(str, shapes))}. Broadcast them first.")
+        raise ValueError(f"array: the items of a list must have equal shapes, got {', '.join(map(str, shapes))}, at "
+                         f"{describe(user_source())}. Broadcast them first.")
     return concatenate([reshape(p, (1, *shapes[0])) for p in parts], 0)
 
 
@@ -161,7 +163,7 @@ def astype(x: Any, dtype: Any, /, *, copy: bool = False, device: Any = None) -> 
 def _shape(name: str, shape: Any) -> tuple[int, ...]:
     sizes = tuple(operator.index(s) for s in (shape if isinstance(shape, (tuple, list, np.ndarray)) else (shape,)))
     if any(s < 0 for s in sizes):
-        raise ValueError(f"{name}: sizes must not be negative, got shape {sizes}.")
+        raise ValueError(f"{name}: sizes must not be negative, got shape {sizes}, at {describe(user_source())}.")
     return sizes
 
 
@@ -202,6 +204,9 @@ def empty(shape: Any, dtype: Any = None, *, device: Any = None, out_sharding: An
 def full(shape: Any, fill_value: Any, dtype: Any = None, *, device: Any = None, out_sharding: Any = None) -> Any:
     """`fill_value`, broadcast to `shape`, in its own dtype unless `dtype` is given.
 
+    Raises:
+        ValueError: if `fill_value` does not broadcast to `shape`.
+
     >>> full((2,), 7)
     Array([7, 7], dtype=int64, weak_type=True)
     """
@@ -209,6 +214,8 @@ def full(shape: Any, fill_value: Any, dtype: Any = None, *, device: Any = None, 
     value = array(fill_value, dtype)
     inner = typeof(value).shape
     if inner != sizes:
+        if len(inner) > len(sizes) or any(n not in (1, m) for n, m in zip(inner[::-1], sizes[::-1], strict=False)):
+            raise ValueError(f"full: a fill value of shape {inner} does not broadcast to the shape {sizes}, at {describe(user_source())}.")
         value = broadcast_in_dim(value, sizes, range(len(sizes) - len(inner), len(sizes)))
     return Array(np.array(value._value), value._weak) if type(value) is Array and evaluating() else value
 
@@ -277,7 +284,7 @@ def arange(start: Any, stop: Any = None, step: Any = None, dtype: Any = None, *,
     bounds = [_number(x) for x in (start, stop, step)]
     first, last, delta = bounds
     if delta == 0:
-        raise ZeroDivisionError("arange: step must not be 0.")
+        raise ZeroDivisionError(f"arange: step must not be 0, at {describe(user_source())}.")
     if evaluating():
         return Array(np.arange(first, last, delta).astype(wanted))
     size = max(0, math.ceil((last - first) / delta))
@@ -292,9 +299,9 @@ def _number(x: Any) -> Any:
     """A known scalar as a Python int or float."""
     aval = typeof(x)
     if aval.shape:
-        raise TypeError(f"arange: bounds are scalars, got {aval}.")
+        raise TypeError(f"arange: bounds are scalars, got {aval}, at {describe(user_source())}.")
     if aval.dtype.kind == "c":
-        raise TypeError(f"arange: bounds are real numbers, got {aval}.")
+        raise TypeError(f"arange: bounds are real numbers, got {aval}, at {describe(user_source())}.")
     return operator.index(x) if aval.dtype.kind in "iu" else int(x) if aval.dtype.kind == "b" else float(x)
 
 
@@ -310,7 +317,7 @@ def linspace(start: Any, stop: Any, num: int = 50, endpoint: bool = True, retste
     """
     num = operator.index(num)
     if num < 0:
-        raise ValueError(f"linspace: num must not be negative, got {num}.")
+        raise ValueError(f"linspace: num must not be negative, got {num}, at {describe(user_source())}.")
     check_arraylike("linspace", start, stop)
     wanted = requested_dtype(dtype)
     lo, hi = promote_inexact(as_operand(start), as_operand(stop))
@@ -419,7 +426,7 @@ def _triangle(name: str, m: Any, k: int, lower: bool) -> Any:
     m = asarray_internal(m)
     aval = typeof(m)
     if aval.ndim < 2:
-        raise ValueError(f"{name}: the array must have at least 2 axes, got {aval}.")
+        raise ValueError(f"{name}: the array must have at least 2 axes, got {aval}, at {describe(user_source())}.")
     mask = _band(name, ge_p, *aval.shape[-2:], k if lower else k - 1)
     mask = broadcast_in_dim(mask, aval.shape, (aval.ndim - 2, aval.ndim - 1))
     zero = aval.dtype.type(0)
@@ -465,7 +472,7 @@ def diag(v: Any, k: int = 0) -> Any:
         # Column j of the result is the j-th element of the padded vector on the diagonal, zero elsewhere.
         return select_n_p.bind(_band("diag", eq_p, n, n, k), zero, broadcast_in_dim(spread, (n, n), (1,)))
     if aval.ndim != 2:
-        raise ValueError(f"diag: the array must have 1 or 2 axes, got {aval}. Use diagonal for more.")
+        raise ValueError(f"diag: the array must have 1 or 2 axes, got {aval}, at {describe(user_source())}. Use diagonal for more.")
     rows, columns = aval.shape
     length = max(0, min(rows, columns - k) if k >= 0 else min(rows + k, columns))
     if not length:
@@ -493,7 +500,7 @@ def meshgrid(*xi: Any, copy: bool = True, sparse: bool = False, indexing: str = 
     [(3, 2), (3, 2)]
     """
     if indexing not in ("xy", "ij"):
-        raise ValueError(f"meshgrid: indexing must be 'xy' or 'ij', got {indexing!r}.")
+        raise ValueError(f"meshgrid: indexing must be 'xy' or 'ij', got {indexing!r}, at {describe(user_source())}.")
     check_arraylike("meshgrid", *xi)
     axes = list(range(len(xi)))
     if indexing == "xy" and len(xi) >= 2:

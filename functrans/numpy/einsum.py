@@ -45,7 +45,7 @@ def _arguments(name: str, subscripts: Any, operands: tuple[Any, ...]) -> tuple[H
     """A hashable form of the subscripts, and the operands: ``("ij,jk->ik", x, y)`` or ``(x, [0, 1], y, [1, 2], [0, 2])``."""
     if isinstance(subscripts, str):
         if not operands:
-            raise ValueError(f"{name}: no operands were given for {subscripts!r}.")
+            raise ValueError(f"{name}: no operands were given for {subscripts!r}, at {describe(user_source())}.")
         return subscripts.replace(" ", ""), list(operands)
     arguments = [subscripts, *operands]
     output = tuple(arguments.pop()) if len(arguments) % 2 else None

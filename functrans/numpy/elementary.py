@@ -12,6 +12,7 @@ from typing import Any
 
 import numpy as np
 
+from functrans.core.source import describe, user_source
 from functrans.core.trace import typeof
 from functrans.numpy.util import binary_inexact, constant_like, unary_inexact
 from functrans.primitives.arithmetic import abs_p, div_p, log_p, max_p, select_n_p, sqrt_p, square_p, sub_p
@@ -90,7 +91,8 @@ def _where(condition: Any, x: Any, y: Any) -> Any:
 
 def _refuse_complex(name: str, x: Any, error: type[Exception] = ValueError) -> None:
     if typeof(x).dtype.kind == "c":
-        raise error(f"{name} is not defined for complex numbers. Apply it to real(x) and imag(x), or to abs(x).")
+        raise error(f"{name} is not defined for complex numbers, at {describe(user_source())}. Apply it to real(x) and imag(x), or to "
+                    "abs(x).")
 
 
 # -- exponentials and logarithms --------------------------------------------------------------------------------------

@@ -5,7 +5,7 @@ boolean). NumPy's rule says where the axes of index arrays go: in place of the f
 among them), else first (https://numpy.org/doc/stable/user/basics.indexing.html#combining-advanced-and-basic-indexing).
 
 Known limits: boolean masks and the bounds of slices must be concrete. The error for a traced negative index out of bounds shows it
-after the size of the axis has been added.
+after the size of the axis has been added, and 2**63 - 1 in place of traced unsigned ones beyond.
 """
 
 from __future__ import annotations
@@ -18,7 +18,7 @@ import numpy as np
 
 from functrans.core.source import describe, user_source
 from functrans.core.trace import Tracer, to_numpy, typeof
-from functrans.errors import NonConcreteBooleanIndexError, TracerIntegerConversionError
+from functrans.errors import TracerIntegerConversionError, boolean_index_error
 from functrans.primitives import arithmetic as ops
 from functrans.primitives.indexing import GatherScatterMode
 from functrans.primitives.logic import lt_p
@@ -85,7 +85,7 @@ def wrapped_indices(index: Any, size: int, axis: int, mode: GatherScatterMode = 
     dtype = typeof(index).dtype
     if dtype.kind == "u":
         if dtype == np.uint64:
-            index = ops.min_p.bind(index, np.uint64(size))
+            index = ops.min_p.bind(index, np.uint64(np.iinfo(_INT64).max))  # as far out of bounds, and no conversion wraps
         return convert_element_type(index, _INT64), False
     index = convert_element_type(index, _INT64)
     if not wrap:
@@ -131,10 +131,7 @@ def _component(i: Any) -> Any:
     if aval.dtype.kind == "b":
         value = _concrete(i)
         if value is None:
-            raise NonConcreteBooleanIndexError(
-                f"{i.describe()} was used as a boolean index, so the shape of the result would depend on its values, at "
-                f"{describe(user_source())}. Use functrans.numpy.where(mask, x, fill) in place of x[mask], or "
-                "functrans.numpy.where(mask, value, x) in place of x.at[mask].set(value).")
+            raise boolean_index_error(i.describe(), describe(user_source()))
         return value
     if isinstance(i, Tracer):
         return i
@@ -185,7 +182,9 @@ def parse_index(shape: tuple[int, ...], index: Any, mode: GatherScatterMode, wra
                 if mode is ERROR:
                     raise _out_of_bounds(p, axis, size)
                 safe = False
-                entries.append(Entry("array", axis, np.asarray(p + size if p < 0 and wrap else p)))
+                # One beyond either end stands for all that are further, which int64 may not hold.
+                beyond = min(max(p + size if p < 0 and wrap else p, -1), size)
+                entries.append(Entry("array", axis, np.asarray(beyond, _INT64)))
             else:
                 entries.append(Entry("int", axis, p + size if p < 0 else p))
             axis += 1

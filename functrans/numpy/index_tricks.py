@@ -1,9 +1,9 @@
-"""Functions that read and write by index, and builders of indices: take, put, choose, nonzero, ix_, mgrid and their relatives.
+"""Functions that read and write by index, and builders of indices: take, put, choose, argwhere, ix_, mgrid and their relatives.
 
 `take_along_axis` and `put_along_axis` are one gather and one scatter with batching axes. Functions whose result size depends on
-values (`nonzero`, `argwhere`, `extract`, `compress`) need concrete values. Indices out of bounds raise IndexError unless `mode`
-allows them: "clip" takes the nearest element (negative ones the first), "wrap" counts on from the other end, "fill" gives
-`fill_value`, "drop" writes nothing.
+values (`argwhere`, `flatnonzero`, `extract`, `compress`) need concrete values, or a static ``size``. Indices out of bounds raise
+IndexError unless `mode` allows them: "clip" takes the nearest element (negative ones the first), "wrap" counts on from the other
+end, "fill" gives `fill_value`, "drop" writes nothing.
 
 Known limits: `unravel_index` of traced indices clips those out of bounds.
 """
@@ -20,11 +20,11 @@ import numpy as np
 from functrans.core.array import Array
 from functrans.core.source import describe, user_source
 from functrans.core.trace import Tracer, to_numpy, typeof
-from functrans.errors import ConcretizationTypeError
 from functrans.numpy.index_plan import ERROR, index_mode, wrapped_indices
 from functrans.numpy.indexing import IndexUpdateRef, getitem, read
 from functrans.numpy.joining import concatenate, stack
 from functrans.numpy.manipulation import broadcast_to, concrete_integers, ravel
+from functrans.numpy.places import concrete_values, places_of
 from functrans.numpy.ufuncs import add, floor_divide, mod, multiply
 from functrans.numpy.util import asarray_internal, broadcast_arrays_internal, cast, check_arraylike, check_no_out
 from functrans.primitives import arithmetic as ops
@@ -41,23 +41,9 @@ from functrans.util import canonicalize_axis
 
 __all__ = [
     "argwhere", "c_", "choose", "compress", "diag_indices", "diag_indices_from", "extract", "fill_diagonal", "flatnonzero",
-    "index_exp", "ix_", "mask_indices", "mgrid", "nonzero", "ogrid", "place", "put", "put_along_axis", "r_", "ravel_multi_index", "s_",
+    "index_exp", "ix_", "mask_indices", "mgrid", "ogrid", "place", "put", "put_along_axis", "r_", "ravel_multi_index", "s_",
     "take", "take_along_axis", "tril_indices", "tril_indices_from", "triu_indices", "triu_indices_from", "unravel_index",
 ]
-
-
-def _concrete_values(name: str, x: Any) -> np.ndarray:
-    """The value of an array that decides the size of the result."""
-    check_arraylike(name, x)
-    if isinstance(x, Tracer):
-        value = x.concrete()
-        if value is None or isinstance(value, Tracer):
-            raise ConcretizationTypeError(
-                f"{name}: the size of the result depends on the values of {x.describe()}, which are not known, at "
-                f"{describe(user_source())}. Use functrans.numpy.where(condition, x, fill) with three arguments, or compute the "
-                "indices outside the transformed function.")
-        x = value
-    return to_numpy(x)
 
 
 def _integers(name: str, x: Any) -> Any:
@@ -174,7 +160,7 @@ def choose(a: Any, choices: Any, out: Any = None, mode: str = "raise") -> Any:
     elif mode == "clip":
         a = ops.min_p.bind(ops.max_p.bind(a, a.dtype.type(0)), a.dtype.type(len(cases) - 1))
     elif mode != "raise":
-        raise ValueError(f"choose: mode must be 'raise', 'clip' or 'wrap'; got {mode!r}.")
+        raise ValueError(f"choose: mode must be 'raise', 'clip' or 'wrap'; got {mode!r}, at {describe(user_source())}.")
     whole = stack(cases)
     index = reshape(a, (1, *a.shape))
     if mode == "raise" and not isinstance(index, Tracer) and (to_numpy(index) < 0).any():
@@ -186,7 +172,7 @@ def choose(a: Any, choices: Any, out: Any = None, mode: str = "raise") -> Any:
 
 def _not_in_place(name: str, inplace: bool) -> None:
     if inplace:
-        raise ValueError(f"{name}: arrays are immutable; pass inplace=False and use the returned array.")
+        raise ValueError(f"{name}: arrays are immutable; pass inplace=False and use the returned array, at {describe(user_source())}.")
 
 
 def put_along_axis(arr: Any, indices: Any, values: Any, axis: int | None, inplace: bool = True, *, mode: str | None = None) -> Any:
@@ -209,7 +195,8 @@ def put_along_axis(arr: Any, indices: Any, values: Any, axis: int | None, inplac
     scatter_mode = index_mode(mode)
     whole, indices = _aligned("put_along_axis", arr, _integers("put_along_axis", indices), axis)
     if typeof(whole).shape != arr.shape:
-        raise ValueError(f"put_along_axis: indices of shape {np.shape(indices)} do not fit into an array of shape {arr.shape}.")
+        raise ValueError(f"put_along_axis: indices of shape {np.shape(indices)} do not fit into an array of shape {arr.shape}, at "
+                         f"{describe(user_source())}.")
     shape = np.shape(indices)
     values = broadcast_to(cast(values, arr.dtype), shape)
     if not all(shape):
@@ -251,7 +238,7 @@ def place(arr: Any, mask: Any, vals: Any, *, inplace: bool = True) -> Any:
     Array([1., 0., 2., 1.], dtype=float64)
     """
     _not_in_place("place", inplace)
-    return put(arr, np.flatnonzero(_concrete_values("place", mask)), vals, inplace=False)
+    return put(arr, np.flatnonzero(concrete_values("place", mask)), vals, inplace=False)
 
 
 def fill_diagonal(a: Any, val: Any, wrap: bool = False, *, inplace: bool = True) -> Any:
@@ -273,7 +260,8 @@ def fill_diagonal(a: Any, val: Any, wrap: bool = False, *, inplace: bool = True)
     check_arraylike("fill_diagonal", a, val)
     a = asarray_internal(a)
     if a.ndim < 2 or (a.ndim > 2 and len(set(a.shape)) != 1):
-        raise ValueError(f"fill_diagonal: a matrix, or an array with axes of one size, is needed; got shape {a.shape}.")
+        raise ValueError(f"fill_diagonal: a matrix, or an array with axes of one size, is needed; got shape {a.shape}, at "
+                         f"{describe(user_source())}.")
     end = a.size
     if a.ndim == 2:
         step = a.shape[1] + 1
@@ -289,70 +277,66 @@ def fill_diagonal(a: Any, val: Any, wrap: bool = False, *, inplace: bool = True)
 
 # -- places of values -------------------------------------------------------------------------------------------------
 
-def nonzero(a: Any, *, size: int | None = None, fill_value: Any = None) -> tuple[Any, ...]:
-    """The indices of the elements that are not zero, one array for each axis, in row-major order.
-
-    Args:
-        a: a concrete array.
-        size: the length of the result: what is longer is cut, what is shorter filled.
-        fill_value: what it is filled with: a number or one for each axis; 0 unless given.
-
-    Raises:
-        ConcretizationTypeError: for traced values.
-
-    >>> nonzero(np.array([0, 3, 0, 4]))
-    (Array([1, 3], dtype=int64),)
-    """
-    found = np.atleast_1d(_concrete_values("nonzero", a)).nonzero()
-    if size is not None:
-        fills = fill_value if isinstance(fill_value, tuple) else (0 if fill_value is None else fill_value,) * len(found)
-        found = tuple(np.concatenate([f[:size], np.full(max(0, size - len(f)), v, f.dtype)]) for f, v in zip(found, fills, strict=True))
-    return tuple(Array(f.astype(np.int64)) for f in found)
-
-
 def flatnonzero(a: Any, *, size: int | None = None, fill_value: Any = None) -> Any:
-    """The flat indices of the elements that are not zero; see `nonzero`.
+    """The flat indices of the elements that are not zero; `size` and `fill_value` as in `nonzero`.
 
     >>> flatnonzero(np.array([[0, 3], [4, 0]]))
     Array([1, 2], dtype=int64)
     """
-    return nonzero(ravel(a), size=size, fill_value=fill_value)[0]
+    check_arraylike("flatnonzero", a)
+    return places_of("flatnonzero", ravel(a), size, fill_value)[0]
 
 
 def argwhere(a: Any, *, size: int | None = None, fill_value: Any = None) -> Any:
-    """The indices of the elements that are not zero, as rows; see `nonzero`.
+    """The indices of the elements that are not zero, as rows; `size` and `fill_value` as in `nonzero`.
 
     >>> argwhere(np.array([[0, 3], [4, 0]]))
     Array([[0, 1],
            [1, 0]], dtype=int64)
     """
+    check_arraylike("argwhere", a)
     if not typeof(a).shape:
-        return Array(np.argwhere(_concrete_values("argwhere", a)).astype(np.int64))
-    return stack(list(nonzero(a, size=size, fill_value=fill_value)), axis=1)
+        (found,) = places_of("argwhere", ravel(a), size, fill_value)
+        return Array(np.zeros((found.shape[0], 0), np.int64))
+    return stack(list(places_of("argwhere", a, size, fill_value)), axis=1)
 
 
-def compress(condition: Any, a: Any, axis: int | None = None, out: Any = None) -> Any:
-    """The slices along an axis (elements of the flattened array) for which a concrete `condition` holds.
+def compress(condition: Any, a: Any, axis: int | None = None, out: Any = None, *, size: int | None = None, fill_value: Any = 0) -> Any:
+    """The slices along an axis (elements of the flattened array) for which `condition` holds.
+
+    Without a static `size`, to which the result is cut or filled with `fill_value`, the condition must be concrete.
 
     >>> compress(np.array([False, True]), np.array([[1, 2], [3, 4]]), axis=0)
     Array([[3, 4]], dtype=int64)
     """
     check_no_out("compress", out)
     check_arraylike("compress", a)
-    mask = np.asarray(condition) if isinstance(condition, (list, tuple)) else _concrete_values("compress", condition)
-    if mask.ndim != 1:
-        raise ValueError(f"compress: condition must be one-dimensional; got shape {mask.shape}.")
-    return take(a, np.flatnonzero(mask), axis)
+    mask = np.asarray(condition) if isinstance(condition, (list, tuple)) else condition
+    check_arraylike("compress", mask)
+    if typeof(mask).ndim != 1:
+        raise ValueError(f"compress: condition must be one-dimensional; got shape {typeof(mask).shape}, at {describe(user_source())}.")
+    return _taken("compress", mask, a, axis, size, fill_value)
 
 
-def extract(condition: Any, arr: Any) -> Any:
-    """The elements of `arr` where a concrete `condition` holds, in row-major order.
+def _taken(name: str, mask: Any, a: Any, axis: int | None, size: int | None, fill_value: Any) -> Any:
+    """The slices of `a` at the places where a vector `mask` is true."""
+    if size is None:
+        return take(a, places_of(name, mask, None, None)[0], axis)
+    beyond = max(typeof(mask).size, typeof(a).size)
+    return take(a, places_of(name, mask, size, beyond)[0], axis, mode="fill", fill_value=fill_value)
+
+
+def extract(condition: Any, arr: Any, *, size: int | None = None, fill_value: Any = 0) -> Any:
+    """The elements of `arr` where `condition` holds, in row-major order.
+
+    Without a static `size`, to which the result is cut or filled with `fill_value`, the condition must be concrete.
 
     >>> extract(np.array([True, False, True]), np.array([1, 2, 3]))
     Array([1, 3], dtype=int64)
     """
     check_arraylike("extract", arr)
-    return take(arr, np.flatnonzero(_concrete_values("extract", condition)))
+    check_arraylike("extract", condition)
+    return _taken("extract", ravel(condition), arr, None, size, fill_value)
 
 
 # -- arithmetic of indices --------------------------------------------------------------------------------------------
@@ -398,7 +382,7 @@ def ravel_multi_index(multi_index: Sequence[Any], dims: Sequence[int], mode: str
     """
     sizes = tuple(map(operator.index, dims))
     if len(sizes) != len(multi_index):
-        raise ValueError(f"ravel_multi_index: {len(multi_index)} indices do not fit {len(sizes)} axes.")
+        raise ValueError(f"ravel_multi_index: {len(multi_index)} indices do not fit {len(sizes)} axes, at {describe(user_source())}.")
     parts: list[Any] = []
     for i, n in zip(multi_index, sizes, strict=True):
         i = np.asarray(i) if isinstance(i, (list, tuple)) else _integers("ravel_multi_index", i)
@@ -411,10 +395,10 @@ def ravel_multi_index(multi_index: Sequence[Any], dims: Sequence[int], mode: str
         elif mode == "clip":
             i = np.clip(i, 0, n - 1) if isinstance(i, np.ndarray) else ops.min(ops.max(i, 0), n - 1)
         else:
-            raise ValueError(f"ravel_multi_index: mode must be 'raise', 'clip' or 'wrap'; got {mode!r}.")
+            raise ValueError(f"ravel_multi_index: mode must be 'raise', 'clip' or 'wrap'; got {mode!r}, at {describe(user_source())}.")
         parts.append(i)
     if order not in ("C", "F"):
-        raise ValueError(f"ravel_multi_index: order must be 'C' or 'F'; got {order!r}.")
+        raise ValueError(f"ravel_multi_index: order must be 'C' or 'F'; got {order!r}, at {describe(user_source())}.")
     pairs = list(zip(parts, sizes, strict=True))
     total: Any = np.int64(0)
     for i, n in pairs if order == "C" else reversed(pairs):
@@ -435,9 +419,9 @@ def ix_(*args: Any) -> tuple[Any, ...]:
         a = np.asarray(a) if isinstance(a, (list, tuple)) else a
         check_arraylike("ix_", a)
         if typeof(a).ndim != 1:
-            raise ValueError(f"ix_: one-dimensional arrays are needed; got shape {typeof(a).shape}.")
+            raise ValueError(f"ix_: one-dimensional arrays are needed; got shape {typeof(a).shape}, at {describe(user_source())}.")
         if typeof(a).dtype.kind == "b":
-            a = np.flatnonzero(_concrete_values("ix_", a))
+            a = np.flatnonzero(concrete_values("ix_", a))
         elif not typeof(a).size:
             a = np.zeros(0, np.int64)
         out.append(reshape(asarray_internal(a), [typeof(a).size if d == k else 1 for d in range(len(args))]))
@@ -456,7 +440,7 @@ def diag_indices(n: int, ndim: int = 2) -> tuple[Any, ...]:
     """
     n, ndim = operator.index(n), operator.index(ndim)
     if n < 0 or ndim < 0:
-        raise ValueError(f"diag_indices: n and ndim must not be negative; got {n} and {ndim}.")
+        raise ValueError(f"diag_indices: n and ndim must not be negative; got {n} and {ndim}, at {describe(user_source())}.")
     return _arrays([np.arange(n)] * ndim) if ndim else ()
 
 
@@ -464,7 +448,8 @@ def diag_indices_from(arr: Any) -> tuple[Any, ...]:
     """Indices of the main diagonal of an array whose axes have one size."""
     shape = typeof(arr).shape
     if len(shape) < 2 or len(set(shape)) != 1:
-        raise ValueError(f"diag_indices_from: at least two axes, all of one size, are needed; got shape {shape}.")
+        raise ValueError(f"diag_indices_from: at least two axes, all of one size, are needed; got shape {shape}, at "
+                         f"{describe(user_source())}.")
     return diag_indices(shape[0], len(shape))
 
 
@@ -506,7 +491,7 @@ def mask_indices(n: int, mask_func: Any, k: int = 0, *, size: int | None = None)
     >>> mask_indices(2, lambda m, k: np.triu(m, k), 1)
     (Array([0], dtype=int64), Array([1], dtype=int64))
     """
-    return nonzero(mask_func(asarray_internal(np.ones((n, n))), k), size=size)
+    return places_of("mask_indices", mask_func(asarray_internal(np.ones((n, n))), k), size, None)
 
 
 class _Mesh:
@@ -555,12 +540,13 @@ class _Concatenator:
         if parts and isinstance(parts[0], str):
             directive = parts.pop(0)
             if directive in ("r", "c"):
-                raise NotImplementedError(f"{self._name}[{directive!r}, ...] makes matrices, which do not exist here. Use "
-                                          f"{self._name}['0,2', ...].")
+                raise NotImplementedError(f"{self._name}[{directive!r}, ...] makes matrices, which do not exist here, at "
+                                          f"{describe(user_source())}. Use {self._name}['0,2', ...].")
             try:
                 numbers = [int(p) for p in directive.split(",")]
             except ValueError:
-                raise ValueError(f"{self._name}: unknown directive {directive!r}; use 'axis,ndmin,trans1d'.") from None
+                raise ValueError(f"{self._name}: unknown directive {directive!r}; use 'axis,ndmin,trans1d', at "
+                                 f"{describe(user_source())}.") from None
             axis, ndmin, trans1d = (*numbers, *self._defaults[len(numbers):])
         return concatenate([self._part(p, ndmin, trans1d) for p in parts], axis)
 

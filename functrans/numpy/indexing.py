@@ -78,6 +78,18 @@ def _plain(p: Any) -> Any:
     return p._value if type(p) is Array else int(p) if isinstance(p, np.integer) else p
 
 
+def _numpy_takes(p: Any) -> bool:
+    """Whether NumPy gives a part of an index the meaning it has here: it wraps unsigned integers beyond int64 to negative ones."""
+    if type(p) in BASIC_PARTS:
+        return True
+    if type(p) is not np.ndarray or p.dtype.kind not in "biu":
+        return False
+    return p.dtype != np.uint64 or int(p.max(initial=0)) <= _LARGEST
+
+
+_LARGEST = np.iinfo(np.int64).max
+
+
 def _evaluated(x: Array, index: Any) -> Array | None:
     """NumPy's answer, None where it has none: the general path raises the error, with the user's line."""
     kind = type(index)
@@ -87,7 +99,7 @@ def _evaluated(x: Array, index: Any) -> Array | None:
         basic = all([type(p) in BASIC_PARTS for p in parts])
         if not basic:
             parts = tuple([_plain(p) for p in parts])
-            if any([type(p) not in BASIC_PARTS and not (type(p) is np.ndarray and p.dtype.kind in "biu") for p in parts]):
+            if not all([_numpy_takes(p) for p in parts]):
                 return None
         index = parts
     elif index is not Ellipsis:
@@ -96,7 +108,7 @@ def _evaluated(x: Array, index: Any) -> Array | None:
         out = x._value[index]
         if type(out) is not np.ndarray:  # a tuple of integers for all axes
             out = x._value[(*index, Ellipsis)] if basic else np.asarray(out)
-    except IndexError:
+    except (IndexError, OverflowError):
         return None
     return Array(out, x._weak)
 
@@ -220,7 +232,7 @@ def _updated_now(x: Array, index: Any, y: np.ndarray, op: str) -> Array | None:
     if x._value.dtype.kind == "c" and op in ("min", "max"):
         return None
     parts = tuple([_plain(p) for p in (index if type(index) is tuple else (index,))])
-    if any([type(p) not in BASIC_PARTS and not (type(p) is np.ndarray and p.dtype.kind in "biu") for p in parts]):
+    if not all([_numpy_takes(p) for p in parts]):
         return None
     out = np.array(x._value)
     ufunc = _SCATTERS[op][1]
@@ -232,7 +244,7 @@ def _updated_now(x: Array, index: Any, y: np.ndarray, op: str) -> Array | None:
                 out[parts] = ufunc(out[parts], y)
             else:
                 ufunc.at(out, parts, y)
-    except (IndexError, ValueError):
+    except (IndexError, OverflowError, ValueError):
         return None
     return Array(out)
 

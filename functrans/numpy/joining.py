@@ -125,7 +125,7 @@ def unstack(x: Any, /, *, axis: int = 0) -> tuple[Any, ...]:
     check_arraylike("unstack", x)
     shape = typeof(x).shape
     if not shape:
-        raise ValueError("unstack requires arrays with rank > 0, however a scalar array was passed.")
+        raise ValueError(f"unstack requires arrays with rank > 0, however a scalar array was passed, at {describe(user_source())}.")
     axis = canonicalize_axis(axis, len(shape))
     return tuple(getitem(x, (*(slice(None),) * axis, i)) for i in range(shape[axis]))
 
@@ -197,12 +197,13 @@ def block(arrays: Any) -> Any:
 
 def _depth(x: Any) -> int:
     if isinstance(x, tuple):
-        raise TypeError(f"block: use lists, not tuples, to nest blocks; got {x!r}.")
+        raise TypeError(f"block: use lists, not tuples, to nest blocks; got {x!r}, at {describe(user_source())}.")
     if not isinstance(x, list):
         return 0
     depths = {_depth(e) for e in x}
     if len(depths) != 1:
-        raise ValueError(f"block: lists must not be empty and must be nested to one depth; found depths {sorted(depths)}.")
+        raise ValueError(f"block: lists must not be empty and must be nested to one depth; found depths {sorted(depths)}, at "
+                         f"{describe(user_source())}.")
     return depths.pop() + 1
 
 
@@ -358,7 +359,7 @@ def resize(a: Any, new_shape: Any) -> Any:
     check_arraylike("resize", a)
     shape = tuple(map(operator.index, new_shape)) if np.ndim(new_shape) else (operator.index(new_shape),)
     if any(d < 0 for d in shape):
-        raise ValueError(f"resize: all elements of new_shape must be non-negative; got {new_shape}.")
+        raise ValueError(f"resize: all elements of new_shape must be non-negative; got {new_shape}, at {describe(user_source())}.")
     flat = ravel(a)
     need, have = int(np.prod(shape)), typeof(flat).size
     if not need or not have:
@@ -387,7 +388,8 @@ def diff(a: Any, n: int = 1, axis: int = -1, prepend: Any = None, append: Any = 
     a = asarray_internal(a)
     n = operator.index(n)
     if n < 0 or not a.ndim:
-        raise ValueError(f"diff: n must not be negative and a must have an axis; got n={n}, shape {a.shape}.")
+        raise ValueError(f"diff: n must not be negative and a must have an axis; got n={n}, shape {a.shape}, at "
+                         f"{describe(user_source())}.")
     axis = canonicalize_axis(axis, a.ndim)
 
     def end(value: Any) -> Any:
@@ -435,7 +437,7 @@ def gradient(f: Any, *varargs: Any, axis: int | Sequence[int] | None = None, edg
     """
     check_arraylike("gradient", f, *varargs)
     if edge_order not in (None, 1):
-        raise NotImplementedError(f"gradient: edge_order must be 1; got {edge_order}.")
+        raise NotImplementedError(f"gradient: edge_order must be 1; got {edge_order}, at {describe(user_source())}.")
     dtype = result_type(f, *varargs)[0]
     f = convert_element_type(asarray_internal(f), dtype if dtype.kind in "fc" else default_float())
     axes = range(f.ndim) if axis is None else [canonicalize_axis(d, f.ndim) for d in (axis if isinstance(axis, (tuple, list)) else (axis,))]
@@ -443,7 +445,8 @@ def gradient(f: Any, *varargs: Any, axis: int | Sequence[int] | None = None, edg
     if len(spacings) == 1:
         spacings = spacings * len(axes)
     if len(spacings) != len(axes):
-        raise ValueError(f"gradient: {len(spacings)} spacings do not fit {len(axes)} axes; give none, one, or one for each axis.")
+        raise ValueError(f"gradient: {len(spacings)} spacings do not fit {len(axes)} axes; give none, one, or one for each axis, at "
+                         f"{describe(user_source())}.")
     out = [_slope(f, h, d) for h, d in zip(spacings, axes, strict=True)]
     return out[0] if len(out) == 1 else out
 
@@ -451,7 +454,7 @@ def gradient(f: Any, *varargs: Any, axis: int | Sequence[int] | None = None, edg
 def _slope(f: Any, h: Any, axis: int) -> Any:
     n = f.shape[axis]
     if n < 2:
-        raise ValueError(f"gradient: axis {axis} has {n} samples, and at least two are needed.")
+        raise ValueError(f"gradient: axis {axis} has {n} samples, and at least two are needed, at {describe(user_source())}.")
     d = diff(f, axis=axis)
     steps = diff(convert_element_type(h, f.dtype)) if typeof(h).shape else None
     if steps is None:
@@ -459,7 +462,8 @@ def _slope(f: Any, h: Any, axis: int) -> Any:
         inner = ops.mul_p.bind(ops.add_p.bind(_along(slopes, 0, n - 2, axis), _along(slopes, 1, n - 1, axis)), f.dtype.type(0.5))
     else:
         if typeof(h).shape != (n,):
-            raise ValueError(f"gradient: {typeof(h).shape} coordinates do not fit axis {axis} of size {n}.")
+            raise ValueError(f"gradient: {typeof(h).shape} coordinates do not fit axis {axis} of size {n}, at "
+                             f"{describe(user_source())}.")
         widths = broadcast_in_dim(steps, d.shape, (axis,))
         slopes = ops.div_p.bind(d, widths)
         left, right = _along(widths, 0, n - 2, axis), _along(widths, 1, n - 1, axis)

@@ -78,7 +78,7 @@ def norm(x: Any, ord: int | float | str | None = None, axis: int | Sequence[int]
         return _vector_norm(x, 2 if ord is None else ord, axes, keepdims)
     if len(axes) == 2:
         return _matrix_norm(x, "fro" if ord is None else ord, axes, keepdims)
-    raise ValueError(f"norm: improper number of axes: {axis}; one (vectors) or two (matrices) are needed.")
+    raise ValueError(f"norm: improper number of axes: {axis}; one (vectors) or two (matrices) are needed, at {describe(user_source())}.")
 
 
 def _power_norm(x: Any, p: float, axes: tuple[int, ...], keepdims: bool) -> Any:
@@ -98,7 +98,7 @@ def _power_norm(x: Any, p: float, axes: tuple[int, ...], keepdims: bool) -> Any:
 
 def _vector_norm(x: Any, ord: Any, axes: tuple[int, ...], keepdims: bool) -> Any:
     if isinstance(ord, str) or not isinstance(ord, (int, float, np.number)):
-        raise ValueError(f"norm: invalid order {ord!r} for vectors; use a number, inf or -inf.")
+        raise ValueError(f"norm: invalid order {ord!r} for vectors; use a number, inf or -inf, at {describe(user_source())}.")
     if ord == np.inf:
         return array_max(abs_p.bind(x), axis=axes, keepdims=keepdims)
     if ord == -np.inf:
@@ -122,7 +122,7 @@ def _matrix_norm(x: Any, ord: Any, axes: tuple[int, ...], keepdims: bool) -> Any
     ends: dict[Any, tuple[int, int, Callable[..., Any]]] = {
         1: (row, column, array_max), -1: (row, column, array_min), np.inf: (column, row, array_max), -np.inf: (column, row, array_min)}
     if ord not in ends:
-        raise ValueError(f"norm: invalid order {ord!r} for matrices; use 'fro', 1, -1, inf or -inf.")
+        raise ValueError(f"norm: invalid order {ord!r} for matrices; use 'fro', 1, -1, inf or -inf, at {describe(user_source())}.")
     summed, other, extremum = ends[ord]
     sums = array_sum(abs_p.bind(x), axis=summed, keepdims=True)
     out = extremum(sums, axis=other, keepdims=True)
@@ -150,7 +150,8 @@ def matrix_norm(x: Any, /, *, keepdims: bool = False, ord: int | float | str = "
     (x,) = promote_inexact(asarray_internal(x))
     n = typeof(x).ndim
     if n < 2:
-        raise ValueError(f"matrix_norm: an array of at least two axes is needed; got shape {typeof(x).shape}.")
+        raise ValueError(f"matrix_norm: an array of at least two axes is needed; got shape {typeof(x).shape}, at "
+                         f"{describe(user_source())}.")
     return _matrix_norm(x, ord, (n - 2, n - 1), keepdims)
 
 
@@ -194,7 +195,8 @@ def outer(x1: Any, x2: Any, /) -> Any:
     """
     check_arraylike("outer", x1, x2)
     if typeof(x1).ndim != 1 or typeof(x2).ndim != 1:
-        raise ValueError(f"outer: vectors are needed; got shapes {typeof(x1).shape} and {typeof(x2).shape}.")
+        raise ValueError(f"outer: vectors are needed; got shapes {typeof(x1).shape} and {typeof(x2).shape}, at "
+                         f"{describe(user_source())}.")
     return contraction.outer(x1, x2)
 
 
@@ -210,7 +212,7 @@ def cross(x1: Any, x2: Any, /, *, axis: int = -1) -> Any:
     check_arraylike("cross", x1, x2)
     if any(typeof(x).shape[canonicalize_axis(axis, typeof(x).ndim)] != 3 for x in (x1, x2)):
         raise ValueError(f"cross: vectors of 3 elements along axis {axis} are needed; got shapes {typeof(x1).shape} and "
-                         f"{typeof(x2).shape}.")
+                         f"{typeof(x2).shape}, at {describe(user_source())}.")
     return contraction.cross(x1, x2, axis=axis)
 
 
@@ -251,7 +253,8 @@ def matrix_power(a: Any, n: int) -> Any:
                         f"{describe(user_source())}.")
     n = operator.index(n)
     if n < 0:
-        raise NotImplementedError(f"matrix_power: the power must not be negative; got {n}. Invert the matrix first.")
+        raise NotImplementedError(f"matrix_power: the power must not be negative; got {n}, at {describe(user_source())}. Invert the "
+                                  "matrix first.")
     if n == 0:
         return broadcast_to(eye(shape[-1], dtype=a.dtype), shape)
     out = None
@@ -276,11 +279,12 @@ def multi_dot(arrays: Sequence[Any], *, precision: Any = None) -> Any:
     arrays = list(arrays)
     check_arraylike("multi_dot", *arrays)
     if len(arrays) < 2:
-        raise ValueError(f"multi_dot: at least two arrays are needed; got {len(arrays)}.")
+        raise ValueError(f"multi_dot: at least two arrays are needed; got {len(arrays)}, at {describe(user_source())}.")
     arrays = promote_args(*arrays)
     shapes = [typeof(x).shape for x in arrays]
     if any(len(s) != 2 for s in shapes[1:-1]) or any(len(shapes[i]) not in (1, 2) for i in (0, -1)):
-        raise ValueError(f"multi_dot: matrices are needed, of which the first and the last may be vectors; got {shapes}.")
+        raise ValueError(f"multi_dot: matrices are needed, of which the first and the last may be vectors; got {shapes}, at "
+                         f"{describe(user_source())}.")
     first, last = shapes[0], shapes[-1]
     sizes = [first[0] if len(first) == 2 else 1, first[-1], *(s[-1] for s in shapes[1:-1]), last[1] if len(last) == 2 else 1]
     if len(arrays) == 2:

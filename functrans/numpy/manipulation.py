@@ -70,7 +70,7 @@ def _completed(shape: tuple[int, ...], size: int, old: tuple[int, ...]) -> tuple
     unknown = sum(d == -1 for d in shape)
     known = prod(d for d in shape if d != -1)
     if unknown > 1 or any(d < -1 for d in shape):
-        raise ValueError(f"reshape: a shape may have one -1 and no other negative size; got {shape}.")
+        raise ValueError(f"reshape: a shape may have one -1 and no other negative size; got {shape}, at {describe(user_source())}.")
     if unknown and known and size % known == 0:
         return tuple(size // known if d == -1 else d for d in shape)
     if unknown or known != size:
@@ -104,7 +104,8 @@ def reshape(a: Any, shape: Any, order: str = "C", *, copy: bool | None = None) -
     if order == "F":
         flat = lax_transpose(a, range(old.ndim)[::-1])
         return lax_transpose(lax_reshape(flat, sizes[::-1]), range(len(sizes))[::-1])
-    raise NotImplementedError(f"reshape: order must be 'C' or 'F'; got {order!r}. Arrays have no memory order of their own.")
+    raise NotImplementedError(f"reshape: order must be 'C' or 'F'; got {order!r}, at {describe(user_source())}. Arrays have no memory "
+                              "order of their own.")
 
 
 def ravel(a: Any, order: str = "C", *, out_sharding: None = None) -> Any:
@@ -115,7 +116,8 @@ def ravel(a: Any, order: str = "C", *, out_sharding: None = None) -> Any:
     """
     check_arraylike("ravel", a)
     if order == "K":
-        raise NotImplementedError("ravel: order='K' is not supported; arrays have no memory order of their own. Use 'C' or 'F'.")
+        raise NotImplementedError("ravel: order='K' is not supported; arrays have no memory order of their own, at "
+                                  f"{describe(user_source())}. Use 'C' or 'F'.")
     return reshape(a, (-1,) if typeof(a).size else (0,), order)
 
 
@@ -226,7 +228,8 @@ def matrix_transpose(x: Any, /) -> Any:
     """
     check_arraylike("matrix_transpose", x)
     if typeof(x).ndim < 2:
-        raise ValueError(f"matrix_transpose: x must be at least two-dimensional; got shape {typeof(x).shape}.")
+        raise ValueError(f"matrix_transpose: x must be at least two-dimensional; got shape {typeof(x).shape}, at "
+                         f"{describe(user_source())}.")
     return swapaxes(x, -1, -2)
 
 
@@ -259,7 +262,8 @@ def moveaxis(a: Any, source: int | Sequence[int], destination: int | Sequence[in
     n = typeof(a).ndim
     sources, targets = ([canonicalize_axis(i, n) for i in (v if isinstance(v, (tuple, list)) else (v,))] for v in (source, destination))
     if len(sources) != len(targets) or len(set(sources)) != len(sources) or len(set(targets)) != len(targets):
-        raise ValueError(f"moveaxis: source {source} and destination {destination} must be equally many distinct axes.")
+        raise ValueError(f"moveaxis: source {source} and destination {destination} must be equally many distinct axes, at "
+                         f"{describe(user_source())}.")
     order = [i for i in range(n) if i not in sources]
     for target, origin in sorted(zip(targets, sources, strict=True)):
         order.insert(target, origin)
@@ -357,7 +361,7 @@ def rot90(m: Any, k: int = 1, axes: tuple[int, int] = (0, 1)) -> Any:
     n = typeof(m).ndim
     first, second = (canonicalize_axis(a, n) for a in axes)
     if first == second:
-        raise ValueError(f"rot90: axes must be different; got {axes}.")
+        raise ValueError(f"rot90: axes must be different; got {axes}, at {describe(user_source())}.")
     k = operator.index(k) % 4
     if k == 2:
         return rev(m, (first, second))
@@ -392,7 +396,8 @@ def roll(a: Any, shift: Any, axis: int | Sequence[int] | None = None) -> Any:
         count = max(len(shifts), len(axes))
         shifts, axes = shifts * (count // len(shifts)), axes * (count // len(axes))
     if len(shifts) != len(axes):
-        raise ValueError(f"roll: {len(shifts)} shifts do not fit {len(axes)} axes; give one for all or one for each.")
+        raise ValueError(f"roll: {len(shifts)} shifts do not fit {len(axes)} axes; give one for all or one for each, at "
+                         f"{describe(user_source())}.")
     for s, d in zip(shifts, axes, strict=True):
         a = _rolled(a, s, canonicalize_axis(d, typeof(a).ndim))
     return a

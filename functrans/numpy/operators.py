@@ -16,6 +16,7 @@ import functrans.numpy.predicates as predicates
 import functrans.numpy.reductions as reductions
 import functrans.numpy.ufuncs as ufuncs
 from functrans.core.array import Array, ArrayMeta
+from functrans.core.source import describe, user_source
 from functrans.core.trace import Tracer
 from functrans.numpy.choice import clip
 from functrans.numpy.creation import astype
@@ -57,13 +58,13 @@ def _named(op: Any, name: str, function: Any) -> Any:
 
 def _power(self: Any, other: Any, modulo: Any = None) -> Any:
     if modulo is not None:
-        raise TypeError("pow() of arrays takes no modulus; write (x ** y) % modulus.")
+        raise TypeError(f"pow() of arrays takes no modulus; write (x ** y) % modulus, at {describe(user_source())}.")
     return ufuncs.power(self, other) if type(other) in _KNOWN or _accepted(other) else NotImplemented
 
 
 def _iterate(self: Any) -> Iterator[Any]:
     if not self.shape:
-        raise TypeError("iteration over an array of rank 0.")
+        raise TypeError(f"iteration over an array of rank 0, at {describe(user_source())}.")
     return (index_in_dim(self, i, 0, keepdims=False) for i in range(self.shape[0]))
 
 

@@ -14,6 +14,7 @@ from typing import Any
 
 import numpy as np
 
+from functrans.core.source import describe, user_source
 from functrans.core.trace import typeof
 from functrans.numpy.indexing import getitem
 from functrans.numpy.util import asarray_internal, cast, check_arraylike
@@ -38,7 +39,8 @@ def _per_side(name: str, value: Any, rank: int) -> list[tuple[Any, Any]]:
     if len(rows) == 1:
         rows = rows * rank
     if len(rows) != rank or any(len(r) not in (1, 2) for r in rows):
-        raise ValueError(f"pad: {name} must be a number, a pair, or a pair for each of the {rank} axes; got {value!r}.")
+        raise ValueError(f"pad: {name} must be a number, a pair, or a pair for each of the {rank} axes; got {value!r}, at "
+                         f"{describe(user_source())}.")
     return [(r[0], r[-1]) for r in rows]
 
 
@@ -70,12 +72,12 @@ def pad(array: Any, pad_width: Any, mode: str = "constant", *, constant_values: 
         pad_width = [w if isinstance(w, (list, tuple)) else (w, w) for w in pad_width]
     widths = [(operator.index(lo), operator.index(hi)) for lo, hi in _per_side("pad_width", pad_width, x.ndim)]
     if any(lo < 0 or hi < 0 for lo, hi in widths):
-        raise ValueError(f"pad: pad_width must not be negative; got {pad_width!r}.")
+        raise ValueError(f"pad: pad_width must not be negative; got {pad_width!r}, at {describe(user_source())}.")
     if mode not in _PADDINGS and mode not in ("constant", "empty", "linear_ramp"):
         raise NotImplementedError(f"pad: mode {mode!r} is not supported; use one of 'constant', 'empty', 'linear_ramp', "
-                                  f"{', '.join(map(repr, _PADDINGS))}.")
+                                  f"{', '.join(map(repr, _PADDINGS))}, at {describe(user_source())}.")
     if reflect_type != "even":
-        raise NotImplementedError(f"pad: reflect_type must be 'even'; got {reflect_type!r}.")
+        raise NotImplementedError(f"pad: reflect_type must be 'even'; got {reflect_type!r}, at {describe(user_source())}.")
     if mode in ("constant", "empty"):
         return _pad_constant(x, widths, 0 if mode == "empty" else constant_values)
     ends = _per_side("end_values", end_values, x.ndim)
@@ -84,7 +86,8 @@ def pad(array: Any, pad_width: Any, mode: str = "constant", *, constant_values: 
         if not lo and not hi:
             continue
         if not x.shape[axis]:
-            raise ValueError(f"pad: cannot extend empty axis {axis} using mode {mode!r}; use 'constant' or 'empty'.")
+            raise ValueError(f"pad: cannot extend empty axis {axis} using mode {mode!r}; use 'constant' or 'empty', at "
+                             f"{describe(user_source())}.")
         if mode == "linear_ramp":
             before, after = _ramp(x, lo, ends[axis][0], axis, False), _ramp(x, hi, ends[axis][1], axis, True)
         else:
@@ -97,7 +100,7 @@ def pad(array: Any, pad_width: Any, mode: str = "constant", *, constant_values: 
 def _pad_constant(x: Any, widths: list[tuple[int, int]], values: Any) -> Any:
     if not isinstance(values, (list, tuple, np.ndarray)):
         if typeof(values).shape:
-            raise ValueError(f"pad: traced constant_values must be a scalar; got {typeof(values)}.")
+            raise ValueError(f"pad: traced constant_values must be a scalar; got {typeof(values)}, at {describe(user_source())}.")
         return lax_pad(x, cast(values, x.dtype), [(lo, hi, 0) for lo, hi in widths])
     for axis, (sides, width) in enumerate(zip(_per_side("constant_values", values, x.ndim), widths, strict=True)):
         for value, side in zip(sides, (0, 1), strict=True):
@@ -153,7 +156,7 @@ def _statistic(reduce: Callable[..., Any]) -> Callable[..., Any]:
         n = x.shape[axis]
         m = n if length is None else min(operator.index(length), n)
         if m < 1:
-            raise ValueError(f"pad: stat_length must be positive; got {length}.")
+            raise ValueError(f"pad: stat_length must be positive; got {length}, at {describe(user_source())}.")
         part = _along(x, n - m, n, axis) if last else _along(x, 0, m, axis)
         shape = x.shape
         return _repeated(reshape(reduce(part, axis), (*shape[:axis], 1, *shape[axis + 1:])), k, axis)

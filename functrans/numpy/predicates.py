@@ -12,6 +12,7 @@ import numpy as np
 
 from functrans.core.aval import ShapedArray
 from functrans.core.dtypes import canonical
+from functrans.core.source import describe, user_source
 from functrans.core.trace import typeof
 from functrans.numpy.util import (
     binary_inexact,
@@ -23,7 +24,7 @@ from functrans.numpy.util import (
     unary_inexact,
     unary_operand,
 )
-from functrans.primitives.arithmetic import abs_p, select_n_p, sub_p
+from functrans.primitives.arithmetic import abs_p, min_p, select_n_p, sub_p
 from functrans.primitives.builders import add_p, mul_p
 from functrans.primitives.logic import (
     and_p,
@@ -245,8 +246,8 @@ def right_shift(x1: Any, x2: Any, /) -> Any:
 def _refuse_inexact(name: str, *xs: Any) -> None:
     if any(_kind(x) in "fc" for x in xs):
         listed = ", ".join(str(typeof(x)) for x in xs)
-        raise TypeError(f"{name} takes integers or booleans, got {listed}. Convert with astype, or view the bits with "
-                        "functrans.lax.bitcast_convert_type.")
+        raise TypeError(f"{name} takes integers or booleans, got {listed}, at {describe(user_source())}. Convert with astype, or view "
+                        "the bits with functrans.lax.bitcast_convert_type.")
 
 
 def _bitwise(name: str, prim: Any, x: Any, y: Any) -> Any:
@@ -342,7 +343,7 @@ def isneginf(x: Any, /, out: Any = None) -> Any:
 def _is_infinity(name: str, x: Any, infinity: float) -> Any:
     x = unary_operand(name, x)
     if _kind(x) == "c":
-        raise ValueError(f"{name} is not defined for complex numbers. Apply it to real(x) or imag(x).")
+        raise ValueError(f"{name} is not defined for complex numbers, at {describe(user_source())}. Apply it to real(x) or imag(x).")
     return eq_p.bind(x, _c(x, infinity)) if _kind(x) == "f" else _all_false(x)
 
 
@@ -355,7 +356,7 @@ def signbit(x: Any, /) -> Any:
     x = unary_operand("signbit", x)
     aval = typeof(x)
     if aval.dtype.kind == "c":
-        raise ValueError("signbit is not defined for complex numbers. Apply it to real(x) or imag(x).")
+        raise ValueError(f"signbit is not defined for complex numbers, at {describe(user_source())}. Apply it to real(x) or imag(x).")
     if aval.dtype.kind in "bu":
         return _all_false(x)
     bits = x if aval.dtype.kind == "i" else _bits(x, aval)
@@ -374,7 +375,7 @@ def copysign(x1: Any, x2: Any, /) -> Any:
     """
     x1, x2 = binary_inexact("copysign", x1, x2)
     if _kind(x1) == "c":
-        raise TypeError("copysign is not defined for complex numbers. Apply it to real(x) and imag(x).")
+        raise TypeError(f"copysign is not defined for complex numbers, at {describe(user_source())}. Apply it to real(x) and imag(x).")
     size = abs_p.bind(x1)
     return _where(signbit(x2), neg_p.bind(size), size)
 
@@ -387,7 +388,7 @@ def nextafter(x: Any, y: Any, /) -> Any:
     """
     x, y = binary_inexact("nextafter", x, y)
     if _kind(x) == "c":
-        raise TypeError("nextafter is not defined for complex numbers. Apply it to real(x) and imag(x).")
+        raise TypeError(f"nextafter is not defined for complex numbers, at {describe(user_source())}. Apply it to real(x) and imag(x).")
     return nextafter_p.bind(x, y)
 
 
@@ -399,7 +400,7 @@ def spacing(x: Any, /) -> Any:
     """
     x = unary_inexact("spacing", x)
     if _kind(x) == "c":
-        raise ValueError("spacing is not defined for complex numbers. Apply it to real(x) or imag(x).")
+        raise ValueError(f"spacing is not defined for complex numbers, at {describe(user_source())}. Apply it to real(x) or imag(x).")
     size = abs_p.bind(x)
     step = sub_p.bind(nextafter_p.bind(size, _c(x, np.inf)), size)
     step = _where(is_finite_p.bind(size), step, _c(x, np.nan))
@@ -414,7 +415,7 @@ def heaviside(x1: Any, x2: Any, /) -> Any:
     """
     x, y = binary_inexact("heaviside", x1, x2)
     if _kind(x) == "c":
-        raise TypeError("heaviside is not defined for complex numbers. Apply it to real(x).")
+        raise TypeError(f"heaviside is not defined for complex numbers, at {describe(user_source())}. Apply it to real(x).")
     zero, one = _c(x, 0), _c(x, 1)
     return _where(lt_p.bind(x, zero), zero, _where(gt_p.bind(x, zero), one, _where(ne_p.bind(x, x), x, y)))
 
@@ -428,7 +429,7 @@ def frexp(x: Any, /) -> tuple[Any, Any]:
     x = unary_inexact("frexp", x)
     aval = typeof(x)
     if aval.dtype.kind == "c":
-        raise TypeError("frexp is not defined for complex numbers. Apply it to real(x) and imag(x).")
+        raise TypeError(f"frexp is not defined for complex numbers, at {describe(user_source())}. Apply it to real(x) and imag(x).")
     mantissa_bits, exponent_bits, _ = _FLOAT_BITS[aval.dtype.name]
     bias, mask = (1 << (exponent_bits - 1)) - 2, (1 << exponent_bits) - 1
     # Denormals are scaled up first, so that the exponent field tells all.
@@ -464,29 +465,36 @@ def _exact_exp2(exponent: Any, aval: ShapedArray) -> Any:
 
 
 def ldexp(x1: Any, x2: Any, /) -> Any:
-    """``x1 * 2**x2`` for integers `x2`, correctly rounded for normal results, without overflow on the way.
+    """``x1 * 2**x2`` for integers `x2` of any size, correctly rounded; 0 or an infinity where the result is out of range.
 
     Raises:
         ValueError: if `x2` is not an integer array, or `x1` is complex.
 
     >>> ldexp(np.array([0.5, 3.0]), np.array([2, -1]))
     Array([2. , 1.5], dtype=float64)
+    >>> ldexp(np.array([1.0, 1.0]), np.array([2**40, -(2**40)]))
+    Array([inf,  0.], dtype=float64)
     """
     check_arraylike("ldexp", x1, x2)
     if _kind(x1) == "c" or _kind(x2) in "fc":
-        raise ValueError(f"ldexp takes real numbers and integer exponents, got {typeof(x1)} and {typeof(x2)}.")
+        raise ValueError(f"ldexp takes real numbers and integer exponents, got {typeof(x1)} and {typeof(x2)}, at "
+                         f"{describe(user_source())}.")
     (x,) = promote_inexact(x1)
-    exponent = convert_element_type(x2, np.dtype(np.int64))
+    if typeof(x2).dtype == np.uint64:
+        x2 = min_p.bind(x2, np.uint64(_FAR))  # before the conversion, which would wrap
+    exponent = _clamped(convert_element_type(x2, np.dtype(np.int64)), _FAR)
     x, exponent = promote_shapes("ldexp", x, exponent)
     aval = typeof(x)
-    limit = int(np.finfo(aval.dtype).maxexp)
-    out = x
-    # Three steps of at most the exponent range each reach from the least denormal to the greatest number.
-    for _ in range(3):
-        step = _clamped(exponent, limit - 2)
-        exponent = sub_p.bind(exponent, step)
-        out = mul_p.bind(out, _exact_exp2(step, aval))
-    return out
+    mantissa, own = frexp(x)
+    total = add_p.bind(exponent, convert_element_type(own, np.dtype(np.int64)))
+    # The mantissa is at least a half, so that its product with the first power is a normal number, and only the second rounds.
+    limit = int(np.finfo(aval.dtype).maxexp) - 3
+    first = _clamped(total, limit)
+    second = _clamped(sub_p.bind(total, first), limit)
+    return mul_p.bind(mul_p.bind(mantissa, _exact_exp2(first, aval)), _exact_exp2(second, aval))
+
+
+_FAR = 10000  # beyond the range of every float dtype, from the least denormal to the greatest number
 
 
 def _clamped(n: Any, limit: int) -> Any:

@@ -80,7 +80,7 @@ def _ufunc_call(spaces: _Namespaces, ufunc: np.ufunc, method: str, inputs: tuple
     if not traced:
         targets = kwargs.get("out", ())
         if any(type(o) is Array for o in targets):
-            raise TypeError(f"numpy.{name}: out= is an immutable functrans Array; use the returned array.")
+            raise TypeError(f"numpy.{name}: out= is an immutable functrans Array; use the returned array, at {describe(user_source())}.")
         result = getattr(ufunc, method)(*_as_ndarrays(inputs), **_as_ndarrays(kwargs))
         return result if targets or method == "at" else _wrap(result)
     if "out" in kwargs:

@@ -6,7 +6,7 @@ are default floats. The tangent of an extremum is shared among the elements that
 
 Variances are sums of squared deviations from the mean; the gradient of `std` is 0, not nan, where all elements are equal.
 
-Known limits: extrema of complex numbers are not defined.
+Extrema of complex numbers are lexicographic: by real parts, then by imaginary ones.
 """
 
 from __future__ import annotations
@@ -17,6 +17,7 @@ from typing import Any
 
 import numpy as np
 
+from functrans.core.source import describe, user_source
 from functrans.core.trace import Primitive, typeof
 from functrans.numpy.choice import choose_where
 from functrans.numpy.predicates import isnan
@@ -75,17 +76,18 @@ def _reduced(
     x = convert_element_type(a, work)
     if where is not None:
         if identity is None:
-            raise ValueError(f"{name}: where= needs initial=, the result where nothing is selected.")
+            raise ValueError(f"{name}: where= needs initial=, the result where nothing is selected, at {describe(user_source())}.")
         x = choose_where(where, x, identity(work), name)
         if typeof(x).shape != aval.shape:
             if typeof(x).ndim != aval.ndim:
-                raise ValueError(f"{name}: where= of shape {np.shape(where)} has more axes than the array, {aval}.")
+                raise ValueError(f"{name}: where= of shape {np.shape(where)} has more axes than the array, {aval}, at "
+                                 f"{describe(user_source())}.")
             aval = aval.update(shape=typeof(x).shape)
     out = prim.bind(x, axes=axes) if axes else asarray_internal(x)
     if initial is not None:
         check_arraylike(name, initial)
         if typeof(initial).shape:
-            raise ValueError(f"{name}: initial= must be a scalar, got {typeof(initial)}.")
+            raise ValueError(f"{name}: initial= must be a scalar, got {typeof(initial)}, at {describe(user_source())}.")
         out = combine.bind(out, convert_element_type(initial, work))
     out = convert_element_type(out, wanted)
     return _keep(out, aval.shape, axes) if keepdims else out
@@ -140,9 +142,10 @@ def _extremum(name: str, prim: Primitive, combine: Primitive, end: Callable[[np.
     aval = typeof(a)
     axes = canonical_axes(axis, aval.ndim)
     if initial is None and any_zero(aval.shape[d] for d in axes):
-        raise ValueError(f"{name}: an empty axis has no extremum (shape {aval.shape}, axis {axis}). Give initial=.")
+        raise ValueError(f"{name}: an empty axis has no extremum (shape {aval.shape}, axis {axis}), at {describe(user_source())}. Give "
+                         "initial=.")
     if where is not None and initial is None:
-        raise ValueError(f"{name}: where= needs initial=, the result where nothing is selected.")
+        raise ValueError(f"{name}: where= needs initial=, the result where nothing is selected, at {describe(user_source())}.")
     return _reduced(name, prim, a, axis, None, keepdims, initial, where, end, combine)
 
 
@@ -152,7 +155,7 @@ def any_zero(sizes: Any) -> bool:
 
 
 def max(a: Any, axis: Any = None, out: Any = None, keepdims: bool = False, initial: Any = None, where: Any = None) -> Any:
-    """The greatest element over `axis`; nan if there is one.
+    """The greatest element over `axis`; nan if there is one. Complex numbers compare lexicographically.
 
     Raises:
         ValueError: over an empty axis without `initial`; for `where` without `initial`.
@@ -164,7 +167,7 @@ def max(a: Any, axis: Any = None, out: Any = None, keepdims: bool = False, initi
 
 
 def min(a: Any, axis: Any = None, out: Any = None, keepdims: bool = False, initial: Any = None, where: Any = None) -> Any:
-    """The least element over `axis`; nan if there is one.
+    """The least element over `axis`; nan if there is one. Complex numbers compare lexicographically.
 
     >>> min(np.array([[1, 5], [7, 2]]), axis=1)
     Array([1, 2], dtype=int64)
@@ -278,7 +281,8 @@ def average(a: Any, axis: Any = None, weights: Any = None, returned: bool = Fals
         wshape = typeof(w).shape
         if wshape != shape:
             if axis is None or wshape != tuple(shape[d] for d in axes):
-                raise ValueError(f"average: weights of shape {wshape} fit neither the array, {shape}, nor its axes {axis}.")
+                raise ValueError(f"average: weights of shape {wshape} fit neither the array, {shape}, nor its axes {axis}, at "
+                                 f"{describe(user_source())}.")
             w = broadcast_in_dim(w, shape, axes)
         total = sum(w, axis, keepdims=keepdims)
         result = div_p.bind(sum(mul_p.bind(x, w), axis, keepdims=keepdims), total)
@@ -348,7 +352,7 @@ def _position(name: str, prim: Primitive, a: Any, axis: int | None, keepdims: bo
     else:
         x, place = a, canonicalize_axis(axis, len(shape))
     if typeof(x).shape[place] == 0:
-        raise ValueError(f"{name}: attempt to get {name} of an empty axis (shape {shape}, axis {axis}).")
+        raise ValueError(f"{name}: attempt to get {name} of an empty axis (shape {shape}, axis {axis}), at {describe(user_source())}.")
     out = prim.bind(x, axes=(place,), index_dtype=_INT)
     return _keep(out, shape, range(len(shape)) if axis is None else (place,)) if keepdims else out
 
@@ -480,7 +484,7 @@ def _nan_position(name: str, position: Callable[..., Any], end: Callable[[np.dty
                   keepdims: bool | None) -> Any:
     """-1 where everything is nan: compiled code cannot raise."""
     out = position(_without_nan(a, end), axis, None, keepdims)
-    if typeof(a).dtype.kind != "f":
+    if typeof(a).dtype.kind not in "fc":
         return out
     hopeless = all(isnan(a), axis, keepdims=bool(keepdims))
     return select_n_p.bind(hopeless, out, np.int64(-1))

@@ -16,6 +16,7 @@ from typing import Any
 
 import numpy as np
 
+from functrans.core.source import describe, user_source
 from functrans.core.trace import Tracer, typeof
 from functrans.numpy.util import (
     asarray_internal,
@@ -76,7 +77,8 @@ def _kind(x: Any) -> str:
 
 def _real_only(name: str, *xs: Any) -> None:
     if any(_kind(x) == "c" for x in xs):
-        raise TypeError(f"{name} is not defined for complex numbers. Apply it to real(x) and imag(x), or to abs(x).")
+        raise TypeError(f"{name} is not defined for complex numbers, at {describe(user_source())}. Apply it to real(x) and imag(x), or "
+                        "to abs(x).")
 
 
 # -- arithmetic -------------------------------------------------------------------------------------------------------
@@ -101,7 +103,8 @@ def subtract(x: Any, y: Any, /) -> Any:
     """
     x, y = binary_operands("subtract", x, y)
     if _kind(x) == "b":
-        raise TypeError("subtract is not defined for booleans. Use logical_xor (^), or convert with astype(int).")
+        raise TypeError(f"subtract is not defined for booleans, at {describe(user_source())}. Use logical_xor (^), or convert with "
+                        "astype(int).")
     return sub_p.bind(x, y)
 
 
@@ -255,7 +258,8 @@ def negative(x: Any, /) -> Any:
     """
     x = unary_operand("negative", x)
     if _kind(x) == "b":
-        raise TypeError("negative is not defined for booleans. Use logical_not (~), or convert with astype(int).")
+        raise TypeError(f"negative is not defined for booleans, at {describe(user_source())}. Use logical_not (~), or convert with "
+                        "astype(int).")
     return neg_p.bind(x)
 
 
@@ -303,7 +307,7 @@ def sign(x: Any, /) -> Any:
     """
     x = unary_operand("sign", x)
     if _kind(x) == "b":
-        raise TypeError("sign is not defined for booleans. Convert with astype(int).")
+        raise TypeError(f"sign is not defined for booleans, at {describe(user_source())}. Convert with astype(int).")
     return sign_p.bind(x)
 
 
@@ -421,7 +425,8 @@ def round(a: Any, decimals: int = 0, out: Any = None) -> Any:
     aval = typeof(a)
     if aval.dtype.kind in "biu":
         if decimals < 0:
-            raise NotImplementedError(f"round: decimals={decimals} is not supported for {aval.dtype}; convert to a float dtype first.")
+            raise NotImplementedError(f"round: decimals={decimals} is not supported for {aval.dtype}; convert to a float dtype first, "
+                                      f"at {describe(user_source())}.")
         return _unchanged(a)
     if decimals == 0:
         return rint(a)

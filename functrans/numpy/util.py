@@ -17,7 +17,7 @@ import numpy as np
 from functrans.config import options
 from functrans.core.array import Array
 from functrans.core.aval import ShapedArray
-from functrans.core.dtypes import canonical, promote, python_scalar_dtype
+from functrans.core.dtypes import canonical, promote, python_scalar_dtype, scalar_in
 from functrans.core.source import describe, user_source
 from functrans.core.trace import EvalTrace, Tracer, current_trace, is_array_like, to_numpy, typeof
 from functrans.primitives.structural import broadcast_in_dim, convert_element_type
@@ -71,7 +71,8 @@ def check_no_out(name: str, out: Any) -> None:
         NotImplementedError: if `out` is given.
     """
     if out is not None:
-        raise NotImplementedError(f"{name}: out= is not supported, since arrays are immutable. Use the returned array.")
+        raise NotImplementedError(f"{name}: out= is not supported, since arrays are immutable, at {describe(user_source())}. Use the "
+                                  "returned array.")
 
 
 def as_operand(x: Any) -> Any:
@@ -115,7 +116,7 @@ def cast(x: Any, dtype: np.dtype, weak: bool = False) -> Any:
     kind = type(x)
     if not weak and (kind is int or kind is float or kind is complex or kind is bool) and (kind is not complex or dtype.kind == "c"):
         with np.errstate(all="ignore"):
-            return dtype.type(x)
+            return scalar_in(x, dtype)
     return convert_element_type(x, dtype, weak)
 
 
@@ -274,7 +275,7 @@ def _with_scalar(x: Any, y: Any, kinds: str = "iufc") -> tuple[Any, Any] | None:
     dtype = array._value.dtype
     if dtype.kind not in taking or dtype.kind not in kinds or not -_MODEST < scalar < _MODEST:
         return None
-    constant = dtype.type(scalar)
+    constant = scalar_in(scalar, dtype)
     return (constant, array) if swapped else (array, constant)
 
 
@@ -346,7 +347,8 @@ def canonical_axes(axis: Any, ndim: int) -> tuple[int, ...]:
         return (canonicalize_axis(axis, ndim),)
     axes = sorted(canonicalize_axis(a, ndim) for a in axis)
     if len(set(axes)) != len(axes):
-        raise ValueError(f"duplicate value in 'axis': {tuple(axis)} names an axis of an array of rank {ndim} twice.")
+        raise ValueError(f"duplicate value in 'axis': {tuple(axis)} names an axis of an array of rank {ndim} twice, at "
+                         f"{describe(user_source())}.")
     return tuple(axes)
 
 

@@ -122,10 +122,7 @@ def _real_or(real_op: str, complex_program: Any) -> Any:
 # -- sums, products, quotients ----------------------------------------------------------------------------------------
 
 def _sub_transpose(ct: Any, x: Any, y: Any) -> list[Any]:
-    return [
-        unbroadcast(ct, x) if isinstance(x, Linear) else None,
-        unbroadcast(_neg(ct), y) if isinstance(y, Linear) else None,
-    ]
+    return [unbroadcast(ct, x) if isinstance(x, Linear) else None, unbroadcast(_neg(ct), y) if isinstance(y, Linear) else None]
 
 
 def _sub_lower(b: Any, x: Any, y: Any) -> Any:
@@ -414,6 +411,7 @@ def _integer_pow_abstract(x: ShapedArray, *, y: int) -> ShapedArray:
 
 
 def _integer_pow_impl(x: np.ndarray, *, y: int) -> np.ndarray:
+    _integer_pow_abstract(typeof(x), y=y)  # NumPy would cast the infinities of negative powers
     one = np.ones_like(x)
     wide = x.astype(np.float32) if x.dtype == np.float16 else x
     out = _power_chain(wide, builtins.abs(y), one, np.multiply)
@@ -458,7 +456,7 @@ sqrt_p = unary("sqrt", SCALAR_OPS["sqrt"], lambda x, y: _div(_c(x, 0.5), y), low
 rsqrt_p = unary(
     "rsqrt", SCALAR_OPS["rsqrt"], lambda x, y: _mul(_c(x, -0.5), _div(y, x)), lower=_real_or("rsqrt", complex_rsqrt)
 )
-cbrt_p = unary("cbrt", SCALAR_OPS["cbrt"], lambda x, y: _div(_c(x, 1 / 3), _mul(y, y)), kinds="f")
+cbrt_p = unary("cbrt", SCALAR_OPS["cbrt"], lambda x, y: _mul(_c(x, 1 / 3), integer_pow_p.bind(y, y=-2)), kinds="f")
 # The logarithm stands here because the derivative of pow needs it.
 log_p = unary("log", SCALAR_OPS["log"], lambda x, y: _div(_c(x, 1), x), lower=_real_or("log", complex_log))
 

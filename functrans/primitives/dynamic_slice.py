@@ -14,6 +14,7 @@ import numpy as np
 
 from functrans.core.aval import Linear, ShapedArray, Zero, tangent_aval
 from functrans.core.dtypes import is_integer
+from functrans.core.source import describe, user_source
 from functrans.core.trace import typeof
 from functrans.primitives.arithmetic import add_p, lt_p, select_n_p
 from functrans.primitives.base import operand_error, primitive
@@ -145,10 +146,12 @@ def _start_list(operand: Any, start_indices: Any) -> list[Any]:
     if not isinstance(start_indices, (tuple, list)):
         n = typeof(start_indices).shape
         if len(n) != 1:
-            raise TypeError(f"start indices must be a sequence of scalars or an array of one axis; got {typeof(start_indices)}.")
+            raise TypeError(f"start indices must be a sequence of scalars or an array of one axis; got {typeof(start_indices)}, at "
+                            f"{describe(user_source())}.")
         start_indices = [index_in_dim(start_indices, i, keepdims=False) for i in range(n[0])]
     if len(start_indices) != len(shape):
-        raise TypeError(f"{len(shape)} start indices are needed, one for each axis of the shape {shape}; got {len(start_indices)}.")
+        raise TypeError(f"{len(shape)} start indices are needed, one for each axis of the shape {shape}; got {len(start_indices)}, at "
+                        f"{describe(user_source())}.")
     return [_from_end(i, n) for i, n in zip(start_indices, shape, strict=True)]
 
 

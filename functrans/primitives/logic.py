@@ -11,7 +11,7 @@ from typing import Any
 import numpy as np
 
 from functrans.core.aval import ShapedArray, Zero, tangent_aval
-from functrans.core.dtypes import canonical
+from functrans.core.dtypes import canonical, scalar_in
 from functrans.core.trace import Primitive, typeof
 from functrans.primitives.base import operand_error, primitive
 from functrans.primitives.builders import nary
@@ -56,7 +56,7 @@ def promoted(name: str, *xs: Any) -> list[Any]:
 
 def _cast(x: Any, dtype: np.dtype) -> Any:
     if type(x) in (int, float, complex):
-        return dtype.type(x)  # OverflowError where an int does not fit
+        return scalar_in(x, dtype)
     return convert_element_type(x, dtype)
 
 

@@ -20,6 +20,7 @@ import numpy as np
 
 from functrans.core.aval import Linear, ShapedArray, Zero, tangent_aval
 from functrans.core.dtypes import canonical
+from functrans.core.source import describe, user_source
 from functrans.core.trace import typeof
 from functrans.primitives.arithmetic import select_n_p
 from functrans.primitives.base import linear, operand_error, primitive
@@ -160,7 +161,7 @@ def index_in_dim(operand: Any, index: int, axis: int = 0, keepdims: bool = True)
     axis = canonicalize_axis(axis, len(shape))
     index, size = operator.index(index), shape[axis]
     if not -size <= index < size:
-        raise IndexError(f"index_in_dim: index {index} is out of bounds for axis {axis} of size {size}.")
+        raise IndexError(f"index_in_dim: index {index} is out of bounds for axis {axis} of size {size}, at {describe(user_source())}.")
     index %= size
     out = slice_in_dim(operand, index, index + 1, axis=axis)
     return out if keepdims else squeeze(out, (axis,))
@@ -175,7 +176,8 @@ def split(operand: Any, sizes: Sequence[int], axis: int = 0) -> list[Any]:
     aval = typeof(operand)
     axis, sizes = canonicalize_axis(axis, aval.ndim), _ints(sizes)
     if any(s < 0 for s in sizes) or sum(sizes) != aval.shape[axis]:
-        raise ValueError(f"split: sizes {sizes} must be non-negative and add up to {aval.shape[axis]}, the size of axis {axis}.")
+        raise ValueError(f"split: sizes {sizes} must be non-negative and add up to {aval.shape[axis]}, the size of axis {axis}, at "
+                         f"{describe(user_source())}.")
     pieces, start = [], 0
     for size in sizes:
         pieces.append(slice_in_dim(operand, start, start + size, axis=axis))
@@ -306,7 +308,7 @@ def _concatenate_impl(*xs: np.ndarray, dimension: int) -> np.ndarray:
 
 def _concatenate_abstract(*xs: ShapedArray, dimension: int) -> ShapedArray:
     if not xs:
-        raise ValueError("concatenate needs at least one operand; it got none.")
+        raise ValueError(f"concatenate needs at least one operand; it got none, at {describe(user_source())}.")
     first = xs[0]
     if not 0 <= dimension < first.ndim:
         raise operand_error("concatenate", f"dimension {dimension} is not an axis of the operands.", *xs)
@@ -361,7 +363,7 @@ def concatenate(operands: Sequence[Any], dimension: int) -> Any:
     """
     operands = list(operands)
     if not operands:
-        raise ValueError("concatenate needs at least one operand; it got none.")
+        raise ValueError(f"concatenate needs at least one operand; it got none, at {describe(user_source())}.")
     dimension = canonicalize_axis(dimension, typeof(operands[0]).ndim)
     return operands[0] if len(operands) == 1 else concatenate_p.bind(*operands, dimension=dimension)
 
@@ -405,9 +407,10 @@ def _iota_impl(*, dtype: np.dtype, shape: tuple[int, ...], dimension: int) -> np
 
 def _iota_abstract(*, dtype: np.dtype, shape: tuple[int, ...], dimension: int) -> ShapedArray:
     if not 0 <= dimension < len(shape) or any(d < 0 for d in shape):
-        raise TypeError(f"iota: dimension {dimension} must be an axis of the shape {shape}, whose sizes must not be negative.")
+        raise TypeError(f"iota: dimension {dimension} must be an axis of the shape {shape}, whose sizes must not be negative, at "
+                        f"{describe(user_source())}.")
     if dtype.kind not in "iufc":
-        raise TypeError(f"iota: dtype {dtype} cannot count; use an integer, floating or complex dtype.")
+        raise TypeError(f"iota: dtype {dtype} cannot count; use an integer, floating or complex dtype, at {describe(user_source())}.")
     return ShapedArray(shape, dtype)
 
 
@@ -456,7 +459,7 @@ def full(shape: Sequence[int], fill_value: Any, dtype: Any = None) -> Any:
     Array([7., 7.], dtype=float32)
     """
     if typeof(fill_value).shape:
-        raise TypeError(f"full: the fill value must be a scalar; got {typeof(fill_value)}.")
+        raise TypeError(f"full: the fill value must be a scalar; got {typeof(fill_value)}, at {describe(user_source())}.")
     return broadcast_in_dim(_in_dtype(fill_value, dtype), _ints(shape), ())
 
 
@@ -496,7 +499,8 @@ def squeeze(array: Any, dimensions: Sequence[int]) -> Any:
     shape = typeof(array).shape
     dims = [canonicalize_axis(d, len(shape)) for d in dimensions]
     if len(set(dims)) != len(dims) or any(shape[d] != 1 for d in dims):
-        raise ValueError(f"squeeze: dimensions {tuple(dimensions)} must be distinct axes of size 1 of the shape {shape}.")
+        raise ValueError(f"squeeze: dimensions {tuple(dimensions)} must be distinct axes of size 1 of the shape {shape}, at "
+                         f"{describe(user_source())}.")
     return reshape(array, [s for i, s in enumerate(shape) if i not in dims])
 
 
@@ -506,7 +510,7 @@ def expand_dims(array: Any, dimensions: Sequence[int]) -> Any:
     rank = len(shape) + len(tuple(dimensions))
     dims = {canonicalize_axis(d, rank) for d in dimensions}
     if len(shape) + len(dims) != rank:
-        raise ValueError(f"expand_dims: dimensions {tuple(dimensions)} name an axis twice.")
+        raise ValueError(f"expand_dims: dimensions {tuple(dimensions)} name an axis twice, at {describe(user_source())}.")
     old = iter(shape)
     return reshape(array, [1 if i in dims else next(old) for i in range(rank)])
 
@@ -520,7 +524,8 @@ def collapse(operand: Any, start_dimension: int, stop_dimension: int | None = No
     shape = typeof(operand).shape
     start, stop, _ = _slice(start_dimension, stop_dimension).indices(len(shape))
     if stop < start:
-        raise ValueError(f"collapse: stop_dimension {stop_dimension} lies before start_dimension {start_dimension} in {shape}.")
+        raise ValueError(f"collapse: stop_dimension {stop_dimension} lies before start_dimension {start_dimension} in {shape}, at "
+                         f"{describe(user_source())}.")
     return reshape(operand, (*shape[:start], prod(shape[start:stop]), *shape[stop:]))
 
 

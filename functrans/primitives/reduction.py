@@ -9,7 +9,9 @@ in the elements, is right for every order of derivative even where some elements
 Empty reductions give the identity: 1, -inf or the least integer for max, +inf or the greatest for min, all ones for and,
 0 for or and xor. nan wins min and max; argmin and argmax give the first nan if there is one, else the first extremum.
 
-Known limits: max, min, argmax and argmin do not order complex numbers.
+Complex numbers are ordered as NumPy orders them: by real parts, then by imaginary ones, and nan in either part wins. Their max and
+min are the elements at their argmax and argmin. Those take three real reductions: the extremum of the real parts, that of the
+imaginary parts of the elements that attain it, and the first element that attains both.
 """
 
 from __future__ import annotations
@@ -48,18 +50,20 @@ Rule = Callable[..., Any]
 
 
 def least(dtype: np.dtype) -> Any:
-    """The identity of max: -inf, the least integer, or False."""
+    """The identity of max: -inf (in both parts of complex numbers), the least integer, or False."""
     return _extreme(dtype, -np.inf, "min", False)
 
 
 def greatest(dtype: np.dtype) -> Any:
-    """The identity of min: inf, the greatest integer, or True."""
+    """The identity of min: inf (in both parts of complex numbers), the greatest integer, or True."""
     return _extreme(dtype, np.inf, "max", True)
 
 
 def _extreme(dtype: np.dtype, real: float, end: str, boolean: bool) -> Any:
     if dtype.kind == "b":
         return np.bool_(boolean)
+    if dtype.kind == "c":
+        return dtype.type(complex(real, real))
     return dtype.type(getattr(np.iinfo(dtype), end) if is_integer(dtype) else real)
 
 
@@ -71,8 +75,12 @@ def _zero_jvp(prim: Primitive) -> Rule:
     return jvp
 
 
-def _reducer(name: str, impl: Rule, *, kinds: str, op: str, bool_op: str, jvp: Rule | None, why: str) -> Primitive:
-    """A reduction over ``axes``; ``jvp(x, x_dot, y, axes)`` gives the tangent, None means the derivative is zero."""
+def _reducer(name: str, impl: Rule, *, kinds: str, op: str, bool_op: str, jvp: Rule | None, why: str,
+             lower_complex: Rule | None = None) -> Primitive:
+    """A reduction over ``axes``; ``jvp(x, x_dot, y, axes)`` gives the tangent, None means the derivative is zero.
+
+    ``lower_complex(b, x, axes)`` lowers the reduction of complex numbers where the builder has none.
+    """
 
     def abstract(x: ShapedArray, *, axes: tuple[int, ...]) -> ShapedArray:
         check_kinds(name, kinds, x)
@@ -88,10 +96,13 @@ def _reducer(name: str, impl: Rule, *, kinds: str, op: str, bool_op: str, jvp: R
             return y, Zero(tangent_aval(typeof(y)))
         return y, jvp(x, x_dot, y, axes)
 
-    made = primitive(
-        name, impl=checked(abstract, impl), abstract=abstract, jvp=jvp_rule, batch=batch,
-        lower=lambda b, x, *, axes: b.reduce(bool_op if x.dtype == np.bool_ else op, x, axes), reasons={"transpose": why},
-    )
+    def lower(b: Any, x: Any, *, axes: tuple[int, ...]) -> Any:
+        if x.is_complex and lower_complex is not None:
+            return lower_complex(b, x, axes)
+        return b.reduce(bool_op if x.dtype == np.bool_ else op, x, axes)
+
+    made = primitive(name, impl=checked(abstract, impl), abstract=abstract, jvp=jvp_rule, batch=batch, lower=lower,
+                     reasons={"transpose": why})
     return made
 
 
@@ -147,12 +158,56 @@ def _chooser_tangent(x: Any, x_dot: Any, y: Any, axes: tuple[int, ...]) -> Any:
     return div_p.bind(total, count)
 
 
-reduce_max_p = _reducer(
-    "reduce_max", lambda x, *, axes: np.max(x, axis=axes, initial=least(x.dtype)), kinds="biuf", op="max", bool_op="or",
-    jvp=_chooser_tangent, why="it is not linear; its derivative selects elements")
-reduce_min_p = _reducer(
-    "reduce_min", lambda x, *, axes: np.min(x, axis=axes, initial=greatest(x.dtype)), kinds="biuf", op="min", bool_op="and",
-    jvp=_chooser_tangent, why="it is not linear; its derivative selects elements")
+def _kept(ndim: int, axes: Sequence[int]) -> list[int]:
+    return [d for d in range(ndim) if d not in axes]
+
+
+def _extremum(op: str, identity: Callable[[np.dtype], Any], bool_op: str) -> Primitive:
+    real, find = getattr(np, op), getattr(np, f"arg{op}")
+
+    def impl(x: np.ndarray, *, axes: tuple[int, ...]) -> np.ndarray:
+        if x.dtype.kind != "c":
+            return np.asarray(real(x, axis=axes, initial=identity(x.dtype)))
+        kept = _kept(x.ndim, axes)
+        shape = tuple(x.shape[d] for d in kept)
+        lines = x.transpose(*kept, *sorted(axes)).reshape(*shape, prod(x.shape[a] for a in axes))
+        if not lines.shape[-1]:
+            return np.full(shape, identity(x.dtype))
+        return np.take_along_axis(lines, find(lines, axis=-1)[..., None], -1)[..., 0].copy()
+
+    def lower_complex(b: Any, x: Any, axes: tuple[int, ...]) -> Any:
+        kept = _kept(len(x.shape), axes)
+        shape = tuple(x.shape[d] for d in kept)
+        lines = b.stored(b.reshape(b.transpose(x, (*kept, *sorted(axes))), (*shape, prod(x.shape[a] for a in axes))))
+        if 0 in lines.shape:
+            return b.broadcast(b.const(identity(x.dtype), x.dtype), shape, ())
+        place = _complex_arg_lower(b, op, lines, len(shape), np.dtype(np.int64))
+        return b.take(lines, [*(b.iota(np.dtype(np.int64), shape, d) for d in range(len(shape))), place])
+
+    return _reducer(f"reduce_{op}", impl, kinds="biufc", op=op, bool_op=bool_op, jvp=_chooser_tangent,
+                    why="it is not linear; its derivative selects elements", lower_complex=lower_complex)
+
+
+def _complex_arg_lower(b: Any, op: str, x: Any, axis: int, dtype: np.dtype) -> Any:
+    """The first index of the lexicographic extremum `op` of complex `x`, or of the first nan: see the module's docstring."""
+    x = b.stored(x)  # read by three reductions
+    part = x.re.dtype
+    worst = b.const((least if op == "max" else greatest)(part), part)
+
+    def spread(y: Any) -> Any:
+        return b.broadcast(y, x.shape, [d for d in range(len(x.shape)) if d != axis])
+
+    is_nan = b.op("or", b.op("ne", x.re, x.re), b.op("ne", x.im, x.im))
+    # One nan, whichever part has it, makes the best real part nan, which nothing equals: then nan alone attains.
+    real = b.op("select", is_nan, b.const(np.nan, part), x.re)
+    on_real = b.op("eq", x.re, spread(b.reduce(op, real, (axis,))))
+    best = spread(b.reduce(op, b.op("select", on_real, x.im, worst), (axis,)))
+    attained = b.op("or", is_nan, b.op("and", on_real, b.op("eq", x.im, best)))
+    return b.arg_reduce("argmax", attained, axis, dtype)
+
+
+reduce_max_p = _extremum("max", least, "or")
+reduce_min_p = _extremum("min", greatest, "and")
 
 
 # -- bits -------------------------------------------------------------------------------------------------------------
@@ -177,7 +232,7 @@ def _arg_reducer(name: str, find: Rule) -> Primitive:
         return np.asarray(find(x, axis=axes[0])).astype(index_dtype)
 
     def abstract(x: ShapedArray, *, axes: tuple[int], index_dtype: np.dtype) -> ShapedArray:
-        check_kinds(name, "biuf", x)
+        check_kinds(name, "biufc", x)
         shape = reduced_shape(name, x, axes)
         if len(axes) != 1 or not is_integer(index_dtype):
             raise TypeError(f"{name}: one axis and an integer index_dtype are needed; got axes {axes} and {index_dtype}.")
@@ -191,11 +246,13 @@ def _arg_reducer(name: str, find: Rule) -> Primitive:
     def batch(size: int, args: Sequence[Any], dims: Sequence[Any], *, axes: tuple[int], index_dtype: np.dtype) -> tuple[Any, int]:
         return reduction_batch(made, args[0], dims[0], axes, index_dtype=index_dtype)
 
-    made = primitive(
-        name, impl=checked(abstract, impl), abstract=abstract, batch=batch,
-        lower=lambda b, x, *, axes, index_dtype: b.arg_reduce(name, x, axes[0], index_dtype),
-        reasons={"transpose": "integers have no cotangents"},
-    )
+    def lower(b: Any, x: Any, *, axes: tuple[int], index_dtype: np.dtype) -> Any:
+        if x.is_complex:
+            return _complex_arg_lower(b, name.removeprefix("arg"), x, axes[0], index_dtype)
+        return b.arg_reduce(name, x, axes[0], index_dtype)
+
+    made = primitive(name, impl=checked(abstract, impl), abstract=abstract, batch=batch, lower=lower,
+                     reasons={"transpose": "integers have no cotangents"})
     made.jvp = _zero_jvp(made)
     return made
 
@@ -220,7 +277,9 @@ def reduce_prod(operand: Any, axes: Sequence[int]) -> Any:
 
 
 def reduce_max(operand: Any, axes: Sequence[int]) -> Any:
-    """The greatest element over `axes` of a real array; nan if there is one; -inf or the least integer over empty axes.
+    """The greatest element over `axes` (nan if there is one; complex numbers compare lexicographically).
+
+    Over empty axes -inf (in both parts of complex numbers) or the least integer.
 
     >>> reduce_max(np.array([[1, 5], [7, 2]]), (1,))
     Array([5, 7], dtype=int64)
@@ -229,7 +288,9 @@ def reduce_max(operand: Any, axes: Sequence[int]) -> Any:
 
 
 def reduce_min(operand: Any, axes: Sequence[int]) -> Any:
-    """The least element over `axes` of a real array; nan if there is one; inf or the greatest integer over empty axes.
+    """The least element over `axes` (nan if there is one; complex numbers compare lexicographically).
+
+    Over empty axes inf (in both parts of complex numbers) or the greatest integer.
 
     >>> reduce_min(np.array([[1, 5], [7, 2]]), (1,))
     Array([1, 2], dtype=int64)

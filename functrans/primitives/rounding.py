@@ -12,6 +12,7 @@ from typing import Any
 import numpy as np
 
 from functrans.core.aval import ShapedArray
+from functrans.core.source import describe, user_source
 from functrans.core.trace import Primitive
 from functrans.primitives.base import linear
 from functrans.primitives.builders import check_kinds, nary, unary
@@ -68,8 +69,8 @@ def _reduce_precision_lower(b: Any, x: Any, *, exponent_bits: int, mantissa_bits
 def _reduce_precision_abstract(x: ShapedArray, *, exponent_bits: int, mantissa_bits: int) -> ShapedArray:
     check_kinds("reduce_precision", "f", x)
     if exponent_bits < 1 or mantissa_bits < 0:
-        raise ValueError(f"reduce_precision: exponent_bits must be at least 1 and mantissa_bits at least 0; "
-                         f"got {exponent_bits} and {mantissa_bits}.")
+        raise ValueError(f"reduce_precision: exponent_bits must be at least 1 and mantissa_bits at least 0; got {exponent_bits} and "
+                         f"{mantissa_bits}, at {describe(user_source())}.")
     return x
 
 

@@ -41,7 +41,8 @@ class GatherScatterMode(enum.Enum):
             return mode
         found = MODES.get(mode)
         if found is None:
-            raise ValueError(f"unknown mode {mode!r}; use one of {', '.join(repr(m) for m in MODES if m)}.")
+            raise ValueError(f"unknown mode {mode!r}; use one of {', '.join(repr(m) for m in MODES if m)}, at "
+                             f"{describe(user_source())}.")
         return found
 
 

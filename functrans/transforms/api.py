@@ -12,7 +12,7 @@ from typing import Any
 import numpy as np
 
 from functrans.core.array import Array
-from functrans.core.aval import ShapedArray, Zero, tangent_aval
+from functrans.core.aval import ShapedArray, Zero
 from functrans.core.check import check_linear
 from functrans.core.dtypes import float0
 from functrans.core.interpret import eval_jaxpr
@@ -26,7 +26,8 @@ from functrans.transforms.flatten import FlatFun, arg_paths, argnums_tuple, chec
 from functrans.transforms.jvp import jvp_flat
 from functrans.transforms.linearize import LinearProgram, evaluate_linear, linearize_flat, transpose_linear
 from functrans.transforms.stage import stage
-from functrans.tree_util import Partial, tree_flatten, tree_map, tree_unflatten
+from functrans.transforms.tangents import fitted_cotangents, fitted_tangents, tangent_out
+from functrans.tree_util import Partial, keystr, tree_flatten, tree_flatten_with_path, tree_map, tree_unflatten
 from functrans.util import safe_zip
 
 __all__ = [
@@ -36,33 +37,6 @@ __all__ = [
 
 
 # -- forward ------------------------------------------------------------------------------------------------------------------
-
-def _check_tangent(primal: Any, tangent: Any, where: str) -> Any:
-    """A tangent made to fit its primal: Python numbers adopt the dtype, integers' tangents are symbolic zeros."""
-    aval = tangent_aval(typeof(primal))
-    if getattr(tangent, "dtype", None) == float0 or (aval.dtype == float0 and not np.any(np.asarray(tangent) != 0)):
-        return Zero(aval)
-    given = typeof(tangent)
-    if given.shape != aval.shape:
-        raise ValueError(f"{where} has shape {given.shape}, and its primal has shape {aval.shape}, at {describe(user_source())}. "
-                         "They must be equal.")
-    if aval.dtype == float0:
-        raise TypeError(f"{where} belongs to a primal of dtype {typeof(primal).dtype}, whose only tangent is zero (dtype float0); "
-                        f"convert the primal to a floating dtype to differentiate, at {describe(user_source())}.")
-    if given.dtype != aval.dtype:
-        if not given.weak_type and given.dtype.kind in "fc" and typeof(primal).weak_type is False:
-            raise TypeError(f"{where} has dtype {given.dtype}, and its primal has dtype {aval.dtype}, at {describe(user_source())}. "
-                            "They must be equal.")
-        tangent = convert_element_type(tangent, aval.dtype)
-    return tangent
-
-
-def _tangent_out(tangent: Any) -> Any:
-    """A tangent as users see it: float0 zeros for integers, arrays otherwise."""
-    if type(tangent) is Zero and tangent.aval.dtype == float0:
-        return np.zeros(tangent.aval.shape, float0)
-    return instantiate(tangent)
-
 
 def jvp(fun: Callable[..., Any], primals: Sequence[Any], tangents: Sequence[Any], has_aux: bool = False) -> Any:
     """The Jacobian-vector product of `fun` at `primals` along `tangents` (forward mode).
@@ -77,7 +51,7 @@ def jvp(fun: Callable[..., Any], primals: Sequence[Any], tangents: Sequence[Any]
         ``(primals_out, tangents_out)``, or ``(primals_out, tangents_out, aux)``.
 
     Raises:
-        TypeError: if primals and tangents differ in structure or dtype.
+        TypeError: if primals and tangents differ in structure or dtype (Python numbers take the dtype); the message names the leaf.
         ValueError: if they differ in shape.
 
     >>> y, y_dot = jvp(lambda x: x * x, (3.0,), (1.0,))
@@ -87,18 +61,18 @@ def jvp(fun: Callable[..., Any], primals: Sequence[Any], tangents: Sequence[Any]
     for what, given in (("primals", primals), ("tangents", tangents)):
         if not isinstance(given, (tuple, list)):
             raise TypeError(f"jvp of {fun_name(fun)}: {what} must be a tuple or list of positional arguments; got a "
-                            f"{type(given).__name__}. Write (x,) for a single one.")
+                            f"{type(given).__name__}, at {describe(user_source())}. Write (x,) for a single one.")
     flat, tree = tree_flatten((tuple(primals), {}))
     flat_dot, tree_dot = tree_flatten((tuple(tangents), {}))
     if tree != tree_dot:
         raise TypeError(f"jvp of {fun_name(fun)}: primals and tangents must have the same structure; primals have {tree}, tangents "
                         f"have {tree_dot}, at {describe(user_source())}.")
     check_arrays(flat, primals, fun, "jvp")
-    dots = [_check_tangent(p, t, f"jvp of {fun_name(fun)}: tangent {i}") for i, (p, t) in enumerate(safe_zip(flat, flat_dot))]
+    dots = fitted_tangents([typeof(p) for p in flat], flat_dot, lambda: arg_paths(primals, fun), f"jvp of {fun_name(fun)}")
     flat_fun = FlatFun(fun, tree, has_aux, "jvp")
     values, y_dots = jvp_flat(flat_fun, flat, dots)
     ys, aux = flat_fun.split(values)
-    out = (tree_unflatten(flat_fun.out_tree, ys), tree_unflatten(flat_fun.out_tree, [_tangent_out(t) for t in y_dots[:len(ys)]]))
+    out = (tree_unflatten(flat_fun.out_tree, ys), tree_unflatten(flat_fun.out_tree, [tangent_out(t) for t in y_dots[:len(ys)]]))
     return (*out, aux) if has_aux else out
 
 
@@ -133,23 +107,14 @@ def linearize(fun: Callable[..., Any], *primals: Any, has_aux: bool = False) -> 
         """Apply the derivative to tangents shaped as the primals."""
         dots, got = tree_flatten((tangents, {}))
         if got != tree:
-            raise TypeError(f"the linearized {fun_name(fun)} takes tangents of structure {tree}; got {got}.")
-        fitted = [_check_tangent(_Like(a), t, f"linearize of {fun_name(fun)}: tangent {i}")
-                  for i, (a, t) in enumerate(safe_zip(avals, dots))]
+            raise TypeError(f"the linearized {fun_name(fun)} takes tangents of structure {tree}; got {got}, at "
+                            f"{describe(user_source())}.")
+        fitted = fitted_tangents(avals, dots, lambda: arg_paths(tangents, fun), f"linearize of {fun_name(fun)}")
         y_dots = evaluate_linear(program, [instantiate(t) for a, t in safe_zip(avals, fitted) if a.dtype.kind in "fc"])
-        return tree_unflatten(out_tree, [_tangent_out(t) for t in y_dots])
+        return tree_unflatten(out_tree, [tangent_out(t) for t in y_dots])
 
     out = (tree_unflatten(out_tree, ys), f_jvp)
     return (*out, aux) if has_aux else out
-
-
-class _Like:
-    """Stands for a primal of which only the type matters."""
-
-    __slots__ = ("dtype", "shape", "weak_type")
-
-    def __init__(self, aval: ShapedArray) -> None:
-        self.shape, self.dtype, self.weak_type = aval.shape, aval.dtype, aval.weak_type
 
 
 # -- reverse ------------------------------------------------------------------------------------------------------------------
@@ -166,12 +131,12 @@ class _Pullback:
     def __call__(self, cotangents: Any) -> Any:
         flat, tree = tree_flatten(cotangents)
         if tree != self._out_tree:
-            raise ValueError(f"vjp of {self._name}: the cotangent has structure {tree}, and the function's result has "
+            raise ValueError(f"{self._name}: the cotangent has structure {tree}, and the function's result has "
                              f"{self._out_tree}, at {describe(user_source())}.")
-        cts = [_check_tangent(_Like(a), ct, f"vjp of {self._name}: cotangent {i}")
-               for i, (a, ct) in enumerate(safe_zip(self._out_avals, flat))]
+        cts = fitted_cotangents(
+            self._out_avals, flat, lambda: [f"result{keystr(path)}" for path, _ in tree_flatten_with_path(cotangents)[0]], self._name)
         bars = iter(transpose_linear(self._program, cts))
-        out = [_tangent_out(next(bars)) if a.dtype.kind in "fc" else np.zeros(a.shape, float0) for a in self._in_avals]
+        out = [tangent_out(next(bars)) if a.dtype.kind in "fc" else np.zeros(a.shape, float0) for a in self._in_avals]
         return tree_unflatten(self._in_tree, out)
 
 
@@ -183,6 +148,7 @@ def vjp(fun: Callable[..., Any], *primals: Any, has_aux: bool = False) -> Any:
 
     Raises:
         ValueError: (from ``f_vjp``) if the cotangent's structure or shapes are not the result's.
+        TypeError: (from ``f_vjp``) if its dtypes are not; Python numbers take them, and cotangents of integers count for nothing.
 
     >>> y, f_vjp = vjp(lambda x, y: x * y, 3.0, 4.0)
     >>> print(y, *f_vjp(1.0))
@@ -193,7 +159,8 @@ def vjp(fun: Callable[..., Any], *primals: Any, has_aux: bool = False) -> Any:
     flat_fun = FlatFun(fun, tree, has_aux, "vjp")
     ys, program, aux = _linearized(flat_fun, flat)
     primal_tree = tree_flatten(primals)[1]
-    pullback = _Pullback(fun_name(fun), program, [typeof(p) for p in flat], primal_tree, [typeof(y) for y in ys], flat_fun.out_tree)
+    pullback = _Pullback(f"vjp of {fun_name(fun)}", program, [typeof(p) for p in flat], primal_tree, [typeof(y) for y in ys],
+                         flat_fun.out_tree)
     out = (tree_unflatten(flat_fun.out_tree, ys), Partial(pullback))
     return (*out, aux) if has_aux else out
 
@@ -263,7 +230,8 @@ def _check_grad_inputs(flat: Sequence[Any], inputs: Any, argnums: Sequence[int],
         if dtype.kind not in "fc" and not paths:
             paths = [p for n, given in zip(argnums, inputs, strict=True) for p in arg_paths([*[()] * n, given], fun)]
         if holomorphic and dtype.kind != "c":
-            raise TypeError(f"grad of {fun_name(fun)} with holomorphic=True takes complex arguments; argument {argnums} holds {typeof(x)}.")
+            raise TypeError(f"grad of {fun_name(fun)} with holomorphic=True takes complex arguments; argument {argnums} holds "
+                            f"{typeof(x)}, at {describe(user_source())}.")
         if not holomorphic and dtype.kind == "c":
             continue
         if dtype.kind not in "fc" and not allow_int:
@@ -281,7 +249,8 @@ def _check_scalar(ys: Sequence[Any], out_tree: Any, fun: Any, holomorphic: bool)
                         f"{describe(user_source())}. Reduce it (for example .sum()), or use jacrev for the whole Jacobian.")
     if holomorphic:
         if aval.dtype.kind != "c":
-            raise TypeError(f"grad of {fun_name(fun)} with holomorphic=True: the result must be complex; it has dtype {aval.dtype}.")
+            raise TypeError(f"grad of {fun_name(fun)} with holomorphic=True: the result must be complex; it has dtype {aval.dtype}, at "
+                            f"{describe(user_source())}.")
     elif aval.dtype.kind != "f":
         hint = " Use holomorphic=True for complex-differentiable functions." if aval.dtype.kind == "c" else ""
         raise TypeError(f"grad of {fun_name(fun)}: the result must be real and floating; it has dtype {aval.dtype}, at "
@@ -373,15 +342,17 @@ def linear_transpose(fun: Callable[..., Any], *primals: Any, reduce_axes: tuple[
     avals = [typeof(p) for p in flat]
     for a in avals:
         if a.dtype.kind not in "fc":
-            raise TypeError(f"linear_transpose of {fun_name(fun)} takes floating or complex arguments; got {a}.")
+            raise TypeError(f"linear_transpose of {fun_name(fun)} takes floating or complex arguments; got {a}, at "
+                            f"{describe(user_source())}.")
     flat_fun = FlatFun(fun, tree, False, "linear_transpose")
     closed = stage(flat_fun, avals, f"linear_transpose of {fun_name(fun)}")
     check_linear(closed.jaxpr, [True] * len(avals))
     known = not any(isinstance(c, Tracer) for c in closed.consts)
     if known and any(np.any(np.asarray(y) != 0) for y in eval_jaxpr(closed.jaxpr, closed.consts, *map(zeros, avals))):
-        raise TypeError(f"linear_transpose of {fun_name(fun)}: the function is not linear, as it is not 0 at 0.")
+        raise TypeError(f"linear_transpose of {fun_name(fun)}: the function is not linear, as it is not 0 at 0, at "
+                        f"{describe(user_source())}.")
     _, program, _ = _linearized(FlatFun(fun, tree, False, "linear_transpose"), [zeros(a) for a in avals])
-    return _Pullback(fun_name(fun), program, avals, tree_flatten(primals)[1], closed.out_avals, flat_fun.out_tree)
+    return _Pullback(f"linear_transpose of {fun_name(fun)}", program, avals, tree_flatten(primals)[1], closed.out_avals, flat_fun.out_tree)
 
 
 # -- Jacobians ----------------------------------------------------------------------------------------------------------------
@@ -440,7 +411,8 @@ def jacfwd(
         flat, tree = tree_flatten((inputs, {}))
         _check_grad_inputs(flat, inputs, chosen, fun, holomorphic, False)
         if not holomorphic and any(typeof(x).dtype.kind == "c" for x in flat):
-            raise TypeError(f"jacfwd of {fun_name(fun)} takes real arguments; use holomorphic=True for complex-differentiable functions.")
+            raise TypeError(f"jacfwd of {fun_name(fun)} takes real arguments; use holomorphic=True for complex-differentiable "
+                            f"functions, at {describe(user_source())}.")
         flat_fun = FlatFun(partial_args(fun, chosen, args, kwargs), tree, has_aux, "jacfwd")
         ys, program, aux = _linearized(flat_fun, flat)
         columns = _map_basis(lambda ts: [instantiate(_real_zero(t)) for t in evaluate_linear(program, ts)], _basis(flat),

@@ -12,6 +12,7 @@ from typing import Any
 
 from functrans.core.aval import ShapedArray
 from functrans.core.jaxpr import subjaxprs
+from functrans.core.source import describe, user_source
 from functrans.core.trace import Primitive, Trace, Tracer, current_trace, extended_axis_env, running, typeof
 from functrans.primitives.structural import move_axis, moved_to_front
 from functrans.util import safe_zip
@@ -97,7 +98,8 @@ def from_batched(axis: int, value: Any, dim: int | None, out_dim: int | None) ->
     if out_dim is None:
         if dim is not None:
             raise ValueError(
-                "vmap has out_axes=None for a result that differs along the batch; give it an axis, for example out_axes=0.")
+                "vmap has out_axes=None for a result that differs along the batch; give it an axis, for example out_axes=0, at "
+                f"{describe(user_source())}.")
         return value
     if dim is None:
         return move_axis(moved_to_front(axis, value, None), 0, out_dim)

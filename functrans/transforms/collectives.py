@@ -7,6 +7,7 @@ A collective is a primitive whose `axes` param names axes in scope. The trace of
 
 from __future__ import annotations
 
+import operator
 from collections.abc import Hashable, Sequence
 from typing import Any
 
@@ -244,14 +245,15 @@ def ppermute(x: Any, axis_name: AxisName, perm: Sequence[tuple[int, int]]) -> An
     """Send values between indices of a named axis by (source, target) pairs; indices nobody sends to get zeros.
 
     Raises:
-        ValueError: if a source or a target occurs twice or is out of range.
+        ValueError: if a source or a target occurs twice or is out of range, or `perm` is not made of pairs.
     """
     axes = _names(axis_name)
-    pairs = tuple((int(s), int(t)) for s, t in perm)
     size = _size(axes)
-    for column in zip(*pairs, strict=True):
-        if len(set(column)) != len(column) or not all(0 <= i < size for i in column):
-            raise ValueError(f"ppermute: sources and targets must be distinct and below {size}; got perm={pairs}.")
+    given = [tuple(pair) for pair in perm]
+    pairs = tuple((operator.index(pair[0]), operator.index(pair[1])) for pair in given if len(pair) == 2)
+    proper = len(pairs) == len(given) and all(
+        len(set(column)) == len(column) and all(0 <= i < size for i in column) for column in zip(*pairs, strict=True))
+    if not proper:
+        raise ValueError(f"ppermute: perm must be pairs (source, target), the sources distinct, the targets distinct, and all at "
+                         f"least 0 and below {size}, the size of {axis_name!r}; got {given}, at {describe(user_source())}.")
     return tree_map(lambda v: ppermute_p.bind(v, axes=axes, perm=pairs), x)
-
-

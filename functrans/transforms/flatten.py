@@ -53,7 +53,7 @@ class FlatFun:
         if self.has_aux:
             if not isinstance(out, tuple) or len(out) != 2:
                 raise TypeError(f"{self._transform} of {fun_name(self._fun)} with has_aux=True: the function must return a pair "
-                                f"(output, auxiliary data); it returned {_brief(out)}.")
+                                f"(output, auxiliary data); it returned {_brief(out)}, at {describe(user_source())}.")
             out, aux = out
             self._aux_leaves, self._aux_tree = tree_flatten(aux)
             extra = [x for x in self._aux_leaves if is_array_like(x)]
@@ -63,7 +63,7 @@ class FlatFun:
             if not is_array_like(x):
                 paths, _ = tree_flatten_with_path(out)
                 raise TypeError(f"{self._transform} of {fun_name(self._fun)}: the function must return arrays or numbers; "
-                                f"result{keystr(paths[i][0])} is {_brief(x)}.")
+                                f"result{keystr(paths[i][0])} is {_brief(x)}, at {describe(user_source())}.")
         return flat + extra
 
     def split(self, values: Sequence[Any]) -> tuple[list[Any], Any]:
@@ -80,8 +80,8 @@ def _brief(x: Any) -> str:
     return f"{text if len(text) <= 80 else text[:77] + '...'} of type {type(x).__name__}"
 
 
-def arg_paths(args: Sequence[Any], fun: Callable[..., Any]) -> list[str]:
-    """The names of the leaves of positional arguments, as in ``params['w'][0]``."""
+def arg_paths(args: Sequence[Any], fun: Callable[..., Any], kwargs: dict[str, Any] | None = None) -> list[str]:
+    """The names of the leaves of positional and keyword arguments, as in ``params['w'][0]``, in the order of `tree_flatten`."""
     try:
         names = [p.name for p in inspect.signature(fun).parameters.values()
                  if p.kind in (p.POSITIONAL_ONLY, p.POSITIONAL_OR_KEYWORD)]
@@ -91,10 +91,13 @@ def arg_paths(args: Sequence[Any], fun: Callable[..., Any]) -> list[str]:
     for i, a in enumerate(args):
         name = names[i] if i < len(names) else f"args[{i}]"
         paths.extend(name + keystr(path) for path, _ in tree_flatten_with_path(a)[0])
+    for name in sorted(kwargs or ()):
+        paths.extend(name + keystr(path) for path, _ in tree_flatten_with_path(kwargs[name])[0])  # type: ignore[index]
     return paths
 
 
-def check_arrays(leaves: Sequence[Any], args: Sequence[Any], fun: Callable[..., Any], transform: str) -> None:
+def check_arrays(leaves: Sequence[Any], args: Sequence[Any], fun: Callable[..., Any], transform: str,
+                 kwargs: dict[str, Any] | None = None) -> None:
     """Refuse leaves that are no arrays or numbers, naming their path.
 
     Raises:
@@ -102,14 +105,14 @@ def check_arrays(leaves: Sequence[Any], args: Sequence[Any], fun: Callable[..., 
     """
     for i, x in enumerate(leaves):
         if not is_array_like(x):
-            path = arg_paths(args, fun)[i]
+            path = arg_paths(args, fun, kwargs)[i]
             raise TypeError(f"{transform} of {fun_name(fun)}: argument {path} must be an array or a number; it is {_brief(x)}, at "
                             f"{describe(user_source())}.")
         try:
             typeof(x)
         except TypeError as error:
-            path = arg_paths(args, fun)[i]
-            raise TypeError(f"{transform} of {fun_name(fun)}: argument {path}: {error} At {describe(user_source())}.") from None
+            path = arg_paths(args, fun, kwargs)[i]
+            raise TypeError(f"{transform} of {fun_name(fun)}: argument {path}: {error}") from None
 
 
 def argnums_tuple(argnums: Any, count: int, fun: Callable[..., Any], transform: str) -> tuple[int, ...]:
@@ -123,14 +126,15 @@ def argnums_tuple(argnums: Any, count: int, fun: Callable[..., Any], transform: 
     out = []
     for a in given:
         if isinstance(a, bool) or not hasattr(a, "__index__"):
-            raise TypeError(f"{transform} of {fun_name(fun)}: argnums must be an int or a tuple of ints; got {argnums!r}.")
+            raise TypeError(f"{transform} of {fun_name(fun)}: argnums must be an int or a tuple of ints; got {argnums!r}, at "
+                            f"{describe(user_source())}.")
         i = a.__index__()
         if not -count <= i < count:
             raise ValueError(f"{transform} of {fun_name(fun)}: argnums={argnums!r} asks for argument {i}, and the call has "
                              f"{count} positional argument{'s' if count != 1 else ''}, at {describe(user_source())}.")
         out.append(i % count)
     if len(set(out)) != len(out):
-        raise ValueError(f"{transform} of {fun_name(fun)}: argnums={argnums!r} names an argument twice.")
+        raise ValueError(f"{transform} of {fun_name(fun)}: argnums={argnums!r} names an argument twice, at {describe(user_source())}.")
     return tuple(out)
 
 

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Hashable, Sequence
+from functools import partial
 from typing import Any
 
 from functrans.core.source import describe, user_source
@@ -47,7 +48,7 @@ def vmap(
         in_axes = tuple(in_axes)
     if not (in_axes is None or type(in_axes) in (int, tuple, dict)) and not hasattr(in_axes, "__index__"):
         raise TypeError(f"vmap of {fun_name(fun)}: in_axes must be an int, None, or a tuple with an entry for each positional "
-                        f"argument; got {in_axes!r} of type {type(in_axes).__name__}.")
+                        f"argument; got {in_axes!r} of type {type(in_axes).__name__}, at {describe(user_source())}.")
 
     @wraps(fun, "vmap_")
     def wrapper(*args: Any, **kwargs: Any) -> Any:
@@ -55,10 +56,11 @@ def vmap(
             raise ValueError(f"vmap of {fun_name(fun)}: in_axes has {len(in_axes)} entries, {in_axes}, and the call has {len(args)} "
                              f"positional arguments, at {describe(user_source())}. Give one entry for each.")
         flat, tree = tree_flatten((args, kwargs))
-        check_arrays(flat, [*args, *kwargs.values()], fun, "vmap")
+        check_arrays(flat, args, fun, "vmap", kwargs)
         dims = _input_dims(fun, in_axes, args, kwargs)
-        checked = [_checked_dim(fun, args, i, x, d) for i, (x, d) in enumerate(safe_zip(flat, dims))]
-        size = _axis_size(fun, args, flat, checked, axis_size)
+        names = partial(arg_paths, args, fun, kwargs)
+        checked = [_checked_dim(fun, names, i, x, d) for i, (x, d) in enumerate(safe_zip(flat, dims))]
+        size = _axis_size(fun, names, flat, checked, axis_size)
         flat_fun = FlatFun(fun, tree, False, "vmap")
         values, out_dims = batch_flat(flat_fun, BatchAxis(size, axis_name), flat, checked)
         targets = _output_dims(fun, out_axes, flat_fun.out_tree, len(values))
@@ -79,25 +81,23 @@ def _input_dims(fun: Any, in_axes: Any, args: Sequence[Any], kwargs: dict[str, A
     except ValueError:
         messages = prefix_errors(in_axes, tuple(args), "vmap in_axes", is_leaf=_is_none)
         detail = messages[0] if messages else "the structures differ."
-        raise ValueError(f"vmap of {fun_name(fun)}: in_axes does not fit the arguments: {detail}") from None
+        raise ValueError(f"vmap of {fun_name(fun)}: in_axes does not fit the arguments, at {describe(user_source())}: {detail}") from None
     return [*dims, *([0] * len(tree_flatten(kwargs)[0]))]
 
 
-def _checked_dim(fun: Any, args: Sequence[Any], i: int, x: Any, dim: Any) -> int | None:
+def _checked_dim(fun: Any, names: Callable[[], Sequence[str]], i: int, x: Any, dim: Any) -> int | None:
     if dim is None:
         return None
     if isinstance(dim, bool) or not hasattr(dim, "__index__"):
-        raise TypeError(f"vmap of {fun_name(fun)}: in_axes entries must be ints or None; got {dim!r}.")
+        raise TypeError(f"vmap of {fun_name(fun)}: in_axes entries must be ints or None; got {dim!r}, at {describe(user_source())}.")
     ndim = typeof(x).ndim
     if not -ndim <= dim < ndim:
-        names = arg_paths(args, fun)
-        name = names[i] if i < len(names) else "a keyword argument"
-        raise ValueError(f"vmap of {fun_name(fun)}: in_axes asks for axis {dim} of {name}, which has shape {typeof(x).shape}, at "
+        raise ValueError(f"vmap of {fun_name(fun)}: in_axes asks for axis {dim} of {names()[i]}, which has shape {typeof(x).shape}, at "
                          f"{describe(user_source())}. Use None for an argument that is not mapped.")
     return int(dim) % ndim
 
 
-def _axis_size(fun: Any, args: Sequence[Any], flat: Sequence[Any], dims: Sequence[int | None], given: int | None) -> int:
+def _axis_size(fun: Any, names: Callable[[], Sequence[str]], flat: Sequence[Any], dims: Sequence[int | None], given: int | None) -> int:
     sizes = {i: typeof(x).shape[d] for i, (x, d) in enumerate(safe_zip(flat, dims)) if d is not None}
     distinct = set(sizes.values()) | ({int(given)} if given is not None else set())
     if len(distinct) == 1:
@@ -105,9 +105,8 @@ def _axis_size(fun: Any, args: Sequence[Any], flat: Sequence[Any], dims: Sequenc
     if not distinct:
         raise ValueError(f"vmap of {fun_name(fun)}: no argument is mapped, so the size of the axis is unknown, at "
                          f"{describe(user_source())}. Map at least one argument, or pass axis_size.")
-    names = arg_paths(args, fun)
-    names += ["a keyword argument"] * (len(flat) - len(names))
-    listed = "; ".join(f"{names[i]} has size {n} along axis {dims[i]}" for i, n in sizes.items())
+    paths = names()
+    listed = "; ".join(f"{paths[i]} has size {n} along axis {dims[i]}" for i, n in sizes.items())
     extra = "" if given is None else f"; axis_size is {given}"
     raise ValueError(f"vmap of {fun_name(fun)}: mapped axes must have equal sizes, at {describe(user_source())}: {listed}{extra}.")
 
@@ -122,14 +121,15 @@ def _output_dims(fun: Any, out_axes: Any, out_tree: Any, count: int) -> list[Any
         return broadcast_prefix(out_axes, skeleton, is_leaf=_is_none)
     except ValueError:
         raise ValueError(f"vmap of {fun_name(fun)}: out_axes={out_axes!r} does not fit the result, whose structure is "
-                         f"{tree_structure(skeleton)}.") from None
+                         f"{tree_structure(skeleton)}, at {describe(user_source())}.") from None
 
 
 def _checked_out(fun: Any, ndim: int, dim: Any) -> int | None:
     if dim is None:
         return None
     if isinstance(dim, bool) or not hasattr(dim, "__index__"):
-        raise TypeError(f"vmap of {fun_name(fun)}: out_axes entries must be ints or None; got {dim!r}.")
+        raise TypeError(f"vmap of {fun_name(fun)}: out_axes entries must be ints or None; got {dim!r}, at {describe(user_source())}.")
     if not -ndim <= dim < ndim:
-        raise ValueError(f"vmap of {fun_name(fun)}: out_axes asks for axis {dim} of a result with {ndim} axes (the batch axis included).")
+        raise ValueError(f"vmap of {fun_name(fun)}: out_axes asks for axis {dim} of a result with {ndim} axes (the batch axis "
+                         f"included), at {describe(user_source())}.")
     return int(dim) % ndim

@@ -11,6 +11,7 @@ from hypothesis import strategies as st
 from hypothesis.extra import numpy as hnp
 
 from functrans import numpy as fnp
+from functrans.calls.jitted import jit
 from functrans.transforms.api import grad
 
 NAMES = ["sum", "prod", "mean", "max", "min", "any", "all", "std", "var", "count_nonzero", "nansum", "nanmean", "nanmax", "nanvar", "ptp"]
@@ -100,6 +101,25 @@ def test_nan_variants() -> None:
         np.testing.assert_allclose(got[0], getattr(np, name)(x[0]))
         assert np.isnan(got[1])
     assert fnp.nansum(x, axis=1).tolist() == [4.0, 0.0] and fnp.nanprod(x, axis=1).tolist() == [3.0, 1.0]
+
+
+@pytest.mark.parametrize("name", ["max", "min", "ptp", "argmax", "argmin", "nanmax", "nanmin", "nanargmax", "nanargmin"])
+@pytest.mark.parametrize("axis", [None, 0, 1])
+def test_complex_extrema_are_numpys(name: str, axis: int | None) -> None:
+    x = np.array([[1 + 2j, 1 + 3j, 9j], [1 + 3j, 1 - 3j, -2]])
+    if name.startswith("nan"):
+        x[0, 1], x[1, 0] = complex(np.nan, 2), complex(2, np.nan)
+        if name.startswith("nanarg"):  # numpy takes a part that is not nan for a number; both parts nan are nobody's
+            x[0, 1] = x[1, 0] = complex(np.nan, np.nan)
+    for f in (getattr(fnp, name), jit(getattr(fnp, name), static_argnames="axis")):
+        np.testing.assert_array_equal(np.asarray(f(x, axis=axis)), getattr(np, name)(x, axis=axis))
+
+
+def test_complex_extrema_under_a_mask_and_of_nan_alone() -> None:
+    x = np.array([complex(-np.inf, -1), complex(-np.inf, -2), 3])
+    mask = np.array([True, True, False])
+    assert complex(fnp.max(x, where=mask, initial=complex(-np.inf, -9))) == complex(-np.inf, -1)
+    assert fnp.nanargmax(np.full(2, complex(1, np.nan))).tolist() == -1 and np.isnan(fnp.nanmax(np.full(2, complex(1, np.nan))))
 
 
 def test_average() -> None:

@@ -11,6 +11,7 @@ from hypothesis import strategies as st
 from hypothesis.extra import numpy as hnp
 
 from functrans import numpy as fnp
+from functrans.calls.jitted import jit
 from functrans.transforms.api import grad
 
 SPECIAL = np.array([0.0, -0.0, 1.0, -1.0, 0.5, -2.5, 3.7, 1e-300, -1e300, np.inf, -np.inf, np.nan])
@@ -138,6 +139,41 @@ def test_frexp_and_ldexp(x: float, dtype: str) -> None:
     if np.isfinite(x):
         assert int(exponent) == int(expected[1])
         same(fnp.ldexp(mantissa, exponent), x)
+
+
+@pytest.mark.parametrize("wrap", [lambda f: f, jit], ids=["eager", "jit"])
+@pytest.mark.parametrize("exponents", ["bool", "int8", "int16", "int32", "int64", "uint8", "uint16", "uint32", "uint64"])
+@pytest.mark.parametrize("dtype", ["float16", "float32", "float64"])
+def test_ldexp_of_any_exponent(dtype: str, exponents: str, wrap: Any) -> None:
+    """NumPy's for exponents that its int32 holds; those beyond are as good as infinite."""
+    every = [0, 1, -1, 17, 25, -25, 40, 100, -100, 149, -149, 277, -277, -1023, -1074, -1075, 2000, -2000, 2098, -2098, 2200, 4000,
+             -4000, 2**31, 2**32, 2**32 + 1, -(2**32), 2**63 - 1, -(2**63), 2**63, 2**64 - 1]
+    low, high = (0, 1) if exponents == "bool" else (np.iinfo(exponents).min, np.iinfo(exponents).max)
+    e = np.array([n for n in every if low <= n <= high], exponents)
+    info = np.finfo(dtype)
+    x = np.array([0.0, -0.0, 1.0, -1.5, 3e-5, info.max, info.tiny, -info.smallest_subnormal, np.inf, np.nan], dtype)[:, None]
+    got = np.asarray(wrap(fnp.ldexp)(x, e))
+    with np.errstate(all="ignore"):
+        want = np.ldexp(x, np.array([max(-9999, min(9999, int(n))) for n in e], np.int32))
+    assert got.dtype == want.dtype
+    np.testing.assert_array_equal(got, want)
+    np.testing.assert_array_equal(np.signbit(got), np.signbit(want))
+
+
+@pytest.mark.parametrize("wrap", [lambda f: f, jit], ids=["eager", "jit"])
+def test_comparisons_of_integers_with_floats_are_in_the_common_float(wrap: Any) -> None:
+    # jax.numpy.equal gives these too; numpy.equal compares in float64.
+    whole, single = np.array([2**24 + 1, 2**24 + 2]), np.full(2, 2**24, "float32")
+    assert wrap(fnp.equal)(whole, single).tolist() == [True, False]
+    assert wrap(fnp.greater)(whole, single.astype("float64")).tolist() == [True, True]
+    assert wrap(fnp.equal)(np.array([2**53 + 1]), np.array([2.0**53])).tolist() == [True]
+    # Exact: the integer is brought to the other side's dtype, or both to float64.
+    assert wrap(lambda w, s: w == s.astype("int64"))(whole, single).tolist() == [False, False]
+
+
+def test_ldexp_derivative() -> None:
+    for x in (1.5, 0.0, 5e-324, -1e300):
+        assert float(grad(lambda v: fnp.ldexp(v, 3))(x)) == 8.0
 
 
 @pytest.mark.parametrize("call", [

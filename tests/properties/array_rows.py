@@ -291,8 +291,29 @@ def prod(x: np.ndarray, *, axes: Any) -> np.ndarray:
     return np.all(x, axis=axes) if x.dtype == bool else np.multiply.reduce(x, axis=axes, dtype=x.dtype)
 
 
+def first_extremum(values: list[complex], greatest: bool) -> int:
+    """The position of the first nan, else of the first lexicographic extremum: Python compares pairs as wanted."""
+    for at, z in enumerate(values):
+        if z != z:
+            return at
+    pairs = [(z.real, z.imag) for z in values]
+    return pairs.index(max(pairs) if greatest else min(pairs))
+
+
+def complex_extremum(x: np.ndarray, axes: Any, greatest: bool) -> np.ndarray:
+    kept = [d for d in range(x.ndim) if d not in axes]
+    out = np.empty([x.shape[d] for d in kept], x.dtype)
+    for at in np.ndindex(*out.shape):
+        line = np.transpose(x, (*kept, *sorted(axes)))[at].reshape(-1)
+        inf = -np.inf if greatest else np.inf
+        out[at] = line[first_extremum(line.tolist(), greatest)] if line.size else complex(inf, inf)
+    return out
+
+
 def extremum(ufunc: np.ufunc, least: bool) -> Any:
     def reference(x: np.ndarray, *, axes: Any) -> np.ndarray:
+        if x.dtype.kind == "c":
+            return complex_extremum(x, axes, least)
         if x.dtype.kind in "iu":
             start: Any = np.iinfo(x.dtype).min if least else np.iinfo(x.dtype).max
         else:
@@ -326,21 +347,19 @@ REDUCTION = [
         analytic=True,
         smooth=smooth(0.8, 1.2),
     ),
-    Row(P["reduce_max"], REDUCE_CASES, kinds=REAL, reference=extremum(np.maximum, True), active=(0,), smooth=DISTINCT),
-    Row(P["reduce_min"], REDUCE_CASES, kinds=REAL, reference=extremum(np.minimum, False), active=(0,), smooth=DISTINCT),
+    Row(P["reduce_max"], REDUCE_CASES, reference=extremum(np.maximum, True), active=(0,), smooth=DISTINCT, analytic=True),
+    Row(P["reduce_min"], REDUCE_CASES, reference=extremum(np.minimum, False), active=(0,), smooth=DISTINCT, analytic=True),
     Row(P["reduce_and"], REDUCE_CASES, kinds=BITS, reference=bits(np.bitwise_and)),
     Row(P["reduce_or"], REDUCE_CASES, kinds=BITS, reference=bits(np.bitwise_or)),
     Row(P["reduce_xor"], REDUCE_CASES, kinds=BITS, reference=bits(np.bitwise_xor)),
     Row(
         P["argmax"],
         ARG_CASES,
-        kinds=REAL,
         reference=lambda x, *, axes, index_dtype: np.argmax(x, axes[0]).astype(index_dtype),
     ),
     Row(
         P["argmin"],
         ARG_CASES,
-        kinds=REAL,
         reference=lambda x, *, axes, index_dtype: np.argmin(x, axes[0]).astype(index_dtype),
     ),
 ]
