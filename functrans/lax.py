@@ -3,6 +3,7 @@
 They are stricter than `functrans.numpy`: operands must agree in dtype (Python numbers adapt) and in shape (rank 0 mixes).
 """
 
+import functrans.calls.while_reverse  # noqa: F401 - fills the transpose slots of loops
 from functrans.calls.cond import cond as cond
 from functrans.calls.cond import cond_p as cond_p
 from functrans.calls.cond import switch as switch
@@ -133,6 +134,8 @@ from functrans.primitives.logic import shift_right_arithmetic_p as shift_right_a
 from functrans.primitives.logic import shift_right_logical as shift_right_logical
 from functrans.primitives.logic import shift_right_logical_p as shift_right_logical_p
 from functrans.primitives.logic import xor_p as xor_p
+from functrans.primitives.markers import optimization_barrier as optimization_barrier
+from functrans.primitives.markers import optimization_barrier_p as optimization_barrier_p
 from functrans.primitives.movement import broadcast as broadcast
 from functrans.primitives.movement import broadcast_to_rank as broadcast_to_rank
 from functrans.primitives.movement import broadcasted_iota as broadcasted_iota

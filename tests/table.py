@@ -353,6 +353,8 @@ ARITHMETIC = [
         straight=True,
     ),
     point(P["stop_gradient"], 1, lambda x: x),
+    point(P["name"], 1, lambda x, *, name: x, st.just({"name": "x"}), active=(0,), analytic=True),
+    point(P["optimization_barrier"], 1, lambda x: x, active=(0,), analytic=True),
 ]
 LOGIC = [
     *(point(P[name], 2, f) for name, f in (("eq", np.equal), ("ne", np.not_equal))),

@@ -55,6 +55,7 @@ class Primitive:
     - ``named_batch(size, values, dims, **params)``: collectives only, the meaning over the axis that ``params["axes"]`` names.
     - ``linearize(trace, primals, tangents, **params)``: only where the derived one (by jvp) is not good enough.
     - ``dce(eqn, used) -> eqn``: only for calls, the equation without what serves unused results alone; its outputs may be fewer.
+    - ``inline``: the name of the param whose jaxpr compiled code runs in the equation's place (calls only).
 
     An `effectful` primitive is never dropped, merged or moved, whoever uses its results.
 
@@ -63,14 +64,14 @@ class Primitive:
     Array(6., dtype=float64, weak_type=True)
     """
 
-    __slots__ = ("abstract", "batch", "dce", "effectful", "impl", "jvp", "linearize", "lower", "multiple_results", "name",
-                 "named_batch", "reasons", "transpose", "view")
+    __slots__ = ("abstract", "batch", "dce", "effectful", "impl", "inline", "jvp", "linearize", "lower", "multiple_results",
+                 "name", "named_batch", "reasons", "transpose", "view")
 
     def __init__(
         self, name: str, *, impl: Rule | None = None, abstract: Rule | None = None, jvp: Rule | None = None,
         transpose: Rule | None = None, batch: Rule | None = None, lower: Rule | None = None, linearize: Rule | None = None,
         named_batch: Rule | None = None, dce: Rule | None = None, multiple_results: bool = False, view: bool = False,
-        effectful: bool = False, reasons: dict[str, str] | None = None,
+        effectful: bool = False, inline: str | None = None, reasons: dict[str, str] | None = None,
     ) -> None:
         self.name = name
         self.impl, self.abstract, self.jvp, self.transpose = impl, abstract, jvp, transpose
@@ -79,6 +80,7 @@ class Primitive:
         self.multiple_results = multiple_results
         self.view = view
         self.effectful = effectful
+        self.inline = inline
         self.reasons = reasons or {}
 
     def bind(self, *args: Any, **params: Any) -> Any:

@@ -89,7 +89,7 @@ class BatchTrace(Trace):
 
 def _asks_for(name: Hashable, params: dict[str, Any]) -> bool:
     """Whether a jaxpr among the params has a collective over the axis: its results may differ along the batch of their own."""
-    return any(e.primitive.named_batch is not None and name in e.params["axes"] or _asks_for(name, e.params)
+    return any((e.primitive.named_batch is not None and name in e.params["axes"]) or _asks_for(name, e.params)
                for closed in subjaxprs(params) for e in closed.eqns)
 
 

@@ -28,6 +28,7 @@ import numpy as np
 from functrans.core.array import Array
 from functrans.core.aval import Linear, Zero, tangent_aval
 from functrans.core.jaxpr import Eqn, Jaxpr, Var
+from functrans.core.source import interpreter
 from functrans.core.trace import Primitive, Trace, Tracer, current_trace, leaked, running, typeof
 from functrans.primitives.builders import add_p
 from functrans.transforms.jvp import JVPTracer
@@ -213,6 +214,7 @@ def transpose_linear(program: LinearProgram, cotangents: Sequence[Any]) -> list[
     return [bars[v] if v in bars else Zero(v.aval) for v in program.ins]
 
 
+@interpreter
 def _transpose_eqn(eqn: Eqn, bars: dict[Var, Any]) -> None:
     cts = [bars.pop(v, None) for v in eqn.outvars]
     if all(ct is None for ct in cts):
@@ -232,6 +234,7 @@ def _accumulate(total: Any, ct: Any) -> Any:
     return ct if total is None else add_p.bind(total, ct)
 
 
+@interpreter
 def transpose_jaxpr(jaxpr: Jaxpr, consts: Sequence[Any], linear: Sequence[bool], args: Sequence[Any],
                     cotangents: Sequence[Any]) -> list[Any]:
     """Transpose a jaxpr that is linear in some inputs: known operands are computed first, then the rest runs backwards.
