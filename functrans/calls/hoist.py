@@ -19,16 +19,21 @@ __all__ = ["hoist_invariant", "invariants", "is_cheap"]
 
 def is_cheap(eqn: Eqn) -> bool:
     """Whether the equation is as well computed again as stored: a view, a conversion, or a constant."""
-    if eqn.primitive.multiple_results or any(subjaxprs(eqn.params)):
+    if eqn.primitive.multiple_results or any(subjaxprs(eqn.params)) or _acts(eqn):
         return False
     return eqn.primitive.view or eqn.primitive.name == "convert_element_type" or all(type(a) is Literal for a in eqn.invars)
+
+
+def _acts(eqn: Eqn) -> bool:
+    """Whether the equation, or one inside, has an effect on each step, which must stay where it is."""
+    return eqn.primitive.effectful or any(_acts(e) for inner in subjaxprs(eqn.params) for e in inner.eqns)
 
 
 def invariants(jaxpr: Jaxpr, num_consts: int) -> set[Var]:
     """The variables that depend on the first `num_consts` inputs alone."""
     found = set(jaxpr.invars[:num_consts])
     for eqn in jaxpr.eqns:
-        if all(type(a) is Literal or a in found for a in eqn.invars):
+        if all(type(a) is Literal or a in found for a in eqn.invars) and not _acts(eqn):
             found.update(eqn.outvars)
     return found
 
