@@ -20,7 +20,7 @@ from __future__ import annotations
 
 import copy
 import dataclasses
-from collections.abc import Hashable, Iterable, Sequence
+from collections.abc import Callable, Hashable, Iterable, Sequence
 from dataclasses import dataclass
 from typing import Any, final
 
@@ -31,11 +31,12 @@ from functrans.core.array import Array
 from functrans.core.conversion import LIST, Conversion, Refusal
 from functrans.core.jaxpr import ClosedJaxpr, Jaxpr, Literal, Var
 from functrans.core.source import Source, describe, user_source
-from functrans.core.trace import EvalTrace, Tracer, running
+from functrans.core.trace import EvalTrace, Tracer, current_trace, running, to_numpy
 from functrans.errors import FunctransRuntimeError
 from functrans.transforms.stage import StagingTrace, StagingTracer
 
-__all__ = ["MAX_EQUATIONS", "MAX_GUARDS", "Disagreement", "Guard", "GuardRecorder", "GuardedCode", "ValueNeeded", "guarded_jaxpr"]
+__all__ = ["MAX_EQUATIONS", "MAX_GUARDS", "Disagreement", "Guard", "GuardRecorder", "GuardedCode", "QuestionsPassedOn", "ValueNeeded",
+           "guarded_jaxpr"]
 
 MAX_GUARDS = 20_000
 MAX_EQUATIONS = 1_000_000
@@ -72,7 +73,7 @@ class GuardRecorder:
     compiled code: the path to follow begins with them.
     """
 
-    __slots__ = ("_answers", "_decided", "_env", "_indexed", "_made_by", "_name", "_trace", "_values", "guards", "needed")
+    __slots__ = ("_answers", "_decided", "_name", "_run", "_trace", "_values", "guards", "needed")
 
     def __init__(self, name: str, values: Sequence[Array] | None, decided: Sequence[Guard] = ()) -> None:
         self._name = name
@@ -81,19 +82,16 @@ class GuardRecorder:
         self.guards: list[Guard] = []
         self.needed = False
         self._answers: dict[tuple[Var, Conversion], Guard] = {}
-        self._env: dict[Var, Any] = {}
-        self._made_by: dict[Var, int] = {}
-        self._indexed = 0
+        self._run: PartialRun | None = None
         self._trace: StagingTrace | None = None
 
     def begin(self, trace: StagingTrace, inputs: Sequence[Var]) -> None:
         self._trace = trace
-        if self._values is not None:
-            self._env.update(zip(inputs, self._values, strict=True))
+        known = {} if self._values is None else dict(zip(inputs, self._values, strict=True))
+        self._run = PartialRun(trace, known, self._const, self._unknown)
 
     def end(self) -> None:
-        self._values, self._trace = None, None
-        self._env, self._made_by, self._answers = {}, {}, {}
+        self._values, self._trace, self._run, self._answers = None, None, None, {}
 
     def ask(self, tracer: StagingTracer, conversion: Conversion) -> Any:
         """The answer; a guard from now on. What the conversion raises is raised, and guarded too."""
@@ -129,16 +127,50 @@ class GuardRecorder:
             f"and goes on, at {describe(user_source())}. jit unrolls Python loops; a loop that long, if it ends at all, must be "
             "functrans.lax.while_loop(condition, body, x) or functrans.lax.fori_loop(0, n, body, x).")
 
-    # -- values -------------------------------------------------------------------------------------------------
-
     def _value(self, var: Var) -> np.ndarray:
+        assert self._run is not None
+        with running(_EVALUATION):
+            return np.asarray(self._run.value(var))
+
+    def _const(self, value: Any) -> Any:
+        """The value of something the function closes over."""
+        if isinstance(value, Tracer):
+            value = value.concrete()
+            if value is None:
+                raise self._unknown()
+        return value
+
+    def _unknown(self) -> ValueNeeded:
+        self.needed = True
+        return ValueNeeded()
+
+
+class PartialRun:
+    """Runs what has been staged so far, under the current trace: only what a wanted variable needs, each equation once.
+
+    `env` has the inputs, and `const` makes what the function closes over into an operand. A collective is about the batch of a vmap
+    outside: `refusal` makes the error for one that cannot be answered here.
+    """
+
+    __slots__ = ("_const", "_env", "_indexed", "_made_by", "_refusal", "_trace")
+
+    def __init__(
+        self, trace: StagingTrace, env: dict[Var, Any], const: Callable[[Any], Any], refusal: Callable[[], Exception] | None = None,
+    ) -> None:
+        self._trace = trace
+        self._env = env
+        self._const = const
+        self._refusal = refusal
+        self._made_by: dict[Var, int] = {}
+        self._indexed = 0
+
+    def value(self, var: Var) -> Any:
+        """The value of a variable of the trace."""
         if var not in self._env:
             self._evaluate(var)
-        return np.asarray(self._env[var])
+        return self._env[var]
 
     def _evaluate(self, var: Var) -> None:
-        """Run the equations that `var` depends on and that have not run."""
-        assert self._trace is not None
         env, made_by, eqns = self._env, self._made_by, self._trace.eqns
         for i in range(self._indexed, len(eqns)):
             made_by.update(dict.fromkeys(eqns[i].outvars, i))
@@ -151,36 +183,48 @@ class GuardRecorder:
                 continue
             at = made_by.get(v)
             if at is None:
-                env[v] = self._const(v)
+                env[v] = self._const(dict(zip(*self._trace.consts(), strict=True))[v])
             elif at not in needed:
                 needed.add(at)
                 pending.extend(a for a in eqns[at].invars if type(a) is Var)
-        with running(_EVALUATION):
-            for at in sorted(needed):
-                eqn = eqns[at]
-                if eqn.primitive.named_batch is not None:  # it is about the batch of a vmap outside, which answers better
-                    raise self._unknown()
-                operands = [a.operand if isinstance(a, Literal) else env[a] for a in eqn.invars]
-                try:
-                    out = eqn.primitive.bind(*operands, **eqn.params)
-                except Exception as error:
-                    error.add_note(f"The operation is the one at {describe(eqn.source)}.")
-                    raise
-                env.update(zip(eqn.outvars, out, strict=True) if eqn.primitive.multiple_results else ((eqn.outvars[0], out),))
+        for at in sorted(needed):
+            eqn = eqns[at]
+            if eqn.primitive.named_batch is not None and self._refusal is not None:
+                raise self._refusal()
+            operands = [a.operand if isinstance(a, Literal) else env[a] for a in eqn.invars]
+            try:
+                out = eqn.primitive.bind(*operands, **eqn.params)
+            except Exception as error:
+                error.add_note(f"The operation is the one at {describe(eqn.source)}.")
+                raise
+            env.update(zip(eqn.outvars, out, strict=True) if eqn.primitive.multiple_results else ((eqn.outvars[0], out),))
 
-    def _const(self, var: Var) -> Any:
-        """The value of something the function closes over."""
-        assert self._trace is not None
-        value = dict(zip(*self._trace.consts(), strict=True))[var]
-        if isinstance(value, Tracer):
-            value = value.concrete()
-            if value is None:
-                raise self._unknown()
-        return value
 
-    def _unknown(self) -> ValueNeeded:
-        self.needed = True
-        return ValueNeeded()
+class QuestionsPassedOn:
+    """Answers questions while a function inside a staged one is staged by itself: the trace around it answers.
+
+    What the question depends on is staged a second time, outside; compiled code merges the two.
+    """
+
+    __slots__ = ("_args", "_outer", "_run")
+
+    def __init__(self, args: Sequence[Any]) -> None:
+        self._args = args
+        self._outer = current_trace()
+        self._run: PartialRun | None = None
+
+    def begin(self, trace: StagingTrace, inputs: Sequence[Var]) -> None:
+        self._run = PartialRun(trace, dict(zip(inputs, self._args, strict=True)), lambda value: value)
+
+    def end(self) -> None:
+        self._run = None
+
+    def ask(self, tracer: StagingTracer, conversion: Conversion) -> Any:
+        """The answer of the trace around; None where it has none."""
+        assert self._run is not None
+        with running(self._outer):
+            value = self._run.value(tracer.var)
+        return value.asked(conversion) if isinstance(value, Tracer) else conversion(to_numpy(value))
 
 
 # -- compiled paths -----------------------------------------------------------------------------------------------------------
