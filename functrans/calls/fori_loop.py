@@ -56,23 +56,26 @@ def fori_loop(lower: Any, upper: Any, body_fun: Callable[[Any, Any], Any], init_
     """
     if not callable(body_fun):
         raise TypeError(f"fori_loop: body_fun must be callable; got {body_fun!r}, at {describe(user_source())}.")
-    lower, upper, aval = _bounds(lower, upper)
-    turns = None if isinstance(lower, Tracer) or isinstance(upper, Tracer) else max(int(upper) - int(lower), 0)
+    aval = _counter(lower, upper)
+    turns = None
+    if not (isinstance(lower, Tracer) or isinstance(upper, Tracer)):
+        turns = max(int(upper) - int(lower), 0)
+        aval = aval.update(weak_type=True)  # a counter of known bounds adapts as a Python number does
     width = _width(unroll, turns)
-    if turns is not None and not aval.weak_type:  # a counter of known bounds adapts as a Python number does
-        aval = aval.update(weak_type=True)
-        lower = convert_element_type(lower, aval.dtype, weak_type=True)
     init, carry_tree = tree_flatten(init_val)
     in_tree = tree_flatten(((0, init_val), {}))[1]
     check_arrays([0, *init], [0, init_val], body_fun, "fori_loop")
     paths = arg_paths([0, init_val], body_fun)[1:]
     body, init = trace_carry(body_fun, in_tree, [aval], init, carry_tree, paths, "fori_loop")
-    n = _difference(lower, upper) if turns is None else np.int64(turns)
-    return tree_unflatten(carry_tree, _counted(body, lower, n, init, width))
+    if turns is None:
+        outs = _counted(body, convert_element_type(lower, aval.dtype), _difference(lower, upper, aval.dtype), init, width)
+    else:
+        outs = _counted(body, aval.dtype.type(int(lower)), np.int64(turns), init, width)
+    return tree_unflatten(carry_tree, outs)
 
 
-def _bounds(lower: Any, upper: Any) -> tuple[Any, Any, ShapedArray]:
-    """The bounds in one dtype, and the aval of the counter."""
+def _counter(lower: Any, upper: Any) -> ShapedArray:
+    """The aval of the counter between bounds of one dtype."""
     avals = []
     for what, x in (("lower", lower), ("upper", upper)):
         try:
@@ -87,9 +90,7 @@ def _bounds(lower: Any, upper: Any) -> tuple[Any, Any, ShapedArray]:
     if a.dtype != b.dtype and not (a.weak_type or b.weak_type):
         raise TypeError(f"fori_loop: lower and upper must have equal dtypes; got {a} and {b}, at {describe(user_source())}. "
                         f"Convert one, for example with .astype('{a.dtype}').")
-    dtype = b.dtype if a.weak_type else a.dtype
-    return (convert_element_type(lower, dtype, weak_type=a.weak_type), convert_element_type(upper, dtype),
-            ShapedArray((), dtype, a.weak_type))
+    return ShapedArray((), b.dtype if a.weak_type else a.dtype, a.weak_type)
 
 
 def _width(unroll: Any, turns: int | None) -> int:
@@ -110,9 +111,10 @@ def _width(unroll: Any, turns: int | None) -> int:
     return min(max(width, 1), max(turns, 1))
 
 
-def _difference(lower: Any, upper: Any) -> Any:
-    """``upper - lower`` as an int64."""
-    return sub_p.bind(convert_element_type(upper, np.int64), convert_element_type(lower, np.int64))
+def _difference(lower: Any, upper: Any, dtype: np.dtype) -> Any:
+    """``upper - lower`` as an int64, both taken in `dtype`."""
+    lower, upper = (convert_element_type(convert_element_type(x, dtype), np.int64) for x in (lower, upper))
+    return sub_p.bind(upper, lower)
 
 
 def _counted(body: Closure, lower: Any, n: Any, init: Sequence[Any], width: int) -> list[Any]:
@@ -131,12 +133,15 @@ def _counted(body: Closure, lower: Any, n: Any, init: Sequence[Any], width: int)
 
 @memoized
 def _stepping(body: ClosedJaxpr, num_consts: int, width: int) -> ClosedJaxpr:
-    """``(consts, i, carry) -> (i + width, carry)``: `width` turns of the body."""
-    def fun(*args: Any) -> list[Any]:
-        consts, (i,), carry = split_list(args, [num_consts, 1])
-        for _ in range(width):
-            carry = eval_jaxpr(body.jaxpr, body.consts, *consts, i, *carry)
-            i = add_p.bind(i, typeof(i).dtype.type(1))
-        return [i, *carry]
+    """``(consts, i, carry) -> (i + width, carry)``: `width` turns of the body, which may take a weak counter."""
+    consts, (counter,), carry = split_list(body.in_avals, [num_consts, 1])
 
-    return conformed(stage(fun, body.in_avals, "fori_loop"), body.in_avals[num_consts:])
+    def fun(*args: Any) -> list[Any]:
+        c, (i,), x = split_list(args, [num_consts, 1])
+        for _ in range(width):
+            seen = convert_element_type(i, counter.dtype, weak_type=counter.weak_type)
+            x = eval_jaxpr(body.jaxpr, body.consts, *c, seen, *x)
+            i = add_p.bind(i, counter.dtype.type(1))
+        return [i, *x]
+
+    return conformed(stage(fun, [*consts, counter.strong(), *carry], "fori_loop"), [counter.strong(), *carry])

@@ -347,8 +347,8 @@ def linear_transpose(fun: Callable[..., Any], *primals: Any, reduce_axes: tuple[
     flat_fun = FlatFun(fun, tree, False, "linear_transpose")
     closed = stage(flat_fun, avals, f"linear_transpose of {fun_name(fun)}")
     check_linear(closed.jaxpr, [True] * len(avals))
-    known = not any(isinstance(c, Tracer) for c in closed.consts)
-    if known and any(np.any(np.asarray(y) != 0) for y in eval_jaxpr(closed.jaxpr, closed.consts, *map(zeros, avals))):
+    at_zero = [] if any(isinstance(c, Tracer) for c in closed.consts) else eval_jaxpr(closed.jaxpr, closed.consts, *map(zeros, avals))
+    if any(np.any(np.asarray(y) != 0) for y in at_zero if not isinstance(y, Tracer)):
         raise TypeError(f"linear_transpose of {fun_name(fun)}: the function is not linear, as it is not 0 at 0, at "
                         f"{describe(user_source())}.")
     _, program, _ = _linearized(FlatFun(fun, tree, False, "linear_transpose"), [zeros(a) for a in avals])

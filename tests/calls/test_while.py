@@ -14,7 +14,7 @@ from functrans.core.check import check_jaxpr
 from functrans.core.parse import parse_jaxpr
 
 HERE = "test_while.py"
-COMPILE = {"eager": lambda f: f}
+COMPILE = {"eager": lambda f: f, "jit": ft.jit}
 wrappers = pytest.mark.parametrize("wrap", COMPILE.values(), ids=COMPILE)
 S = 4
 
