@@ -121,7 +121,7 @@ class JitFunction:
             path, out = found.follow(values, lambda decided: self._trace(call, values, decided), seen)
         except ValueNeeded:
             return self._inlined(call)
-        return tree_unflatten(path.out_tree, bind_jaxpr(path.closed, call.leaves, path.name) if out is None else out)
+        return tree_unflatten(path.out_tree, bind_jaxpr(path.closed, call.leaves, fun_name(self._fun)) if out is None else out)
 
     def _traced(self, call: _Call) -> Any:
         """A call under another transformation: one equation, of the path that the values behind the arguments take.
@@ -149,7 +149,7 @@ class JitFunction:
                 found.guarded = True
                 return self._inlined(call)
             path.check_derivatives(leaves)
-        return tree_unflatten(path.out_tree, bind_jaxpr(path.closed, leaves, path.name))
+        return tree_unflatten(path.out_tree, bind_jaxpr(path.closed, leaves, fun_name(self._fun)))
 
     def _trace(self, call: _Call, values: Sequence[np.ndarray] | None, decided: Sequence[Guard] = (), why: str = "") -> Path:
         """Stage the function along the path that `values` take (None: values are not known, which `why` explains)."""

@@ -435,6 +435,6 @@ def test_arguments_that_are_not_arrays():
 
 
 def test_values_asked_for_while_traced():
-    with pytest.raises(TracerBoolConversionError, match="not known while checkpoint traces") as caught:
+    with pytest.raises(TracerBoolConversionError, match="Its value is not known: checkpoint traces") as caught:
         ft.grad(ft.checkpoint(lambda x: x if x > 0 else -x))(1.0)
     assert "make the argument static by static_argnums of checkpoint" in caught.value.__notes__[0]
