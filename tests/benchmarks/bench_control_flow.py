@@ -14,6 +14,11 @@ import numpy as np
 from side_by_side import alternate, libraries, report
 
 
+def settled(library, results):
+    """The results, once they are there."""
+    return library.tree.map(lambda y: y.block_until_ready(), results)
+
+
 def compare(case, program, arguments, rounds, inner):
     """`program(library, xp)` is the function to jit; time it warm, and its first call anew."""
     calls, results = {}, {}
@@ -22,7 +27,7 @@ def compare(case, program, arguments, rounds, inner):
         args = library.tree.map(xp.asarray, arguments)
 
         def call(library=library, compiled=compiled, args=args):
-            return library.tree.map(lambda y: y.block_until_ready(), compiled(*args))
+            return settled(library, compiled(*args))
 
         results[name] = [np.asarray(y) for y in library.tree.leaves(call())]
         calls[name] = call
@@ -35,7 +40,7 @@ def compare(case, program, arguments, rounds, inner):
             compiled = library.jit(program(library, xp))
             args = library.tree.map(xp.asarray, arguments)
             start = time.perf_counter()
-            library.tree.map(lambda y: y.block_until_ready(), compiled(*args))
+            settled(library, compiled(*args))
             times[name].append(time.perf_counter() - start)
     report(f"{case}, first call", {name: ts[1:] for name, ts in times.items()})
 
