@@ -19,7 +19,7 @@ __all__ = ["hoist_invariant", "invariants", "is_cheap"]
 
 def is_cheap(eqn: Eqn) -> bool:
     """Whether the equation is as well computed again as stored: a view, a conversion, or a constant."""
-    if eqn.primitive.multiple_results or any(subjaxprs(eqn.params)) or _acts(eqn):
+    if eqn.primitive.multiple_results or any(subjaxprs(eqn.params)) or has_effect(eqn):
         return False
     return eqn.primitive.view or eqn.primitive.name == "convert_element_type" or all(type(a) is Literal for a in eqn.invars)
 
