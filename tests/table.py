@@ -503,4 +503,112 @@ SPECIAL = [
     ),
 ]
 
-ROWS = [*ARITHMETIC, *LOGIC, *TRANSCENDENTAL, *SPECIAL, *ARRAY_ROWS]
+
+# -- incomplete gamma and beta ----------------------------------------------------------------------------------------
+
+
+def positive_cases(*ends: tuple[float, float]) -> Callable[[np.dtype], st.SearchStrategy[Case]]:
+    """Operands between the given ends."""
+
+    def build(case: Case) -> Case:
+        return Case(
+            tuple(Operand(o.shape, None, smooth(*e, signed=False)) for o, e in zip(case.operands, ends, strict=True))
+        )
+
+    return lambda dtype: elementwise(len(ends))(dtype).map(build)
+
+
+def gamma_slopes(a: np.ndarray, x: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
+    """dP/da and dP/dx, from P(a, x) = x**a exp(-x) (1 / gamma(a + 1) + x / gamma(a + 2) + ...), term by term."""
+
+    def extended(f: Callable[..., Any]) -> Callable[..., np.ndarray]:
+        each = np.frompyfunc(lambda v: np.longdouble(mpmath.nstr(f(mpmath.mpf(float(v)) + 1), 24)), 1, 1)
+        return lambda v: np.asarray(each(v)).astype(np.longdouble)
+
+    a, x = np.broadcast_arrays(a.astype(np.longdouble), x.astype(np.longdouble))
+    term = np.exp(a * np.log(x) - x) * extended(mpmath.rgamma)(a)
+    slope = np.log(x) - extended(mpmath.digamma)(a)
+    density, total = term * a / x, term * slope
+    for k in range(1, 120):
+        term, slope = term * x / (a + k), slope - 1 / (a + k)
+        total = total + term * slope
+    return total, density
+
+
+def gamma_size(result: Reference) -> Reference:
+    """The scale of rounding errors: the result times the size of the exponents in x**a exp(-x) / gamma(a + 1)."""
+
+    def scale(a: np.ndarray, x: np.ndarray) -> np.ndarray:
+        a, x = a.astype(np.float64), x.astype(np.float64)
+        return np.abs(result(a, x)) * (1 + np.abs(x - a) + a * np.abs(np.log(x / a)))
+
+    return scale
+
+
+def beta_size(a: np.ndarray, b: np.ndarray, x: np.ndarray) -> np.ndarray:
+    """The scale of rounding errors: the result times the size of the exponents in x**a (1 - x)**b / B(a, b)."""
+    a, b, x = a.astype(np.float64), b.astype(np.float64), x.astype(np.float64)
+    mean = a / (a + b)
+    exponents = a * np.abs(np.log(x / mean)) + b * np.abs(np.log1p(-x) - np.log1p(-mean))
+    return np.asarray(sp.betainc(a, b, x) * (1 + exponents))
+
+
+GAMMA = positive_cases((0.3, 12.0), (0.2, 16.0))
+INTEGRALS = [
+    Row(
+        P["igamma"],
+        GAMMA,
+        kinds="f",
+        reference=in_double(sp.gammainc),
+        active=(1,),
+        ulps=32,
+        eager_ulps=32,
+        elementwise=True,
+        scale=gamma_size(sp.gammainc),
+    ),
+    Row(
+        P["igammac"],
+        GAMMA,
+        kinds="f",
+        reference=in_double(sp.gammaincc),
+        active=(1,),
+        ulps=32,
+        eager_ulps=32,
+        elementwise=True,
+        scale=gamma_size(sp.gammaincc),
+    ),
+    Row(
+        P["igamma_grad_a"],
+        GAMMA,
+        kinds="f",
+        reference=lambda a, x: gamma_slopes(a, x)[0],
+        active=(1,),
+        ulps=32,
+        eager_ulps=32,
+        elementwise=True,
+        scale=gamma_size(lambda a, x: np.exp(a * np.log(x) - x - sp.gammaln(a + 1)) * (1 + np.abs(np.log(x / a)) + 1 / a)),
+    ),
+    Row(
+        P["random_gamma_grad"],
+        positive_cases((0.3, 12.0), (0.2, 4.0)),  # farther right the terms of the reference cancel
+        kinds="f",
+        reference=lambda a, x: -np.divide(*gamma_slopes(a, x)),
+        active=(1,),
+        ulps=32,
+        eager_ulps=32,
+        elementwise=True,
+    ),
+    Row(
+        P["regularized_incomplete_beta"],
+        positive_cases((0.3, 12.0), (0.3, 12.0), (0.05, 0.95)),
+        kinds="f",
+        reference=in_double(sp.betainc),
+        active=(2,),
+        ulps=32,
+        eager_ulps=32,
+        elementwise=True,
+        scale=beta_size,
+    ),
+]
+
+ROWS = [*ARITHMETIC, *LOGIC, *TRANSCENDENTAL, *SPECIAL, *INTEGRALS, *ARRAY_ROWS]

@@ -75,6 +75,7 @@ class Fuser:
         self.steps = program.steps
         self._open: dict[tuple[int, ...], Group] = {}
         self._group_of: dict[Buffer, Group] = {}
+        self._tables: dict[tuple[float, ...], Buffer] = {}
         self.site = "an unknown line"
 
     # -- elementwise --------------------------------------------------------------------------------------------
@@ -96,6 +97,14 @@ class Fuser:
         if dtype.kind == "c":
             return self.complex(self.const(complex(value).real, real_name(dtype)), self.const(complex(value).imag, real_name(dtype)))
         return Expr((), dtype, (const(value, dtype.name),))
+
+    def table(self, values: tuple[float, ...]) -> Expr:
+        if values not in self._tables:
+            buffer = Buffer(np.dtype("float64"), (len(values),), "const", len(self.program.consts))
+            buffer.source = np.array(values)
+            self.program.consts.append(buffer)
+            self._tables[values] = buffer
+        return self.load(self._tables[values])
 
     def complex(self, re: Expr, im: Expr) -> Expr:
         shape = re.shape or im.shape

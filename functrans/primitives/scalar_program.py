@@ -18,7 +18,7 @@ import numpy as np
 
 from functrans.scalar_ops import SCALAR_OPS
 
-__all__ = ["NumPyBuilder", "Parts", "Value", "evaluated", "horner", "lowered", "where"]
+__all__ = ["NumPyBuilder", "Parts", "Value", "evaluated", "horner", "integral", "lowered", "where"]
 
 _DOUBLE = np.dtype(np.float64)
 
@@ -50,6 +50,20 @@ class NumPyBuilder:
 
     def complex(self, re: Any, im: Any) -> Parts:
         return Parts(re, im)
+
+    def table(self, values: tuple[float, ...]) -> np.ndarray:
+        return np.array(values)
+
+    def broadcast(self, x: Any, shape: tuple[int, ...], dims: Sequence[int]) -> np.ndarray:
+        """Axes of size 1 where `x` has none: NumPy spreads them when they meet others."""
+        inner = [1] * len(shape)
+        for d, n in zip(dims, np.shape(x), strict=True):
+            inner[d] = n
+        return np.reshape(x, inner)
+
+    def reduce(self, op: str, x: np.ndarray, axes: Sequence[int]) -> np.ndarray:
+        assert op == "add", op
+        return np.asarray(np.sum(x, axis=tuple(axes)))
 
 
 class Value:
@@ -138,6 +152,21 @@ def horner(x: Value, coefficients: Sequence[float]) -> Value:
     for c in coefficients[1:]:
         total = x * total + c
     return total if isinstance(total, Value) else x.const(total)
+
+
+def integral(f: Callable[..., Value], xs: Sequence[Value], nodes: tuple[float, ...], weights: tuple[float, ...]) -> Value:
+    """The sum over the nodes of ``weight * f(node, *xs)``: a quadrature rule. Compiled, it is a loop over one more axis.
+
+    >>> b = NumPyBuilder()
+    >>> integral(lambda s, x: s * x, [Value(b, np.array([3.0, 5.0]))], (0.0, 1.0), (0.5, 0.5)).x
+    array([1.5, 2.5])
+    """
+    b = xs[0].b
+    shape = next((x.x.shape for x in xs if x.x.shape), ())
+    whole = (*shape, len(nodes))
+    spread = [Value(b, b.broadcast(x.x, whole, range(len(x.x.shape)))) for x in xs]
+    node, weight = (Value(b, b.broadcast(b.table(t), whole, (len(shape),))) for t in (nodes, weights))
+    return Value(b, b.reduce("add", (weight * f(node, *spread)).x, (len(shape),)))
 
 
 def _run(b: Any, program: Callable[..., Value], xs: Sequence[Any]) -> Any:

@@ -30,7 +30,7 @@ from functrans.primitives.transcendental import exp_p
 
 __all__ = [
     "bessel_i0e", "bessel_i0e_p", "bessel_i1e", "bessel_i1e_p", "digamma", "digamma_p", "erf_inv", "erf_inv_p",
-    "lgamma", "lgamma_p", "polygamma", "polygamma_p", "zeta", "zeta_p",
+    "lgamma", "lgamma_p", "polygamma", "polygamma_p", "positive_digamma", "zeta", "zeta_p",
 ]
 
 
@@ -76,7 +76,7 @@ def _lgamma(x: Value) -> Value:
     return where((x <= 0.0) & (x.f("floor") == x), math.inf, out)
 
 
-def _positive_digamma(x: Value) -> Value:
+def positive_digamma(x: Value) -> Value:
     """digamma for x > 0."""
     # From [2, 10) down to [1, 2) by digamma(x) = digamma(x - 1) + 1 / (x - 1).
     total, base = x.const(0.0), x
@@ -98,7 +98,7 @@ def _positive_digamma(x: Value) -> Value:
 
 
 def _digamma(x: Value) -> Value:
-    direct = _positive_digamma(where(x < 0.0, 1.0 - x, x))
+    direct = positive_digamma(where(x < 0.0, 1.0 - x, x))
     r = x - x.f("round_even")
     # cot(pi r), as a tangent where r is past a quarter.
     steep = abs(r) > 0.25
