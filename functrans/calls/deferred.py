@@ -18,6 +18,7 @@ from dataclasses import dataclass, replace
 from math import prod
 from typing import Any
 
+from functrans.calls.lift import LINEAR_VIEWS
 from functrans.core.aval import ShapedArray
 from functrans.core.jaxpr import Atom, Eqn, Var
 from functrans.core.trace import typeof
@@ -106,7 +107,7 @@ def _is_linear_view(eqn: Eqn) -> bool:
     if eqn.primitive.name == "convert_element_type":  # a wider type must be the one that is summed in
         before, after = eqn.invars[0].aval.dtype, eqn.outvars[0].aval.dtype
         return before.kind == after.kind and before.itemsize >= after.itemsize
-    return eqn.primitive.name in ("transpose", "reshape", "broadcast_in_dim", "rev")
+    return eqn.primitive.name in LINEAR_VIEWS
 
 
 # -- finding products -----------------------------------------------------------------------------------------------------

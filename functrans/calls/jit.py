@@ -14,7 +14,7 @@ from weakref import WeakKeyDictionary
 
 import numpy as np
 
-from functrans.calls.rules import Call, call_batch, call_jvp, call_transpose, explicit, with_zeros
+from functrans.calls.rules import Call, call_batch, call_jvp, call_transpose, explicit, with_zeros, without_forwarded
 from functrans.core.aval import ShapedArray, Zero
 from functrans.core.jaxpr import ClosedJaxpr, Jaxpr
 from functrans.core.trace import Tracer, running
@@ -92,11 +92,13 @@ def _linearize(
     trace: Any, primals: Sequence[Any], tangents: Sequence[Any], *, jaxpr: ClosedJaxpr, name: str,
 ) -> tuple[list[Any], list[Any]]:
     primal, linear, out_active = linearize_jaxpr(jaxpr, tuple(type(t) is not Zero for t in tangents))
-    with running(trace.parent):
-        outs = bind_jaxpr(primal, primals, name)
     n = len(out_active)
+    smaller, places = without_forwarded(primal, n)
+    with running(trace.parent):
+        outs = bind_jaxpr(smaller, primals, name)
+    known = {"in": primals, "out": outs}
     with running(trace):
-        y_dots = bind_jaxpr(linear, [*outs[n:], *explicit(tangents)], name)
+        y_dots = bind_jaxpr(linear, [*(known[kind][i] for kind, i in places), *explicit(tangents)], name)
     return outs[:n], with_zeros(y_dots, out_active, outs[:n])
 
 

@@ -6,12 +6,12 @@ from collections.abc import Callable, Sequence
 from typing import Any
 
 from functrans.core.aval import Linear, Zero, tangent_aval
-from functrans.core.jaxpr import ClosedJaxpr
+from functrans.core.jaxpr import ClosedJaxpr, Jaxpr, Var
 from functrans.core.trace import typeof
-from functrans.transforms.rewrite import batch_jaxpr, jvp_jaxpr, transposed_jaxpr
+from functrans.transforms.rewrite import batch_jaxpr, jvp_jaxpr, memoized, transposed_jaxpr
 from functrans.util import safe_zip
 
-__all__ = ["Call", "call_batch", "call_jvp", "call_transpose", "explicit", "with_zeros"]
+__all__ = ["Call", "call_batch", "call_jvp", "call_transpose", "explicit", "with_zeros", "without_forwarded"]
 
 Call = Callable[[ClosedJaxpr, Sequence[Any]], list[Any]]
 
@@ -25,6 +25,22 @@ def with_zeros(given: Sequence[Any], active: Sequence[bool], results: Sequence[A
     """Tangents of all `results`, from those of the active ones."""
     rest = iter(given)
     return [next(rest) if a else Zero(tangent_aval(typeof(y))) for a, y in safe_zip(active, results)]
+
+
+@memoized
+def without_forwarded(primal: ClosedJaxpr, num_results: int) -> tuple[ClosedJaxpr, tuple[tuple[str, int], ...]]:
+    """A primal jaxpr that returns only residuals that are neither inputs nor results, each once; and where every residual is found:
+    ``("in", i)`` or ``("out", i)``. What is an input of a call is then known to be one outside, and a loop need not stack it."""
+    jaxpr = primal.jaxpr
+    places: dict[Any, tuple[str, int]] = {v: ("out", i) for i, v in enumerate(jaxpr.outvars[:num_results]) if type(v) is Var}
+    places |= {v: ("in", i) for i, v in enumerate(jaxpr.invars)}
+    outvars = list(jaxpr.outvars[:num_results])
+    for a in jaxpr.outvars[num_results:]:
+        if a not in places:
+            places[a] = ("out", len(outvars))
+            outvars.append(a)
+    smaller = Jaxpr(jaxpr.constvars, jaxpr.invars, jaxpr.eqns, tuple(outvars))
+    return ClosedJaxpr(smaller, primal.consts), tuple(places[a] for a in jaxpr.outvars[num_results:])
 
 
 def call_jvp(call: Call, jaxpr: ClosedJaxpr, primals: Sequence[Any], tangents: Sequence[Any]) -> tuple[list[Any], list[Any]]:

@@ -24,6 +24,7 @@ import numpy as np
 from functrans.calls.closed import run_call, with_leading_inputs
 from functrans.calls.deferred import Sum, split_sum, total
 from functrans.calls.hoist import hoist_invariant
+from functrans.calls.lift import lift_products
 from functrans.calls.scan_residuals import linearized_body
 from functrans.config import options
 from functrans.core.aval import Linear, ShapedArray, Zero, tangent_aval
@@ -286,14 +287,17 @@ def _transposed_body(
     reached_consts, reached_xs = reached[:n_bars], reached[n_bars + num_carry:]
     bars, carry_out, x_bars = split_list(jaxpr.outvars, [sum(reached_consts), sum(of_carry)])
     stacked = (*read, *y_cts)
-    sums = tuple(split_sum(jaxpr.eqns, a, set(stacked), set(fixed)) for a in bars)
+    eqns = lift_products(jaxpr.eqns, bars)
+    sums = tuple(split_sum(eqns, a, set(stacked), set(fixed)) for a in bars)
+    if not any(s.products for s in sums):
+        eqns, sums = jaxpr.eqns, tuple(split_sum(jaxpr.eqns, a, set(stacked), set(fixed)) for a in bars)
     emitted = tuple(dict.fromkeys(v for s in sums for p in s.products for v in (p.lhs, p.rhs) if v not in stacked))
     rests = [r.atom for s in sums for r in s.rests]
     before = [Var(a.aval.strong()) for a in rests]
     added = [Eqn(add_p, [t, a], [Var(t.aval)], {}) for t, a in safe_zip(before, rests)]
     outs = (*(e.outvars[0] for e in added), *carry_out, *emitted, *x_bars)
-    eqns, _ = live_eqns((*jaxpr.eqns, *added), outs, keep_effects=False)
-    body = ClosedJaxpr(Jaxpr((), (*fixed, *before, *carry_cts, *stacked), tuple(eqns), outs), ())
+    kept, _ = live_eqns((*eqns, *added), outs, keep_effects=False)
+    body = ClosedJaxpr(Jaxpr((), (*fixed, *before, *carry_cts, *stacked), tuple(kept), outs), ())
     return _Backward(body, made.consts, of_carry, reached_consts, reached_xs, sums, tuple(v.aval for v in before), emitted, stacked)
 
 

@@ -20,6 +20,8 @@ from typing import Any
 
 from functrans.calls.closed import with_leading_inputs
 from functrans.calls.hoist import hoist_invariant, invariants, is_cheap
+from functrans.calls.jit import jit_p
+from functrans.compiler.simplify import inline_calls
 from functrans.core.jaxpr import Atom, ClosedJaxpr, Eqn, Jaxpr, Var
 from functrans.transforms.prune import live_eqns
 from functrans.transforms.rewrite import Mask, linearize_jaxpr, memoized
@@ -65,6 +67,7 @@ def linearized_body(closed: ClosedJaxpr, active: Mask, num_consts: int, num_carr
             break
         of_carry = grown
     n_tangents = sum(of_consts) + sum(of_carry) + sum(of_xs)
+    primal, linear = _inlined(primal), _inlined(linear)
     primal_consts, primal = primal.consts, with_leading_inputs(primal)
     n_fixed = num_consts + len(primal_consts)
     invars = primal.jaxpr.invars
@@ -98,6 +101,11 @@ def linearized_body(closed: ClosedJaxpr, active: Mask, num_consts: int, num_carr
     return LinearizedBody(
         outer, inner, linear_outer, linear_inner, primal_consts, linear.consts, tuple(places[v] for v in fixed),
         tuple(places[v] for v in varying), of_carry, out_active[num_carry:], num_ys)
+
+
+def _inlined(closed: ClosedJaxpr) -> ClosedJaxpr:
+    """Without calls of jitted functions, which would hide what is an input, a view or invariant."""
+    return inline_calls(closed, lambda eqn: eqn.primitive is jit_p)
 
 
 def _with_residuals(linear: Jaxpr, residuals: Sequence[Atom], primal: Jaxpr, inputs: set[Var], fixed: set[Var]) -> Jaxpr:

@@ -173,7 +173,7 @@ def checkpointed_loop(
 
     def run_tail(carry: Sequence[Any]) -> list[list[Any]]:
         tail = _segment(closed, len(consts), len(init), rest, widths[1:], reverse, unroll)
-        return split_list(_called(tail, [*consts, *carry, *(slice_in_dim(x, full * size, length) for x in xs)]), [len(init)])
+        return split_list(_called(tail, [*consts, *carry, *(slice_in_dim(x, full * size, length) for x in xs)], True), [len(init)])
 
     if not rest:
         carry, ys = run_segments(init)
@@ -200,9 +200,10 @@ def _segment(
 
 
 def _checkpointed(closed: ClosedJaxpr) -> ClosedJaxpr:
+    """The body of a loop: its forward pass is in one loop and what computes it again in another, so nothing could be merged."""
     avals: list[ShapedArray] = closed.in_avals
-    return stage(lambda *args: _called(closed, args), avals, "scan")
+    return stage(lambda *args: _called(closed, args, False), avals, "scan")
 
 
-def _called(closed: ClosedJaxpr, args: Sequence[Any]) -> list[Any]:
-    return list(checkpoint_p.bind(*args, jaxpr=closed, prevent_cse=True, policy=None, differentiated=False))
+def _called(closed: ClosedJaxpr, args: Sequence[Any], prevent_cse: bool) -> list[Any]:
+    return list(checkpoint_p.bind(*args, jaxpr=closed, prevent_cse=prevent_cse, policy=None, differentiated=False))

@@ -387,6 +387,23 @@ def test_outer_products_are_summed_after_the_loop() -> None:
     assert closed.eqns[-1].primitive is lax.dot_general_p
 
 
+@pytest.mark.parametrize("wrap", [ft.jit, ft.checkpoint, lambda f: ft.jit(ft.checkpoint(f))], ids=["jit", "checkpoint", "both"])
+def test_outer_products_are_found_inside_calls(wrap: Any) -> None:
+    w, h, xs = rng().normal(size=(8, 8)), np.ones(8), rng().normal(size=(5, 8))
+
+    def f(w: Any, wrap: Any) -> Any:
+        step = wrap(lambda h, x: fnp.tanh(w @ fnp.sin(w.T @ h)) + x)
+        return lax.scan(lambda h, x: (step(h, x), None), h, xs)[0].sum()
+
+    closed = ft.make_jaxpr(ft.grad(lambda w: f(w, wrap)))(w)
+    assert all(v.aval.shape in ((8,), (5, 8)) for e in scans(closed) for v in e.outvars)
+    wanted = ft.grad(lambda w: f(w, lambda g: g))(w)
+    close(ft.grad(lambda w: f(w, wrap))(w), wanted)
+    close(ft.jit(ft.grad(lambda w: f(w, wrap)))(w), wanted)
+    dots = ft.jvp(ft.grad(lambda w: f(w, wrap)), (w,), (w,))[1]
+    close(dots, ft.jvp(ft.grad(lambda w: f(w, lambda g: g)), (w,), (w,))[1], 1e-8)
+
+
 def test_sums_of_small_terms_stay_in_the_loop() -> None:
     w, xs = np.ones((2, 2)), np.ones((5, 100, 2))
     closed = ft.make_jaxpr(ft.grad(lambda w: lax.scan(lambda c, x: (c + fnp.sum(fnp.sin(fnp.sin(x) @ w)), None), 0.0, xs)[0]))(w)
