@@ -11,11 +11,21 @@
 Array([ 0.,  3., 12.], dtype=float64)
 """
 
+from functrans import ad_checkpoint as ad_checkpoint
+from functrans import custom_batching as custom_batching
+from functrans import custom_derivatives as custom_derivatives
 from functrans import errors as errors
 from functrans import lax as lax
 from functrans import numpy as numpy
 from functrans import tree as tree
 from functrans import tree_util as tree_util
+from functrans.calls import checkpoint_policies as checkpoint_policies
+from functrans.calls.checkpoint import checkpoint as checkpoint
+from functrans.calls.checkpoint import remat as remat
+from functrans.calls.custom_gradient import closure_convert as closure_convert
+from functrans.calls.custom_gradient import custom_gradient as custom_gradient
+from functrans.calls.custom_jvp import custom_jvp as custom_jvp
+from functrans.calls.custom_vjp import custom_vjp as custom_vjp
 from functrans.calls.jitted import clear_caches as clear_caches
 from functrans.calls.jitted import jit as jit
 from functrans.config import config as config

@@ -226,6 +226,8 @@ class Builder(Protocol):
         combined with the update: set, add, mul, min or max."""
     def check(self, bad: Expr, message: str) -> None:
         """Raise IndexError(message) after the call if `bad` holds anywhere."""
+    def apply(self, jaxpr: Any, args: Sequence[Expr]) -> list[Expr]:
+        """The results of a closed jaxpr on `args`."""
     def scan(self, jaxpr: Any, consts: Sequence[Expr], init: Sequence[Expr], xs: Sequence[Expr], length: int, reverse: bool) -> list[Expr]:
         """The final carries and the stacked results of `length` turns of ``jaxpr(consts, carry, x) -> (carry, y)``."""
     def while_loop(self, condition: Any, body: Any, condition_consts: Sequence[Expr], body_consts: Sequence[Expr],

@@ -138,6 +138,8 @@ from functrans.primitives.logic import shift_right_arithmetic_p as shift_right_a
 from functrans.primitives.logic import shift_right_logical as shift_right_logical
 from functrans.primitives.logic import shift_right_logical_p as shift_right_logical_p
 from functrans.primitives.logic import xor_p as xor_p
+from functrans.primitives.markers import optimization_barrier as optimization_barrier
+from functrans.primitives.markers import optimization_barrier_p as optimization_barrier_p
 from functrans.primitives.movement import broadcast as broadcast
 from functrans.primitives.movement import broadcast_to_rank as broadcast_to_rank
 from functrans.primitives.movement import broadcasted_iota as broadcasted_iota

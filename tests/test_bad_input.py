@@ -77,12 +77,14 @@ def test_vmap_arguments():
 
 # -- values of tracers --------------------------------------------------------------------------------------------------------
 
-def test_values_under_jit():
-    refuses(lambda: ft.jit(lambda x: x if x > 0 else -x)(1.0), TracerBoolConversionError, "where", HERE)
-    refuses(lambda: ft.jit(lambda n: sum(range(n)))(3), TracerIntegerConversionError, "static", HERE)
-    refuses(lambda: ft.jit(float)(1.0), ConcretizationTypeError, HERE)
+def test_values_that_do_not_exist():
+    strict = lambda f: ft.jit(f, strict=True)  # noqa: E731
+    refuses(lambda: strict(lambda x: x if x > 0 else -x)(1.0), TracerBoolConversionError, "where", "strict=True", HERE)
+    refuses(lambda: strict(lambda n: sum(range(n)))(3), TracerIntegerConversionError, "static", "fori_loop", HERE)
+    refuses(lambda: strict(float)(1.0), ConcretizationTypeError, HERE)
     refuses(lambda: ft.jit(lambda x: np.asarray(x))(np.ones(3)), TracerArrayConversionError, "functrans.numpy", HERE)
-    refuses(lambda: ft.vmap(lambda x: x if x > 0 else -x)(np.ones(3)), TracerBoolConversionError, "vmap")
+    refuses(lambda: ft.jit(lambda x: f"{x:.2f}")(1.0), ConcretizationTypeError, "formatting", HERE)
+    refuses(lambda: ft.vmap(lambda x: x if x > 0 else -x)(np.ones(3)), TracerBoolConversionError, "vmap", "lax.cond", HERE)
 
 
 def test_numpy_arrays_indexed_by_tracers():

@@ -12,7 +12,7 @@ from typing import Any
 
 import numpy as np
 
-from functrans.calls.jit import compiled
+from functrans.calls.jit import compiled, with_leading_inputs
 from functrans.core.aval import ShapedArray
 from functrans.core.interpret import eval_jaxpr
 from functrans.core.jaxpr import ClosedJaxpr, Eqn, Jaxpr, Var, subjaxprs
@@ -38,12 +38,6 @@ def trace_closed(fun: Callable[..., Any], in_tree: PyTreeDef, in_avals: Sequence
     flat_fun = FlatFun(fun, in_tree, False, name)
     closed = stage(flat_fun, in_avals, name)
     return Closure(with_leading_inputs(closed), closed.consts, flat_fun.out_tree)
-
-
-def with_leading_inputs(closed: ClosedJaxpr) -> ClosedJaxpr:
-    """`closed` with its constants as leading inputs."""
-    jaxpr = closed.jaxpr
-    return ClosedJaxpr(Jaxpr((), (*jaxpr.constvars, *jaxpr.invars), jaxpr.eqns, jaxpr.outvars), ())
 
 
 # -- evaluation -----------------------------------------------------------------------------------------------------------

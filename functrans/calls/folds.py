@@ -130,7 +130,7 @@ def _check_axis(name: str, elems: Any, leaves: Sequence[Any], axis: int) -> None
 
 
 def _check_combined(name: str, tree: PyTreeDef, a: Sequence[Any], out: Any) -> None:
-    leaves, out_tree = tree_flatten(out)
+    _, out_tree = tree_flatten(out)
     if out_tree != tree:
         raise TypeError(f"{name}: the function must return what its arguments are built like, {tree}; it returned {out_tree}, at "
                         f"{describe(user_source())}.")

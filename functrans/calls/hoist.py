@@ -11,7 +11,7 @@ the outer part is ``w -> exp w``, the inner one ``w a x -> b = transpose a; c = 
 from __future__ import annotations
 
 from functrans.core.jaxpr import ClosedJaxpr, Eqn, Jaxpr, Literal, Var, subjaxprs
-from functrans.transforms.prune import live_eqns
+from functrans.transforms.prune import has_effect, live_eqns
 from functrans.transforms.rewrite import memoized
 
 __all__ = ["hoist_invariant", "invariants", "is_cheap"]
@@ -19,16 +19,16 @@ __all__ = ["hoist_invariant", "invariants", "is_cheap"]
 
 def is_cheap(eqn: Eqn) -> bool:
     """Whether the equation is as well computed again as stored: a view, a conversion, or a constant."""
-    if eqn.primitive.multiple_results or any(subjaxprs(eqn.params)):
+    if eqn.primitive.multiple_results or any(subjaxprs(eqn.params)) or has_effect(eqn):
         return False
     return eqn.primitive.view or eqn.primitive.name == "convert_element_type" or all(type(a) is Literal for a in eqn.invars)
 
 
 def invariants(jaxpr: Jaxpr, num_consts: int) -> set[Var]:
-    """The variables that depend on the first `num_consts` inputs alone."""
+    """The variables that depend on the first `num_consts` inputs alone. What has an effect has it on every turn."""
     found = set(jaxpr.invars[:num_consts])
     for eqn in jaxpr.eqns:
-        if all(type(a) is Literal or a in found for a in eqn.invars):
+        if all(type(a) is Literal or a in found for a in eqn.invars) and not has_effect(eqn):
             found.update(eqn.outvars)
     return found
 

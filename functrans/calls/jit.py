@@ -14,14 +14,14 @@ from weakref import WeakKeyDictionary
 
 import numpy as np
 
-from functrans.core.aval import Linear, ShapedArray, Zero, tangent_aval
+from functrans.calls.rules import Call, call_batch, call_jvp, call_transpose, explicit, with_zeros
+from functrans.core.aval import ShapedArray, Zero
 from functrans.core.jaxpr import ClosedJaxpr, Jaxpr
-from functrans.core.trace import Tracer, running, typeof
+from functrans.core.trace import Tracer, running
 from functrans.primitives.base import primitive
-from functrans.transforms.rewrite import batch_jaxpr, jvp_jaxpr, linearize_jaxpr, transposed_jaxpr
-from functrans.util import safe_zip
+from functrans.transforms.rewrite import linearize_jaxpr
 
-__all__ = ["bind_jaxpr", "compiled", "jit_p"]
+__all__ = ["bind_jaxpr", "compiled", "has_open_consts", "jit_p", "transpose_call", "with_leading_inputs"]
 
 
 # -- compiled code, by jaxpr -----------------------------------------------------------------------------------------------
@@ -53,61 +53,66 @@ def _abstract(*avals: ShapedArray, jaxpr: ClosedJaxpr, name: str) -> list[Shaped
     return jaxpr.out_avals
 
 
-jit_p = primitive("jit", impl=_impl, abstract=_abstract, multiple_results=True)
+def _inline(*avals: ShapedArray, jaxpr: ClosedJaxpr, name: str) -> ClosedJaxpr:
+    return jaxpr
+
+
+jit_p = primitive("jit", impl=_impl, abstract=_abstract, inline=_inline, multiple_results=True)
 
 
 def bind_jaxpr(closed: ClosedJaxpr, args: Sequence[Any], name: str) -> list[Any]:
     """Call `closed` as one equation. Constants that are tracers of outer transformations become arguments."""
-    if any(isinstance(c, Tracer) for c in closed.consts):
-        jaxpr = closed.jaxpr
-        open_jaxpr = Jaxpr((), (*jaxpr.constvars, *jaxpr.invars), jaxpr.eqns, jaxpr.outvars)
-        return list(jit_p.bind(*closed.consts, *args, jaxpr=ClosedJaxpr(open_jaxpr, ()), name=name))
+    if has_open_consts(closed):
+        closed, args = with_leading_inputs(closed), [*closed.consts, *args]
     return list(jit_p.bind(*args, jaxpr=closed, name=name))
+
+
+def has_open_consts(closed: ClosedJaxpr) -> bool:
+    """Whether `closed` was traced over values of outer transformations, and so serves one call only."""
+    return any(isinstance(c, Tracer) for c in closed.consts)
+
+
+def with_leading_inputs(closed: ClosedJaxpr) -> ClosedJaxpr:
+    """`closed` with its constants as leading inputs."""
+    jaxpr = closed.jaxpr
+    return ClosedJaxpr(Jaxpr((), (*jaxpr.constvars, *jaxpr.invars), jaxpr.eqns, jaxpr.outvars), ())
 
 
 # -- rules ---------------------------------------------------------------------------------------------------------------------
 
+def _call(name: str) -> Call:
+    return lambda closed, operands: bind_jaxpr(closed, operands, name)
+
+
 def _jvp(primals: Sequence[Any], tangents: Sequence[Any], *, jaxpr: ClosedJaxpr, name: str) -> tuple[list[Any], list[Any]]:
-    active = tuple(type(t) is not Zero for t in tangents)
-    made, out_active = jvp_jaxpr(jaxpr, active)
-    outs = bind_jaxpr(made, [*primals, *(t for t in tangents if type(t) is not Zero)], name)
-    n = len(out_active)
-    given = iter(outs[n:])
-    return outs[:n], [next(given) if a else Zero(tangent_aval(typeof(y))) for a, y in safe_zip(out_active, outs[:n])]
+    return call_jvp(_call(name), jaxpr, primals, tangents)
 
 
 def _linearize(
     trace: Any, primals: Sequence[Any], tangents: Sequence[Any], *, jaxpr: ClosedJaxpr, name: str,
 ) -> tuple[list[Any], list[Any]]:
-    active = tuple(type(t) is not Zero for t in tangents)
-    primal, linear, out_active = linearize_jaxpr(jaxpr, active)
+    primal, linear, out_active = linearize_jaxpr(jaxpr, tuple(type(t) is not Zero for t in tangents))
     with running(trace.parent):
         outs = bind_jaxpr(primal, primals, name)
     n = len(out_active)
     with running(trace):
-        y_dots = iter(bind_jaxpr(linear, [*outs[n:], *(t for t in tangents if type(t) is not Zero)], name))
-    return outs[:n], [next(y_dots) if a else Zero(tangent_aval(typeof(y))) for a, y in safe_zip(out_active, outs[:n])]
+        y_dots = bind_jaxpr(linear, [*outs[n:], *explicit(tangents)], name)
+    return outs[:n], with_zeros(y_dots, out_active, outs[:n])
 
 
-def _transpose(cts: Sequence[Any], *operands: Any, jaxpr: ClosedJaxpr, name: str) -> list[Any]:
-    linear = tuple(isinstance(x, Linear) for x in operands)
-    zero = tuple(type(ct) is Zero for ct in cts)
-    made, reached = transposed_jaxpr(jaxpr, linear, zero)
-    known = [x for x in operands if not isinstance(x, Linear)]
-    outs = iter(bind_jaxpr(made, [*known, *(ct for ct in cts if type(ct) is not Zero)], name))
-    bars = iter([next(outs) if r else None for r in reached])
-    return [next(bars) if is_linear else None for is_linear in linear]
+def transpose_call(cts: Sequence[Any], *operands: Any, jaxpr: ClosedJaxpr, name: str) -> list[Any]:
+    """The transpose of a call, as a call."""
+    return call_transpose(_call(name), jaxpr, cts, operands)
 
 
 def _batch(
     size: Any, args: Sequence[Any], dims: Sequence[int | None], *, jaxpr: ClosedJaxpr, name: str,
 ) -> tuple[list[Any], list[int | None]]:
-    made, out_dims = batch_jaxpr(jaxpr, int(size), getattr(size, "name", None), tuple(dims))
-    return bind_jaxpr(made, args, name), list(out_dims)
+    return call_batch(_call(name), jaxpr, size, args, dims)
 
 
 def _lower(b: Any, *operands: Any, jaxpr: ClosedJaxpr, name: str) -> Any:
     raise AssertionError("calls are inlined before lowering")
 
 
-jit_p.jvp, jit_p.linearize, jit_p.transpose, jit_p.batch, jit_p.lower = _jvp, _linearize, _transpose, _batch, _lower
+jit_p.jvp, jit_p.linearize, jit_p.transpose, jit_p.batch, jit_p.lower = _jvp, _linearize, transpose_call, _batch, _lower

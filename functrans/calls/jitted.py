@@ -1,25 +1,27 @@
 """The function `jit` and the object it makes: signatures, caches, dispatch, stages.
 
-Dispatch sits behind one small interface: a *specialisation* is looked up by the signature of a call (structure of the
-arguments, their avals, static values, options) and called with flat arrays.
+A call is looked up by its signature (structure of the arguments, their avals, static values, options), under which the
+traced paths of the function stand (`functrans.calls.paths`); nearly always there is one.
 """
 
 from __future__ import annotations
 
 import inspect
 from collections.abc import Callable, Sequence
-from typing import Any
+from typing import Any, NamedTuple
 from weakref import WeakSet
 
 import numpy as np
 
-from functrans.calls.jit import bind_jaxpr, compiled
+from functrans.calls.guards import Disagreement, Guard, GuardRecorder, ValueNeeded
+from functrans.calls.jit import bind_jaxpr
+from functrans.calls.paths import Path, Paths
 from functrans.config import options, trace_key
 from functrans.core.array import Array
 from functrans.core.aval import ShapedArray, ShapeDtypeStruct
 from functrans.core.jaxpr import ClosedJaxpr
 from functrans.core.source import describe, user_source
-from functrans.core.trace import EvalTrace, Tracer, axis_env, current_trace, to_numpy, typeof
+from functrans.core.trace import EvalTrace, Tracer, axis_env, current_trace, is_array_like, to_numpy, typeof
 from functrans.transforms.flatten import FlatFun, check_arrays, fun_name, hashable, wraps
 from functrans.transforms.stage import stage
 from functrans.tree_util import PyTreeDef, tree_flatten, tree_unflatten
@@ -27,32 +29,16 @@ from functrans.tree_util import PyTreeDef, tree_flatten, tree_unflatten
 __all__ = ["Compiled", "JitFunction", "Lowered", "Traced", "clear_caches", "jit"]
 
 
-class Specialization:
-    """One traced form of a function: its jaxpr, the tree of its result, and the code once compiled."""
-
-    __slots__ = ("_run", "_weak", "closed", "out_tree")
-
-    def __init__(self, closed: ClosedJaxpr, out_tree: PyTreeDef) -> None:
-        self.closed = closed
-        self.out_tree = out_tree
-        self._run: Any = None
-        self._weak = [a.weak_type for a in closed.out_avals]
-
-    def __call__(self, values: list[np.ndarray]) -> list[Any]:
-        """Run the compiled code on contiguous arrays of the traced types."""
-        if self._run is None:
-            self._run = compiled(self.closed)
-        return [Array(v, w) for v, w in zip(self._run(values), self._weak, strict=True)]
-
-
 class JitFunction:
     """A function that is traced, compiled and cached by the types of its arguments (see `jit`)."""
 
-    def __init__(self, fun: Callable[..., Any], static_argnums: tuple[int, ...], static_argnames: tuple[str, ...]) -> None:
+    def __init__(self, fun: Callable[..., Any], static_argnums: tuple[int, ...], static_argnames: tuple[str, ...],
+                 strict: bool = False) -> None:
         self._fun = fun
         self._static_argnums = static_argnums
         self._static_argnames = frozenset(static_argnames)
-        self._cache: dict[Any, Specialization] = {}
+        self._strict = strict
+        self._cache: dict[Any, Paths] = {}
         _all_functions.add(self)
         wraps(fun)(self)
 
@@ -62,18 +48,19 @@ class JitFunction:
             return self._fun(*args, **kwargs)
         dynamic, static = self._split(args, kwargs)
         leaves, tree = tree_flatten(dynamic)
-        trace = current_trace()
-        if type(trace) is EvalTrace:
+        if type(current_trace()) is EvalTrace:
             values, signature = self._values(leaves, dynamic)
             if values is not None:
                 key = (tree, static, signature, trace_key(current))
                 found = self._cache.get(key)
-                if found is None:
-                    found = self._specialize(key, dynamic, static, leaves, tree)
-                if not any(isinstance(c, Tracer) for c in found.closed.consts):
-                    return tree_unflatten(found.out_tree, found(values))
-        found = self._traced(dynamic, static, leaves, tree)
-        return tree_unflatten(found.out_tree, bind_jaxpr(found.closed, leaves, fun_name(self._fun)))
+                seen = None
+                if found is not None and (path := found.recent) is not None:
+                    out = path.attempt(values)
+                    if type(out) is not Disagreement:
+                        return tree_unflatten(path.out_tree, out)
+                    seen = path, out
+                return self._first(key, _Call(dynamic, static, leaves, tree), values, seen)
+        return self._traced(_Call(dynamic, static, leaves, tree))
 
     def __get__(self, instance: Any, owner: Any = None) -> Any:
         return self if instance is None else _BoundJit(self, instance)
@@ -127,24 +114,72 @@ class JitFunction:
 
     # -- tracing ------------------------------------------------------------------------------------------------
 
-    def _specialize(self, key: Any, dynamic: Any, static: Any, leaves: Sequence[Any], tree: PyTreeDef) -> Specialization:
-        made = self._trace(dynamic, static, leaves, tree)
-        if not any(isinstance(c, Tracer) for c in made.closed.consts):
-            self._cache[key] = made
-        return made
+    def _first(self, key: Any, call: _Call, values: list[np.ndarray], seen: Any) -> Any:
+        """A call on arrays that the path used last does not serve."""
+        found = self._cache.setdefault(key, Paths())
+        try:
+            path, out = found.follow(values, lambda decided: self._trace(call, values, decided), seen)
+        except ValueNeeded:
+            return self._inlined(call)
+        return tree_unflatten(path.out_tree, bind_jaxpr(path.closed, call.leaves, path.name) if out is None else out)
 
-    def _traced(self, dynamic: Any, static: Any, leaves: Sequence[Any], tree: PyTreeDef) -> Specialization:
-        """The specialisation for a call under another transformation."""
-        check_arrays(leaves, [*dynamic[0], *dynamic[1].values()], self._fun, "jit")
+    def _traced(self, call: _Call) -> Any:
+        """A call under another transformation: one equation, of the path that the values behind the arguments take.
+
+        Where Python asks for values that are not known here, the function becomes part of the function around it, whose
+        transformation may know them, and otherwise says why not.
+        """
+        leaves = call.leaves
+        check_arrays(leaves, [*call.dynamic[0], *call.dynamic[1].values()], self._fun, "jit")
         avals = tuple((a.shape, a.dtype, a.weak_type) for a in map(typeof, leaves))
-        key = (tree, static, avals, trace_key(options()), *axis_env().items())
-        found = self._cache.get(key)
-        return found if found is not None else self._specialize(key, dynamic, static, leaves, tree)
+        found = self._cache.setdefault((call.tree, call.static, avals, trace_key(options()), *axis_env().items()), Paths())
+        path = found.recent
+        if path is None or found.guarded:
+            values = None if self._strict else known_values(leaves)
+            if found.guarded and values is None:
+                return self._inlined(call)
+            try:
+                if path is not None and values is not None:
+                    path, _ = found.follow(values, lambda decided: self._trace(call, values, decided))
+                else:
+                    path = self._trace(call, values)
+                    if not path.open:
+                        path = found.add(path)
+            except ValueNeeded:
+                found.guarded = True
+                return self._inlined(call)
+            path.check_derivatives(leaves)
+        return tree_unflatten(path.out_tree, bind_jaxpr(path.closed, leaves, path.name))
 
-    def _trace(self, dynamic: Any, static: Any, leaves: Sequence[Any], tree: PyTreeDef) -> Specialization:
+    def _trace(self, call: _Call, values: Sequence[np.ndarray] | None, decided: Sequence[Guard] = (), why: str = "") -> Path:
+        """Stage the function along the path that `values` take (None: values are not known, which `why` explains)."""
+        avals = [typeof(x) for x in call.leaves]
+        name = f"jit of {fun_name(self._fun)}"
+        recorder = None
+        if self._strict:
+            why = f"{name} has strict=True: it traces by shapes and dtypes alone, and refuses Python control flow on values."
+        elif not why:
+            given = None if values is None else [Array(v.view(), a.weak_type) for v, a in zip(values, avals, strict=True)]
+            recorder = GuardRecorder(name, given, decided)
+        flat_fun = self._flat(call)
+        closed = stage(flat_fun, avals, name, recorder, why)
+        if recorder is None:
+            return Path(closed, (), flat_fun.out_tree, name)
+        if recorder.needed:  # the program has swallowed the exception
+            raise ValueNeeded
+        return Path(closed, recorder.guards, flat_fun.out_tree, name)
+
+    def _inlined(self, call: _Call) -> Any:
+        """The function's own operations, under the current transformation."""
+        flat_fun = self._flat(call)
+        outs = flat_fun(*map(_as_array, call.leaves))
+        return tree_unflatten(flat_fun.out_tree, list(map(_as_array, outs)))
+
+    def _flat(self, call: _Call) -> FlatFun:
+        """The function of the dynamic leaves, with the static arguments in their places."""
         fun = self._fun
-        if static:
-            n, fixed = static
+        if call.static:
+            n, fixed = call.static
             positional = {w: v for w, _, v in fixed if isinstance(w, int)}
             named = {w: v for w, _, v in fixed if not isinstance(w, int)}
             inner = fun
@@ -153,17 +188,25 @@ class JitFunction:
                 rest = iter(args)
                 return inner(*[positional[i] if i in positional else next(rest) for i in range(n)], **kwargs, **named)
 
-        flat_fun = FlatFun(fun, tree, False, "jit")
-        closed = stage(flat_fun, [typeof(x) for x in leaves], f"jit of {fun_name(self._fun)}")
-        return Specialization(closed, flat_fun.out_tree)
+        return FlatFun(fun, call.tree, False, "jit")
 
     # -- stages -------------------------------------------------------------------------------------------------
 
     def trace(self, *args: Any, **kwargs: Any) -> Traced:
-        """Trace at the given arguments (arrays or `ShapeDtypeStruct`) without running."""
+        """Trace at the given arguments (arrays or `ShapeDtypeStruct`) without running.
+
+        Python control flow on values takes arrays, and follows the path that they take.
+        """
         dynamic, static = self._split(args, kwargs)
         leaves, tree = tree_flatten(dynamic)
-        return Traced(self._trace(dynamic, static, leaves, tree), tree)
+        values = known_values(leaves) if all(map(is_array_like, leaves)) else None
+        call = _Call(dynamic, static, leaves, tree)
+        if values is None:
+            return Traced(self._trace(call, None, (), _TYPES_ALONE), tree)
+        try:
+            return Traced(self._trace(call, values), tree)
+        except ValueNeeded:
+            return Traced(self._trace(call, None, (), _CLOSED_OVER), tree)
 
     def lower(self, *args: Any, **kwargs: Any) -> Lowered:
         """`trace` followed by `Traced.lower`."""
@@ -180,6 +223,37 @@ class JitFunction:
 
 
 _WEAK_SCALARS = frozenset({int, float, complex})
+
+_TYPES_ALONE = ("jit(f).trace, lower and eval_shape were given types instead of arrays, so there are no values; given arrays, they "
+                "follow the path that these take.")
+_CLOSED_OVER = "It depends on a value of an outer transformation that the function closes over, which is not known."
+
+
+class _Call(NamedTuple):
+    """The arguments of a call: dynamic ones, a hashable form of static ones, the leaves of the dynamic ones and their tree."""
+
+    dynamic: Any
+    static: Any
+    leaves: Sequence[Any]
+    tree: PyTreeDef
+
+
+def known_values(leaves: Sequence[Any]) -> list[np.ndarray] | None:
+    """The contiguous arrays behind the leaves; None where one has no value."""
+    values = []
+    for x in leaves:
+        value = x.concrete() if isinstance(x, Tracer) else x
+        if value is None:
+            return None
+        values.append(np.require(to_numpy(value), requirements="C"))
+    return values
+
+
+def _as_array(x: Any) -> Any:
+    """A leaf as what a traced function sees in its place: a number as a (weak) array, an array as one that cannot change."""
+    if isinstance(x, (Tracer, Array)):
+        return x
+    return Array(np.array(to_numpy(x)), typeof(x).weak_type)
 
 
 _all_functions: WeakSet[JitFunction] = WeakSet()
@@ -202,7 +276,7 @@ class _BoundJit:
 class Traced:
     """A function traced at given types: `jaxpr`, `out_info`, `lower()`."""
 
-    def __init__(self, made: Specialization, in_tree: PyTreeDef) -> None:
+    def __init__(self, made: Path, in_tree: PyTreeDef) -> None:
         self._made = made
         self.in_tree = in_tree
 
@@ -226,7 +300,7 @@ class Lowered:
 
     def __init__(self, traced: Traced) -> None:
         self._traced = traced
-        self._executable = compiled(traced.jaxpr)
+        self._executable = traced._made.executable
 
     @property
     def out_info(self) -> Any:
@@ -278,19 +352,28 @@ class Compiled:
                 raise TypeError(f"the compiled function takes {a} as leaf {i} of its arguments; got {aval}, at "
                                 f"{describe(user_source())}.")
             values.append(np.ascontiguousarray(to_numpy(x)))
-        return tree_unflatten(made.out_tree, made(values))
+        out = made.attempt(values)
+        if type(out) is Disagreement:
+            raise ValueError(f"{made.name} was lowered along one path, and these arguments take another: {out.guard.conversion.what} was "
+                             f"{made.guards[out.place].key}, and is {out.guard.key}, at {describe(out.guard.source)}. Call the jitted "
+                             "function itself, which follows every path.")
+        return tree_unflatten(made.out_tree, out)
 
 
 def jit(
     fun: Callable[..., Any] | None = None, *, static_argnums: int | Sequence[int] | None = None,
     static_argnames: str | Sequence[str] | None = None, donate_argnums: int | Sequence[int] | None = None,
     donate_argnames: str | Sequence[str] | None = None, keep_unused: bool = False, device: Any = None, backend: str | None = None,
-    inline: bool = False,
+    inline: bool = False, strict: bool = False,
 ) -> Any:
     """Compile a function to native code.
 
     The function is traced once for each combination of argument structure, shapes, dtypes and static values; later calls
     run machine code. It must be pure: Python side effects happen while tracing only.
+
+    Python control flow works: where the function asks a traced value for its truth or its number (`if`, `while`, `range`,
+    `assert`, ``int(x)``), the call's arguments answer, and the answers are guards of the path that was traced. Each path is
+    traced and compiled once, and ``config.max_paths`` bounds their number.
 
     Args:
         fun: the function; left out, `jit` is a decorator with options.
@@ -298,6 +381,7 @@ def jit(
         static_argnames: names of such arguments. Positions and names are inferred from each other.
         donate_argnums, donate_argnames: arguments whose memory may be reused; accepted, and arguments are left intact.
         keep_unused, device, backend, inline: accepted for compatibility.
+        strict: refuse Python control flow on traced values, as JAX does.
 
     Returns:
         a callable with `trace`, `lower`, `eval_shape` and `clear_cache`.
@@ -305,22 +389,32 @@ def jit(
     Raises:
         TypeError: if `fun` is not callable.
         ValueError: (from a call) if a static argument is not hashable.
+        TypeError: (from a call) if Python control flow takes more than ``config.max_paths`` paths.
 
     >>> @jit
     ... def f(x):
     ...     return x * x + 1.0
     >>> print(f(3.0))
     10.0
+    >>> @jit
+    ... def root(x):
+    ...     y = x
+    ...     while abs(y * y - x) > 1e-9:
+    ...         y = (y + x / y) / 2.0
+    ...     return y
+    >>> print(root(9.0), root(625.0))
+    3.0 25.0
     """
     if fun is None:
         return lambda f: jit(f, static_argnums=static_argnums, static_argnames=static_argnames, donate_argnums=donate_argnums,
-                             donate_argnames=donate_argnames, keep_unused=keep_unused, device=device, backend=backend, inline=inline)
+                             donate_argnames=donate_argnames, keep_unused=keep_unused, device=device, backend=backend, inline=inline,
+                             strict=strict)
     if not callable(fun):
         raise TypeError(f"jit takes a function; got {fun!r} of type {type(fun).__name__}, at {describe(user_source())}.")
     argnums = () if static_argnums is None else (static_argnums,) if isinstance(static_argnums, int) else tuple(static_argnums)
     argnames = () if static_argnames is None else (static_argnames,) if isinstance(static_argnames, str) else tuple(static_argnames)
     argnums, argnames = _infer_static(fun, argnums, argnames)
-    return JitFunction(fun, argnums, argnames)
+    return JitFunction(fun, argnums, argnames, strict)
 
 
 def _infer_static(fun: Callable[..., Any], argnums: tuple[int, ...], argnames: tuple[str, ...]) -> tuple[tuple[int, ...], tuple[str, ...]]:

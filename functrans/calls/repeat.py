@@ -25,6 +25,7 @@ from functrans.calls.bodies import (
     tangent_body,
 )
 from functrans.calls.closed import run_call
+from functrans.calls.hoist import hoist_invariant
 from functrans.core.aval import ShapedArray, Zero, tangent_aval
 from functrans.core.interpret import eval_jaxpr
 from functrans.core.jaxpr import ClosedJaxpr
@@ -53,7 +54,8 @@ def _impl(*values: np.ndarray, **params: Any) -> list[np.ndarray]:
 
 def _lower(b: Any, n: Any, *operands: Any, jaxpr: ClosedJaxpr, num_consts: int) -> list[Any]:
     consts, init = split_list(operands, [num_consts])
-    return list(b.repeat(n, jaxpr, consts, init))
+    outer, body = hoist_invariant(jaxpr, num_consts)
+    return list(b.repeat(n, body, [*consts, *b.apply(outer, consts)], init))
 
 
 def _abstract(n: ShapedArray, *avals: ShapedArray, jaxpr: ClosedJaxpr, num_consts: int) -> list[ShapedArray]:

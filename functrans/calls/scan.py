@@ -15,7 +15,7 @@ Known limits: a carry that passes through the body unchanged is treated as a con
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from typing import Any
 
@@ -23,6 +23,7 @@ import numpy as np
 
 from functrans.calls.closed import run_call, with_leading_inputs
 from functrans.calls.deferred import Sum, split_sum, total
+from functrans.calls.hoist import hoist_invariant
 from functrans.calls.scan_residuals import linearized_body
 from functrans.config import options
 from functrans.core.aval import Linear, ShapedArray, Zero, tangent_aval
@@ -67,7 +68,8 @@ def _impl(*values: np.ndarray, **params: Any) -> list[np.ndarray]:
 def _lower(b: Any, *operands: Any, jaxpr: ClosedJaxpr, length: int, reverse: bool, num_consts: int, num_carry: int,
            unroll: int) -> list[Any]:
     consts, init, xs = split_list(operands, [num_consts, num_carry])
-    return list(b.scan(jaxpr, consts, init, xs, length, reverse))
+    outer, body = hoist_invariant(jaxpr, num_consts)
+    return list(b.scan(body, [*consts, *b.apply(outer, consts)], init, xs, length, reverse))
 
 
 def _dce(eqn: Eqn, used: Sequence[bool]) -> Eqn:
@@ -137,12 +139,19 @@ def _simplified(closed: ClosedJaxpr, num_consts: int, num_carry: int) -> _Simpli
                        tuple(places[y] for y in ys))
 
 
+def _bound(closed: ClosedJaxpr, consts: Sequence[Any], init: Sequence[Any], xs: Sequence[Any], **loop: Any) -> list[Any]:
+    outs: list[Any] = scan_p.bind(*consts, *init, *xs, jaxpr=closed, num_consts=len(consts), num_carry=len(init), **loop)
+    return outs
+
+
 def bind_scan(
-    closed: ClosedJaxpr, consts: Sequence[Any], init: Sequence[Any], xs: Sequence[Any], *, length: int, reverse: bool, unroll: int,
+    closed: ClosedJaxpr, consts: Sequence[Any], init: Sequence[Any], xs: Sequence[Any], *, run: Callable[..., list[Any]] = _bound,
+    **loop: Any,
 ) -> tuple[list[Any], list[Any]]:
     """Scan with the body `closed`, of ``(consts, carry, x)``: the last carry and the stacked results.
 
-    Constants of `closed` become operands, and what needs no loop is taken out of it.
+    Constants of `closed` become operands, and what needs no loop is taken out of it. `loop` is `length`, `reverse` and `unroll`;
+    ``run(closed, consts, init, xs, **loop)`` makes the loop itself.
     """
     if closed.consts:
         closed, consts = _opened(closed), [*closed.consts, *consts]
@@ -151,8 +160,7 @@ def bind_scan(
     made = _simplified(closed, len(consts), len(init))
     moving, still = partition_list(made.fixed, init)
     consts = _some([*consts, *still], made.used_consts)
-    outs = scan_p.bind(*consts, *moving, *_some(xs, made.used_xs), jaxpr=made.body, length=length, reverse=reverse,
-                       num_consts=len(consts), num_carry=len(moving), unroll=unroll)
+    outs = run(made.body, consts, moving, _some(xs, made.used_xs), **loop)
     stacks = {"x": xs, "y": outs[len(moving):]}
     return merge_lists(made.fixed, outs[:len(moving)], still), [stacks[kind][i] for kind, i in made.places]
 

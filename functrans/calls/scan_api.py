@@ -7,18 +7,20 @@ from __future__ import annotations
 
 import operator
 from collections.abc import Callable, Sequence
+from functools import partial
 from typing import Any
 
 import numpy as np
 
 from functrans.calls.closed import Closure, trace_closed
 from functrans.calls.scan import bind_scan
+from functrans.calls.treeverse import checkpointed_loop, planned
 from functrans.config import options
 from functrans.core.array import Array
 from functrans.core.aval import ShapedArray
 from functrans.core.dtypes import promote
 from functrans.core.source import describe, user_source
-from functrans.core.trace import Tracer, is_array_like, to_numpy, typeof
+from functrans.core.trace import EvalTrace, Tracer, current_trace, is_array_like, to_numpy, typeof
 from functrans.primitives.movement import concatenate, index_in_dim, slice_in_dim
 from functrans.primitives.structural import broadcast_in_dim, convert_element_type, reshape
 from functrans.transforms.flatten import fun_name, wraps
@@ -40,7 +42,7 @@ __all__ = ["checked_leaves", "map", "scan"]
 
 def scan(
     f: Callable[[Any, Any], tuple[Any, Any]], init: Any, xs: Any = None, length: int | None = None, reverse: bool = False,
-    unroll: int | bool = 1, _split_transpose: bool = False,
+    unroll: int | bool = 1, _split_transpose: bool = False, *, checkpoint: bool | int | str | None = None,
 ) -> tuple[Any, Any]:
     """Loop with a carried state over the leading axis of `xs`, collecting a result of each step.
 
@@ -64,23 +66,30 @@ def scan(
         reverse: whether to go from the last step to the first; ys stay in the order of xs.
         unroll: how many steps the compiled loop takes at once; True or 0 means all, False 1. It changes no result.
         _split_transpose: accepted for compatibility.
+        checkpoint: what reverse mode keeps. By default, for each step, what its derivative needs. An int is how many carries may be
+            kept; the steps between are run again, as often as that takes (see `functrans.calls.treeverse.checkpoint_table`). True or
+            ``"auto"`` keeps about ``2 * sqrt(length)`` carries and runs each step twice more.
 
     Returns:
         ``(carry, ys)``: the last carry, and the results with the steps along axis 0.
 
     Raises:
         TypeError: if `f` is not callable, returns no pair, or changes the structure or a type of the carry.
-        ValueError: if leading sizes differ, an array of `xs` has rank 0, or `length` is missing, negative or different.
+        ValueError: if leading sizes differ, an array of `xs` has rank 0, or `length` is missing, negative or different; or if
+            `checkpoint` is too small for the length.
 
     >>> import numpy as np
     >>> carry, ys = scan(lambda c, x: (c + x, c * x), 0.0, np.array([1.0, 2.0, 3.0]))
     >>> print(carry, ys)
     6.0 [0. 2. 9.]
     """
-    return _scan("scan", f, init, xs, length, reverse, unroll)
+    return _scan("scan", f, init, xs, length, reverse, unroll, checkpoint)
 
 
-def _scan(what: str, f: Callable[..., Any], init: Any, xs: Any, length: int | None, reverse: bool, unroll: int | bool) -> tuple[Any, Any]:
+def _scan(
+    what: str, f: Callable[..., Any], init: Any, xs: Any, length: int | None = None, reverse: bool = False, unroll: int | bool = 1,
+    checkpoint: bool | int | str | None = None,
+) -> tuple[Any, Any]:
     if not callable(f):
         raise TypeError(f"{what}: the body must be a function of (carry, x); got {f!r} of type {type(f).__name__}, at "
                         f"{describe(user_source())}.")
@@ -90,12 +99,14 @@ def _scan(what: str, f: Callable[..., Any], init: Any, xs: Any, length: int | No
     inputs, xs_tree = checked_leaves(name, "xs", xs), tree_structure(xs)
     length = _length(name, xs, inputs, length)
     steps = _unroll(name, unroll, length)
+    plan = None if checkpoint is None or checkpoint is False else planned(name, checkpoint, length)
     body = _pair_checked(name, f)
     if options().disable_jit and length:
         return _python_loop(body, init, inputs, xs_tree, length, bool(reverse))
     x_avals = [a.update(shape=a.shape[1:]) for a in (typeof(x) for x in inputs)]
     closure, starts = _trace_body(name, f, body, starts, init_tree, x_avals, xs_tree)
-    carry, ys = bind_scan(closure.jaxpr, closure.consts, starts, inputs, length=length, reverse=bool(reverse), unroll=steps)
+    run = {} if plan is None or type(current_trace()) is EvalTrace else {"run": partial(checkpointed_loop, plan.widths)}
+    carry, ys = bind_scan(closure.jaxpr, closure.consts, starts, inputs, length=length, reverse=bool(reverse), unroll=steps, **run)
     carry_tree, y_tree = closure.out_tree.children()
     return tree_unflatten(carry_tree, [_result(c) for c in carry]), tree_unflatten(y_tree, [_result(y) for y in ys])
 
@@ -250,14 +261,14 @@ def map(f: Callable[[Any], Any], xs: Any, *, batch_size: int | None = None) -> A
         raise TypeError(f"map takes a function of one slice; got {f!r} of type {type(f).__name__}, at {describe(user_source())}.")
     name = f"map of {fun_name(f)}"
     if batch_size is None:
-        return _scan("map", wraps(f)(lambda _, x: ((), f(x))), (), xs, None, False, 1)[1]
+        return _scan("map", wraps(f)(lambda _, x: ((), f(x))), (), xs)[1]
     if isinstance(batch_size, bool) or not isinstance(batch_size, int) or batch_size < 1:
         raise ValueError(f"{name}: batch_size must be a positive int; got {batch_size!r}, at {describe(user_source())}.")
     length = _length(name, xs, checked_leaves(name, "xs", xs), None)
     count = length // batch_size
     batched = vmap(f)
     if count == 0:
-        return batched(xs) if length else _scan("map", wraps(f)(lambda _, x: ((), f(x))), (), xs, None, False, 1)[1]
+        return batched(xs) if length else _scan("map", wraps(f)(lambda _, x: ((), f(x))), (), xs)[1]
 
     def split(x: Any) -> Any:
         head = slice_in_dim(x, 0, count * batch_size)
@@ -266,7 +277,7 @@ def map(f: Callable[[Any], Any], xs: Any, *, batch_size: int | None = None) -> A
     def joined(y: Any) -> Any:
         return reshape(y, (count * batch_size, *typeof(y).shape[2:]))
 
-    _, ys = _scan("map", wraps(f)(lambda _, x: ((), batched(x))), (), tree_map(split, xs), None, False, 1)
+    _, ys = _scan("map", wraps(f)(lambda _, x: ((), batched(x))), (), tree_map(split, xs))
     ys = tree_map(joined, ys)
     if count * batch_size == length:
         return ys

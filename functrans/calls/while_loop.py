@@ -32,6 +32,7 @@ from functrans.calls.bodies import (
     live_start,
 )
 from functrans.calls.closed import run_call, trace_closed, with_leading_inputs
+from functrans.calls.hoist import hoist_invariant
 from functrans.calls.repeat import check_operands, repeat_tangents, with_zeros
 from functrans.core.aval import ShapedArray, tangent_aval
 from functrans.core.interpret import eval_jaxpr
@@ -61,7 +62,8 @@ def _impl(*values: np.ndarray, **params: Any) -> list[np.ndarray]:
 
 def _lower(b: Any, *operands: Any, cond_jaxpr: ClosedJaxpr, body_jaxpr: ClosedJaxpr, cond_nconsts: int, body_nconsts: int) -> list[Any]:
     cond_consts, body_consts, init = split_list(operands, [cond_nconsts, body_nconsts])
-    return list(b.while_loop(cond_jaxpr, body_jaxpr, cond_consts, body_consts, init))
+    outer, body = hoist_invariant(body_jaxpr, body_nconsts)
+    return list(b.while_loop(cond_jaxpr, body, cond_consts, [*body_consts, *b.apply(outer, body_consts)], init))
 
 
 def _abstract(

@@ -23,6 +23,7 @@ from functrans.kernel import Branch, Buffer, Contract, Loop, Nest, Program
 __all__ = ["Layout", "Module", "Target", "generate"]
 
 CALLS_PER_PART = 256
+UNROLLED_SLOTS = 64
 
 
 @dataclass(frozen=True, slots=True)
@@ -214,17 +215,32 @@ class _Generator:
         entry = Function("functrans_main", [PTR], I1, linkage="dso_local", attributes="nounwind")
         count = self.arena_slot + 1
         frame = entry.emit(PTR, f"alloca [{count} x ptr], align 8")
-        for slot in range(count):
-            at = entry.gep("i8", entry.params[0], entry.const(I64, self.layout.tuple_items + 8 * slot))
-            array = entry.load(PTR, at, 8)
-            data = entry.load(PTR, entry.gep("i8", array, entry.const(I64, self.layout.array_data)), 8)
-            entry.store(data, entry.gep("ptr", frame, entry.const(I64, slot)), 8)
+        if count <= UNROLLED_SLOTS:
+            for slot in range(count):
+                self.read_slot(entry, frame, entry.const(I64, slot))
+        else:  # instruction selection is quadratic in the length of a block
+            before, head, done = entry.block, entry.fresh("loop"), entry.fresh("done")
+            entry.br(head)
+            entry.label(head)
+            at, phi = entry.phi_open(I64, entry.const(I64, 0), before)
+            self.read_slot(entry, frame, at)
+            following = entry.add(at, entry.const(I64, 1))
+            entry.phi_close(phi, following, entry.block)
+            entry.cond_br(entry.icmp("slt", following, entry.const(I64, count)), head, done)
+            entry.label(done)
         for f in made:
             _call_or_leave(entry, f.name, frame)
         entry.ret(entry.const(I1, False))
         entry.label("leave")
         entry.ret(entry.const(I1, True))
         return [*made, entry]
+
+    def read_slot(self, entry: Function, frame: Val, slot: Val) -> None:
+        """The data pointer of one array of the call's tuple, into the frame."""
+        items = entry.gep("i8", entry.params[0], entry.const(I64, self.layout.tuple_items))
+        array = entry.load(PTR, entry.gep("ptr", items, slot), 8)
+        data = entry.load(PTR, entry.gep("i8", array, entry.const(I64, self.layout.array_data)), 8)
+        entry.store(data, entry.gep("ptr", frame, slot), 8)
 
 
 def _call_or_leave(f: Function, name: str, frame: Val) -> None:

@@ -62,10 +62,13 @@ def compile_jaxpr(closed: ClosedJaxpr) -> Executable:
 class Executable:
     """Compiled code with what a call needs around it: output buffers, an arena, the checks.
 
-    ``executable(values)`` takes one contiguous ndarray of the right type for each input and returns ndarrays.
+    ``executable(values)`` takes one contiguous ndarray of the right type for each input and returns ndarrays. `fill` is the
+    part of it that leaves buffers and errors to the caller: `buffers` are the shapes and dtypes of the computed outputs, and
+    `plan` says where each result of the jaxpr is found (``("out", number)`` of a buffer, ``("in", number)`` of an input, or
+    ``("const", array)``).
     """
 
-    __slots__ = ("_arena_bytes", "_arenas", "_call", "_checks", "_consts", "_linked", "_outputs", "_plan", "stages")
+    __slots__ = ("_arena_bytes", "_arenas", "_call", "_checks", "_consts", "_linked", "_simple", "buffers", "plan", "stages")
 
     def __init__(self, stages: Stages, linked: Linked) -> None:
         self.stages = stages
@@ -73,27 +76,36 @@ class Executable:
         self._call = linked.call
         program = stages.program
         self._consts = tuple(np.ascontiguousarray(c.source, dtype=c.dtype) for c in program.consts)
-        self._outputs = tuple((b.shape, b.dtype) for b in program.outputs)
+        self.buffers = tuple((b.shape, b.dtype) for b in program.outputs)
         self._checks = program.checks
-        self._plan = _output_plan(stages.simplified)
+        self.plan = _output_plan(stages.simplified)
+        self._simple = self.plan == [("out", i) for i in range(len(self.buffers))]
         self._arena_bytes = stages.module.arena_bytes
         self._arenas: list[np.ndarray] = []  # list.pop and append are atomic: a pool without a lock
 
-    def __call__(self, values: list[np.ndarray]) -> list[Any]:
+    def __call__(self, values: list[np.ndarray]) -> list[np.ndarray]:
+        outputs = [np.empty(shape, dtype) for shape, dtype in self.buffers]
+        failed = self.fill(values, outputs)
+        if failed is not None:
+            raise IndexError(failed)
+        return outputs if self._simple else self.results(self.plan, values, outputs)
+
+    def fill(self, values: list[np.ndarray], outputs: list[np.ndarray]) -> str | None:
+        """Run on `values` into `outputs`; the message of the first check that failed, if one did."""
         try:
             arena = self._arenas.pop()
         except IndexError:
             arena = np.empty(self._arena_bytes + 128, np.uint8)
             arena = arena[-arena.ctypes.data % 64:]
-        outputs = [np.empty(shape, dtype) for shape, dtype in self._outputs]
         flags = np.zeros(len(self._checks), np.bool_) if self._checks else arena
         self._call((*values, *self._consts, *outputs, flags, arena))
         self._arenas.append(arena)
-        if self._checks and flags.any():
-            raise IndexError(self._checks[int(flags.argmax())])
-        if self._plan is None:
-            return outputs
-        return [outputs[which] if kind == "out" else _frozen(values[which]) if kind == "in" else which for kind, which in self._plan]
+        return self._checks[int(flags.argmax())] if self._checks and flags.any() else None
+
+    @staticmethod
+    def results(plan: list[tuple[str, Any]], values: list[np.ndarray], outputs: list[np.ndarray]) -> list[np.ndarray]:
+        """What `plan` names, given the inputs and the computed outputs."""
+        return [outputs[which] if kind == "out" else _frozen(values[which]) if kind == "in" else which for kind, which in plan]
 
 
 def _frozen(value: np.ndarray) -> np.ndarray:
@@ -101,11 +113,8 @@ def _frozen(value: np.ndarray) -> np.ndarray:
     return value.copy() if value.flags.writeable else value
 
 
-def _output_plan(closed: ClosedJaxpr) -> list[tuple[str, Any]] | None:
-    """For each output, where it comes from: a computed buffer, an input as it is, or a constant.
-
-    None where the outputs are just the computed buffers in order.
-    """
+def _output_plan(closed: ClosedJaxpr) -> list[tuple[str, Any]]:
+    """For each output, where it comes from: a computed buffer, an input as it is, or a constant."""
     jaxpr = closed.jaxpr
     inputs = {v: i for i, v in enumerate(jaxpr.invars)}
     consts = dict(zip(jaxpr.constvars, closed.consts, strict=True))
@@ -121,4 +130,4 @@ def _output_plan(closed: ClosedJaxpr) -> list[tuple[str, Any]] | None:
             plan.append(("const", _frozen(c._value if type(c) is Array else np.asarray(c))))
         else:
             plan.append(("out", computed.setdefault(a, len(computed))))
-    return None if plan == [("out", i) for i in range(len(computed))] else plan
+    return plan

@@ -25,7 +25,7 @@ from functrans.compiler.views import contiguous_strides
 from functrans.core.array import Array
 from functrans.core.jaxpr import ClosedJaxpr, Jaxpr, Literal, Var
 from functrans.core.source import describe
-from functrans.kernel import Branch, Buffer, Expr, Loop, Program, Step, Steps, Window
+from functrans.kernel import Branch, Buffer, Contract, Expr, Loop, Nest, Program, Step, Steps, Window, reads, writes
 
 __all__ = ["Lowering"]
 
@@ -241,6 +241,8 @@ class _Carries:
     def loop(self, counter: Buffer, count: int | None, body: Sequence[Step], condition: Sequence[Step] = (),
              predicate: Buffer | None = None) -> Loop:
         lowering = self._lowering
+        moving = {counter, *(now for now, n in zip(self._now, self._next, strict=True) if n is not None)}
+        body, invariant = without_invariant(body, condition, moving)
         body, in_place = update_in_place(body, {n: now for now, n in zip(self._now, self._next, strict=True) if n is not None})
         moved = [(now, n, small) for now, n, small in zip(self._now, self._next, self._small, strict=True)
                  if n is not None and n not in in_place]
@@ -253,7 +255,30 @@ class _Carries:
                 if now is not final:
                     lowering.assign(final, lowering.load(now))
         swaps = tuple((now, n) for now, n, small in moved if not small)
-        return Loop(counter, count, (*body, *back), self._before, tuple(after), tuple(condition), predicate, swaps)
+        return Loop(counter, count, (*body, *back), (*self._before, *invariant), tuple(after), tuple(condition), predicate, swaps)
+
+
+def without_invariant(body: Sequence[Step], condition: Sequence[Step], moving: set[Buffer]) -> tuple[list[Step], list[Step]]:
+    """The body of a loop without the steps that do the same on every turn, such as a matrix brought into another order; and these.
+
+    `moving` are buffers that change between turns.
+    """
+    varying: dict[Buffer, int] = dict.fromkeys(moving, 2)
+    for step in (*body, *condition):
+        for b in writes(step):
+            varying[b] = varying.get(b, 0) + 1
+    kept: list[Step] = []
+    invariant: list[Step] = []
+    for step in body:
+        outs = writes(step)
+        fixed = isinstance(step, (Nest, Contract)) and all(
+            b.role != "window" and varying.get(b, 0) == 0 for b in reads(step)) and all(
+            b.role == "temp" and varying[b] == 1 for b in outs)
+        (invariant if fixed else kept).append(step)
+        if fixed:
+            for b in outs:
+                varying[b] = 0
+    return kept, invariant
 
 
 def use_counts(jaxpr: Jaxpr) -> dict[Any, int]:

@@ -43,9 +43,13 @@ def simplify_inner(closed: ClosedJaxpr) -> ClosedJaxpr:
     return ClosedJaxpr(Jaxpr(jaxpr.constvars, jaxpr.invars, tuple(eqns), jaxpr.outvars), closed.consts)
 
 
-def inline_calls(closed: ClosedJaxpr) -> ClosedJaxpr:
-    """Replace calls (nested `jit`) by the equations of what they call."""
-    if not any(e.primitive.name == "jit" for e in closed.eqns):
+def inline_calls(closed: ClosedJaxpr, which: Callable[[Eqn], bool] = lambda eqn: True) -> ClosedJaxpr:
+    """Replace calls (nested `jit`, functions with custom derivatives), or `which` of them, by the equations of what they call."""
+    def callee(eqn: Eqn) -> ClosedJaxpr | None:
+        rule = eqn.primitive.inline
+        return None if rule is None or not which(eqn) else rule(*[a.aval for a in eqn.invars], **eqn.params)
+
+    if not any(e.primitive.inline for e in closed.eqns):
         return closed
     constvars, consts = list(closed.jaxpr.constvars), list(closed.consts)
     eqns: list[Eqn] = []
@@ -57,12 +61,12 @@ def inline_calls(closed: ClosedJaxpr) -> ClosedJaxpr:
     def walk(jaxpr: Jaxpr) -> None:
         for eqn in jaxpr.eqns:
             invars = [resolve(a) for a in eqn.invars]
-            if eqn.primitive.name != "jit":
+            inner = callee(eqn)
+            if inner is None:
                 outvars = [Var(v.aval) for v in eqn.outvars]
                 env.update(zip(eqn.outvars, outvars, strict=True))
                 eqns.append(eqn.replace(invars=invars, outvars=outvars))
                 continue
-            inner: ClosedJaxpr = eqn.params["jaxpr"]
             env.update(zip(inner.jaxpr.invars, invars, strict=True))
             for v, c in zip(inner.jaxpr.constvars, inner.consts, strict=True):
                 fresh = Var(v.aval)
@@ -114,7 +118,8 @@ def merge_equal(closed: ClosedJaxpr) -> ClosedJaxpr:
             env[eqn.outvars[0]] = same
             continue
         key = (eqn.primitive, tuple(map(_atom_key, invars)), _params_key(eqn.params))
-        outs = None if eqn.primitive.effectful else made.get(key)
+        separate = eqn.primitive.effectful or eqn.primitive.name == "optimization_barrier"  # what a barrier is for
+        outs = None if separate else made.get(key)
         if outs is not None:
             env.update(zip(eqn.outvars, outs, strict=True))
             continue
@@ -192,6 +197,7 @@ _IDENTITIES: dict[str, Callable[..., Atom | None]] = {
     "transpose": _cancelled_transpose, "reshape": lambda eqn, invars, _: invars[0],
     "broadcast_in_dim": lambda eqn, invars, _: invars[0],
     "convert_element_type": lambda eqn, invars, _: invars[0],
+    "name": lambda eqn, invars, _: invars[0],
 }
 
 

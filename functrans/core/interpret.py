@@ -6,11 +6,13 @@ from collections.abc import Sequence
 from typing import Any
 
 from functrans.core.jaxpr import ClosedJaxpr, Jaxpr, Literal
+from functrans.core.source import interpreter
 from functrans.util import safe_zip
 
 __all__ = ["eval_jaxpr", "jaxpr_as_fun"]
 
 
+@interpreter
 def eval_jaxpr(jaxpr: Jaxpr, consts: Sequence[Any], *args: Any) -> list[Any]:
     """Run `jaxpr`, binding each equation in turn. Values are dropped after their last use.
 

@@ -235,7 +235,7 @@ class EqnPrinter:
         if isinstance(value, ShapedArray):
             return value.str_short()
         if dataclasses.is_dataclass(value) and not isinstance(value, type):
-            return self._record(value, [f.name for f in dataclasses.fields(value) if f.init])
+            return self._record(value, [f.name for f in dataclasses.fields(value) if f.init and f.repr])
         return opaque_text(value)
 
     def _tuple(self, value: tuple[Any, ...]) -> Doc:

@@ -22,6 +22,7 @@ import numpy as np
 
 from functrans.core.array import Array
 from functrans.core.aval import ShapedArray, scalar_aval
+from functrans.core.conversion import COMPLEX, FLOAT, INDEX, INT, LIST, TRUTH, Conversion, item_at
 from functrans.core.dtypes import canonical
 from functrans.core.source import Source, describe, user_source
 from functrans.errors import (
@@ -55,6 +56,7 @@ class Primitive:
     - ``named_batch(size, values, dims, **params)``: collectives only, the meaning over the axis that ``params["axes"]`` names.
     - ``linearize(trace, primals, tangents, **params)``: only where the derived one (by jvp) is not good enough.
     - ``dce(eqn, used) -> eqn``: only for calls, the equation without what serves unused results alone; its outputs may be fewer.
+    - ``inline(*avals, **params)``: calls only, the jaxpr that the compiler puts in the place of the equation.
 
     An `effectful` primitive is never dropped, merged or moved, whoever uses its results.
 
@@ -63,14 +65,14 @@ class Primitive:
     Array(6., dtype=float64, weak_type=True)
     """
 
-    __slots__ = ("abstract", "batch", "dce", "effectful", "impl", "jvp", "linearize", "lower", "multiple_results", "name",
-                 "named_batch", "reasons", "transpose", "view")
+    __slots__ = ("abstract", "batch", "dce", "effectful", "impl", "inline", "jvp", "linearize", "lower", "multiple_results",
+                 "name", "named_batch", "reasons", "transpose", "view")
 
     def __init__(
         self, name: str, *, impl: Rule | None = None, abstract: Rule | None = None, jvp: Rule | None = None,
         transpose: Rule | None = None, batch: Rule | None = None, lower: Rule | None = None, linearize: Rule | None = None,
         named_batch: Rule | None = None, dce: Rule | None = None, multiple_results: bool = False, view: bool = False,
-        effectful: bool = False, reasons: dict[str, str] | None = None,
+        effectful: bool = False, inline: Rule | None = None, reasons: dict[str, str] | None = None,
     ) -> None:
         self.name = name
         self.impl, self.abstract, self.jvp, self.transpose = impl, abstract, jvp, transpose
@@ -79,6 +81,7 @@ class Primitive:
         self.multiple_results = multiple_results
         self.view = view
         self.effectful = effectful
+        self.inline = inline
         self.reasons = reasons or {}
 
     def bind(self, *args: Any, **params: Any) -> Any:
@@ -135,6 +138,13 @@ class Trace:
         """The meaning of ``primitive[params](*args)`` here: an array or tracer, or a list of them."""
         raise NotImplementedError
 
+    def is_inside(self, other: Trace) -> bool:
+        """Whether `other` is among the traces around this one, so that its tracers may be operands here."""
+        outer = self.parent
+        while outer is not None and outer is not other:
+            outer = outer.parent
+        return outer is other
+
     def close(self) -> None:
         """End the trace: its tracers must not be used from now on."""
         self.alive = False
@@ -144,7 +154,8 @@ class Tracer:
     """What a traced function sees in place of an array. Subclasses belong to one kind of trace each.
 
     Shape and dtype are always known. The value may be: under `jvp`, `grad` and `vjp` outside `jit` a tracer can answer
-    ``if x > 0``; under `jit`, `make_jaxpr` or `vmap` it cannot, and says so.
+    ``if x > 0``, and under `jit` the call's arguments answer (`asked`); under `make_jaxpr`, or where `vmap` maps, there is no
+    one value, and the tracer says so.
     """
 
     __slots__ = ("__weakref__", "_made_at", "_trace", "aval")
@@ -179,40 +190,60 @@ class Tracer:
     def nbytes(self) -> int:
         return self.aval.size * self.aval.dtype.itemsize
 
+    @property
+    def behind(self) -> Any:
+        """The array or tracer whose value this one has, None where there is none."""
+        return None
+
     def concrete(self) -> Any:
         """The value behind the tracer where one exists, else None."""
-        return None
+        value = self.behind
+        return value.concrete() if isinstance(value, Tracer) else value
+
+    def asked(self, conversion: Conversion) -> Any:
+        """The Python value under `conversion`, None where it is not known. Under `jit` the answer becomes a guard."""
+        value = self.behind
+        if value is None:
+            return None
+        return value.asked(conversion) if isinstance(value, Tracer) else conversion(to_numpy(value))
+
+    def why_unknown(self) -> str:
+        """Why there is no value, for messages."""
+        value = self.behind
+        if isinstance(value, Tracer):
+            return value.why_unknown()
+        return f"Its value is not known while {self._trace.name} traces the function."
 
     def describe(self) -> str:
         """The tracer, its transformation and the line that made it, for messages."""
         made = describe(getattr(self, "_made_at", None))
         return f"a traced {self.aval} of {self._trace.name}" + ("" if made == "an unknown line" else f" made at {made}")
 
-    def _value_or(self, error: type[Exception], what: str) -> Any:
+    def _python(self, conversion: Conversion) -> Any:
         if not self._trace.alive:
             raise leaked(self)
-        value = self.concrete()
-        if value is None:
-            raise error(
-                f"{what} was asked of {self.describe()}, at {describe(user_source())}. Its value is not known while "
-                f"{self._trace.name} traces the function. {_REPAIRS[error]}")
-        return value
+        answer = self.asked(conversion)
+        if answer is None:
+            raise conversion.error(self._unknown(conversion.what, conversion.error))
+        return answer
+
+    def _unknown(self, what: str, error: type[Exception]) -> str:
+        return f"{what} was asked of {self.describe()}, at {describe(user_source())}. {self.why_unknown()} {_REPAIRS[error]}"
 
     def __bool__(self) -> bool:
-        return bool(self._value_or(TracerBoolConversionError, "a truth value (as in `if x:` or `while x:`)"))
+        return bool(self._python(TRUTH))
 
     def __int__(self) -> int:
-        return int(self._value_or(ConcretizationTypeError, "an int"))
+        return int(self._python(INT))
 
     def __float__(self) -> float:
-        return float(self._value_or(ConcretizationTypeError, "a float"))
+        return float(self._python(FLOAT))
 
     def __complex__(self) -> complex:
-        return complex(self._value_or(ConcretizationTypeError, "a complex"))
+        return complex(self._python(COMPLEX))
 
     def __index__(self) -> int:
-        value = self._value_or(TracerIntegerConversionError, "an integer (as an index, a shape or `range(n)`)")
-        return int(value.__index__())
+        return int(self._python(INDEX))
 
     def __array__(self, dtype: Any = None, copy: bool | None = None) -> np.ndarray:
         if not self._trace.alive:
@@ -224,10 +255,10 @@ class Tracer:
             f"{_REPAIRS[TracerArrayConversionError]}")
 
     def item(self, *args: Any) -> Any:
-        return self._value_or(ConcretizationTypeError, "a Python number (`.item()`)").item(*args)
+        return self._python(item_at(args))
 
     def tolist(self) -> Any:
-        return self._value_or(ConcretizationTypeError, "a list (`.tolist()`)").tolist()
+        return self._python(LIST)
 
     def __setitem__(self, index: Any, value: Any) -> None:
         raise TypeError(f"arrays are immutable: x[index] = value changes x in place, at {describe(user_source())}. Write "
@@ -245,7 +276,12 @@ class Tracer:
     def __format__(self, spec: str) -> str:
         if not spec:
             return repr(self)
-        return format(self._value_or(ConcretizationTypeError, f"formatting with {spec!r}"), spec)
+        if not self._trace.alive:
+            raise leaked(self)
+        value = self.concrete()
+        if value is None:
+            raise ConcretizationTypeError(self._unknown(f"formatting with {spec!r}", ConcretizationTypeError))
+        return format(value, spec)
 
     def block_until_ready(self) -> Any:
         return self
@@ -256,11 +292,12 @@ class Tracer:
 
 _REPAIRS: dict[type[Exception], str] = {
     TracerBoolConversionError:
-        "Choose between values with functrans.numpy.where(condition, x, y), make the argument static (static_argnums of jit), "
-        "or leave jit off: eager grad and jvp follow Python branches.",
+        "Write the choice as an operation: functrans.numpy.where(x > 0, a, b) for values, functrans.lax.cond(x > 0, f, g, x) for "
+        "`if`, functrans.lax.while_loop(lambda x: x > 0, body, x) for `while`; or make the argument static (static_argnums of jit).",
     TracerIntegerConversionError:
-        "Make the argument static (static_argnums or static_argnames of jit), or index a functrans array: "
-        "functrans.numpy.asarray(x)[i] works for a traced i, where x is a list or a NumPy array.",
+        "Make the argument static (static_argnums or static_argnames of jit); write functrans.lax.fori_loop(0, n, body, x) for "
+        "`range(n)`; or index a functrans array: functrans.numpy.asarray(x)[i] works for a traced i, where x is a list or a NumPy "
+        "array.",
     ConcretizationTypeError:
         "Keep the computation in functrans.numpy, or make the argument static (static_argnums or static_argnames of jit).",
     TracerArrayConversionError:
@@ -277,6 +314,16 @@ def leaked(tracer: Tracer) -> UnexpectedTracerError:
         "globals, attributes or outer lists.")
 
 
+def escaped(tracer: Tracer) -> UnexpectedTracerError:
+    """The error for a tracer where its trace is not among those that interpret operations."""
+    if not tracer._trace.alive:
+        return leaked(tracer)
+    return UnexpectedTracerError(
+        f"{tracer.describe()} reached an operation that is outside its transformation, at {describe(user_source())}. The functions "
+        "and rules of custom_jvp, custom_vjp and custom_vmap must take what is differentiated or batched as an argument; they "
+        "cannot close over it. Other code must not pass traced values on by way of globals or attributes.")
+
+
 def to_numpy(x: Any) -> np.ndarray:
     """A concrete value as an ndarray of a supported dtype in native byte order."""
     kind = type(x)
@@ -286,8 +333,7 @@ def to_numpy(x: Any) -> np.ndarray:
     if kind is float or kind is int or kind is bool or kind is complex:
         return _python_scalar(x)
     if isinstance(x, Tracer):
-        raise leaked(x) if not x._trace.alive else UnexpectedTracerError(
-            f"{x.describe()} reached an operation that is outside its transformation, at {describe(user_source())}.")
+        raise escaped(x)
     if isinstance(x, np.ndarray) and kind is not np.ndarray and hasattr(x, "mask"):
         raise TypeError(f"masked arrays are not supported: the mask would be lost, at {describe(user_source())}. Pass x.filled(value), "
                         "or x.data and x.mask separately.")

@@ -17,7 +17,7 @@ import numpy as np
 
 __all__ = [
     "complex_abs", "complex_acos", "complex_acosh", "complex_asin", "complex_asinh", "complex_atan", "complex_atanh",
-    "complex_cos", "complex_cosh", "complex_div", "complex_exp", "complex_expm1", "complex_log", "complex_log1p",
+    "complex_cos", "complex_cosh", "complex_div", "complex_exp", "complex_exp2", "complex_expm1", "complex_log", "complex_log1p",
     "complex_logistic", "complex_mul", "complex_pow", "complex_rsqrt", "complex_sign", "complex_sin", "complex_sinh",
     "complex_sqrt", "complex_tan", "complex_tanh",
 ]
@@ -112,13 +112,24 @@ def complex_rsqrt(b: Any, x: Any) -> Any:
 
 
 def complex_exp(b: Any, x: Any) -> Any:
-    """exp(re) (cos(im) + i sin(im)); beyond the overflow threshold the factor is applied in two halves."""
+    """exp(re) (cos(im) + i sin(im))."""
+    return _polar(b, "exp", float(np.log(np.finfo(x.re.dtype).max)), x, x.im)
+
+
+def complex_exp2(b: Any, x: Any) -> Any:
+    """exp2(re) and the angle im log 2: rounding ``re log 2`` would cost as many digits as `re` has before the point."""
+    angle = b.op("mul", x.im, b.const(float(np.log(2)), x.re.dtype))
+    return _polar(b, "exp2", float(np.finfo(x.re.dtype).maxexp), x, angle)
+
+
+def _polar(b: Any, power: str, limit: float, x: Any, angle: Any) -> Any:
+    """power(re) (cos(angle) + i sin(angle)); near `limit`, where it overflows, the power is applied in two halves."""
     op, elem = b.op, x.re.dtype
     zero = b.const(0, elem)
-    half = op("exp", op("mul", b.const(0.5, elem), x.re))
-    near = op("lt", x.re, b.const(float(np.log(np.finfo(elem).max)) - 1, elem))
-    size = op("exp", x.re)
-    cos, sin = op("cos", x.im), op("sin", x.im)
+    half = op(power, op("mul", b.const(0.5, elem), x.re))
+    near = op("lt", x.re, b.const(limit - 1, elem))
+    size = op(power, x.re)
+    cos, sin = op("cos", angle), op("sin", angle)
 
     def scaled(p: Any) -> Any:
         return op("select", near, op("mul", size, p), op("mul", op("mul", half, p), half))
@@ -134,7 +145,10 @@ def complex_exp(b: Any, x: Any) -> Any:
 
 
 def complex_log(b: Any, x: Any) -> Any:
-    """log|x| + i arg x: the logarithm through log1p near the unit circle, and after scaling elsewhere."""
+    """log|x| + i arg x: the logarithm through log1p around the unit circle, and after scaling elsewhere.
+
+    log1p(|x|**2 - 1) / 2 loses less than the logarithm of a rounded absolute value wherever |x| is of the order of 1.
+    """
     op, elem = b.op, x.re.dtype
     one, half = b.const(1, elem), b.const(0.5, elem)
     scale, back = _finite_scale(b, x)
@@ -147,7 +161,7 @@ def complex_log(b: Any, x: Any) -> Any:
         half,
         op("log1p", op("add", op("mul", op("sub", large, one), op("add", large, one)), op("mul", small, small))),
     )
-    near = op("and", op("gt", large, half), op("lt", large, b.const(1.5, elem)))
+    near = op("and", op("gt", large, half), op("lt", large, b.const(4, elem)))
     return b.complex(op("select", near, near_value, far), op("atan2", x.im, x.re))
 
 
@@ -172,18 +186,19 @@ def complex_expm1(b: Any, x: Any) -> Any:
     drop = op("mul", b.const(2, elem), op("mul", half_sin, half_sin))
     near = op("sub", op("mul", op("expm1", x.re), op("cos", x.im)), drop)
     whole = complex_exp(b, x)
-    small = op("lt", op("abs", x.re), b.const(1, elem))
+    small = op("lt", op("abs", x.re), b.const(8, elem))  # beyond, the 1 hardly counts
     return b.complex(op("select", small, near, op("sub", whole.re, b.const(1, elem))), whole.im)
 
 
 def complex_log1p(b: Any, x: Any) -> Any:
-    """log(1 + x): through log1p(re (2 + re) + im**2) / 2 where x is small."""
+    """log(1 + x): through log1p(re (2 + re) + im**2) / 2 where x is small, for it does not round 1 + x."""
     op, elem = b.op, x.re.dtype
-    one, half = b.const(1, elem), b.const(0.5, elem)
+    one, half, four = b.const(1, elem), b.const(0.5, elem), b.const(4, elem)
     shifted = b.complex(op("add", one, x.re), x.im)
     whole = complex_log(b, shifted)
     square = op("add", op("mul", x.re, op("add", b.const(2, elem), x.re)), op("mul", x.im, x.im))
-    small = op("lt", op("max", op("abs", x.re), op("abs", x.im)), half)
+    # Left of -1/2 the sum 1 + re is exact, and the square might be all but -1.
+    small = op("and", op("gt", x.re, op("neg", half)), op("lt", op("max", x.re, op("abs", x.im)), four))
     return b.complex(op("select", small, op("mul", half, op("log1p", square)), whole.re), whole.im)
 
 

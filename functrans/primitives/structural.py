@@ -12,15 +12,15 @@ from typing import Any
 import numpy as np
 
 from functrans.core.aval import Linear, ShapedArray, Zero, tangent_aval
-from functrans.core.dtypes import canonical, is_complex, is_inexact, real_dtype
+from functrans.core.dtypes import canonical, float0, is_complex, is_inexact, real_dtype
 from functrans.core.source import describe, user_source
 from functrans.core.trace import typeof
 from functrans.primitives.base import linear, operand_error, primitive
 from functrans.util import canonicalize_axis
 
 __all__ = [
-    "broadcast_in_dim", "broadcast_in_dim_p", "convert_element_type", "convert_element_type_p", "instantiate", "move_axis",
-    "moved_to_front", "reduce_sum", "reduce_sum_p", "reshape", "reshape_p", "transpose", "transpose_p", "zeros",
+    "broadcast_in_dim", "broadcast_in_dim_p", "convert_element_type", "convert_element_type_p", "instantiate", "materialize",
+    "move_axis", "moved_to_front", "reduce_sum", "reduce_sum_p", "reshape", "reshape_p", "transpose", "transpose_p", "zeros",
 ]
 
 
@@ -256,6 +256,13 @@ def zeros(aval: ShapedArray) -> Any:
 def instantiate(tangent: Any) -> Any:
     """A tangent as an array: symbolic zeros become zeros."""
     return zeros(tangent.aval) if isinstance(tangent, Zero) else tangent
+
+
+def materialize(tangent: Any) -> Any:
+    """A tangent as users see it: float0 zeros for integers, arrays otherwise."""
+    if isinstance(tangent, Zero) and tangent.aval.dtype == float0:
+        return np.zeros(tangent.aval.shape, float0)
+    return instantiate(tangent)
 
 
 def real_part_of(ct: Any, like: Linear) -> Any:

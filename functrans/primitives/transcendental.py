@@ -83,17 +83,12 @@ def _function(name: str, derivative: Callable[..., Any], program: Any = None, on
     return unary(name, impl, derivative, lower=lambda b, x: program(b, x) if x.is_complex else b.op(name, x))
 
 
-def _exp2_program(b: Any, x: Any) -> Any:
-    ln2 = b.const(math.log(2), x.re.dtype)
-    return cm.complex_exp(b, b.complex(b.op("mul", x.re, ln2), b.op("mul", x.im, ln2)))
-
-
 exp_p = _function("exp", lambda x, y: y, cm.complex_exp)
 exp2_p = _function(
     "exp2",
     lambda x, y: _mul(y, _c(x, math.log(2))),
-    _exp2_program,
-    _on_parts(_exp2_program),
+    cm.complex_exp2,
+    _on_parts(cm.complex_exp2),
 )
 expm1_p = _function("expm1", lambda x, y: _plus(y, 1), cm.complex_expm1, _on_parts(cm.complex_expm1))
 log1p_p = _function("log1p", lambda x, y: _inverse(_plus(x, 1)), cm.complex_log1p, _on_parts(cm.complex_log1p))

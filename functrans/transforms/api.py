@@ -20,13 +20,13 @@ from functrans.core.source import describe, user_source
 from functrans.core.trace import Tracer, typeof
 from functrans.primitives.base import literal
 from functrans.primitives.movement import concatenate, slice_in_dim
-from functrans.primitives.structural import convert_element_type, instantiate, move_axis, reshape, zeros
+from functrans.primitives.structural import convert_element_type, instantiate, materialize, move_axis, reshape, zeros
 from functrans.transforms.batching import BatchAxis, batch_flat, from_batched
 from functrans.transforms.flatten import FlatFun, arg_paths, argnums_tuple, check_arrays, fun_name, partial_args, wraps
 from functrans.transforms.jvp import jvp_flat
 from functrans.transforms.linearize import LinearProgram, evaluate_linear, linearize_flat, transpose_linear
 from functrans.transforms.stage import stage
-from functrans.transforms.tangents import fitted_cotangents, fitted_tangents, tangent_out
+from functrans.transforms.tangents import fitted_cotangents, fitted_tangents
 from functrans.tree_util import Partial, keystr, tree_flatten, tree_flatten_with_path, tree_map, tree_unflatten
 from functrans.util import safe_zip
 
@@ -72,7 +72,7 @@ def jvp(fun: Callable[..., Any], primals: Sequence[Any], tangents: Sequence[Any]
     flat_fun = FlatFun(fun, tree, has_aux, "jvp")
     values, y_dots = jvp_flat(flat_fun, flat, dots)
     ys, aux = flat_fun.split(values)
-    out = (tree_unflatten(flat_fun.out_tree, ys), tree_unflatten(flat_fun.out_tree, [tangent_out(t) for t in y_dots[:len(ys)]]))
+    out = (tree_unflatten(flat_fun.out_tree, ys), tree_unflatten(flat_fun.out_tree, [materialize(t) for t in y_dots[:len(ys)]]))
     return (*out, aux) if has_aux else out
 
 
@@ -111,7 +111,7 @@ def linearize(fun: Callable[..., Any], *primals: Any, has_aux: bool = False) -> 
                             f"{describe(user_source())}.")
         fitted = fitted_tangents(avals, dots, lambda: arg_paths(tangents, fun), f"linearize of {fun_name(fun)}")
         y_dots = evaluate_linear(program, [instantiate(t) for a, t in safe_zip(avals, fitted) if a.dtype.kind in "fc"])
-        return tree_unflatten(out_tree, [tangent_out(t) for t in y_dots])
+        return tree_unflatten(out_tree, [materialize(t) for t in y_dots])
 
     out = (tree_unflatten(out_tree, ys), f_jvp)
     return (*out, aux) if has_aux else out
@@ -136,7 +136,7 @@ class _Pullback:
         cts = fitted_cotangents(
             self._out_avals, flat, lambda: [f"result{keystr(path)}" for path, _ in tree_flatten_with_path(cotangents)[0]], self._name)
         bars = iter(transpose_linear(self._program, cts))
-        out = [tangent_out(next(bars)) if a.dtype.kind in "fc" else np.zeros(a.shape, float0) for a in self._in_avals]
+        out = [materialize(next(bars)) if a.dtype.kind in "fc" else np.zeros(a.shape, float0) for a in self._in_avals]
         return tree_unflatten(self._in_tree, out)
 
 

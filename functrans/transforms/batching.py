@@ -46,10 +46,15 @@ class BatchTracer(Tracer):
         self.value = value
         self.dim = dim
 
-    def concrete(self) -> Any:
-        if self.dim is not None:
-            return None
-        return self.value.concrete() if isinstance(self.value, Tracer) else self.value
+    @property
+    def behind(self) -> Any:
+        return self.value if self.dim is None else None
+
+    def why_unknown(self) -> str:
+        if self.dim is None:
+            return Tracer.why_unknown(self)
+        return ("It differs along the axis that vmap maps over: each element of the batch has a value of its own, and there is one "
+                "program for all.")
 
 
 class BatchTrace(Trace):

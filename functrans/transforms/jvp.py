@@ -11,12 +11,13 @@ from collections.abc import Callable, Sequence
 from typing import Any
 
 from functrans.core.aval import Zero, tangent_aval
-from functrans.core.source import describe, user_source
+from functrans.core.conversion import Conversion
+from functrans.core.source import Source, describe, user_source
 from functrans.core.trace import Primitive, Trace, Tracer, current_trace, running, typeof
 from functrans.errors import ConcretizationTypeError
 from functrans.util import safe_zip
 
-__all__ = ["JVPTrace", "JVPTracer", "jvp_flat"]
+__all__ = ["JVPTrace", "JVPTracer", "jvp_flat", "number_error"]
 
 
 class JVPTracer(Tracer):
@@ -30,29 +31,23 @@ class JVPTracer(Tracer):
         self.primal = primal
         self.tangent = tangent
 
-    def concrete(self) -> Any:
-        return self.primal.concrete() if isinstance(self.primal, Tracer) else self.primal
+    @property
+    def behind(self) -> Any:
+        return self.primal
 
-    def _number(self, what: str) -> Any:
-        """The value as a Python number: only where that cuts off no derivative."""
-        if self.aval.dtype.kind in "fc" and self._trace.alive:
-            raise ConcretizationTypeError(
-                f"{what} was asked of {self.describe()}, at {describe(user_source())}. A Python number has no derivative, and the result "
-                "would silently lack it. Use functrans.numpy in place of math; where the value is meant as a constant, take "
-                "functrans.stop_gradient(x) first. Comparisons (x > 0) work as they are.")
-        return self._value_or(ConcretizationTypeError, what)
+    def asked(self, conversion: Conversion) -> Any:
+        """As for any tracer, save that a Python number is given only where that cuts off no derivative."""
+        if conversion.cuts and self.aval.dtype.kind in "fc":
+            raise number_error(conversion.what, self.describe(), user_source())
+        return Tracer.asked(self, conversion)
 
-    def __float__(self) -> float:
-        return float(self._number("a float"))
 
-    def __complex__(self) -> complex:
-        return complex(self._number("a complex"))
-
-    def item(self, *args: Any) -> Any:
-        return self._number("a Python number (`.item()`)").item(*args)
-
-    def tolist(self) -> Any:
-        return self._number("a list (`.tolist()`)").tolist()
+def number_error(what: str, tracer: str, source: Source) -> ConcretizationTypeError:
+    """The error for a Python number asked of a value that is being differentiated."""
+    return ConcretizationTypeError(
+        f"{what} was asked of {tracer}, at {describe(source)}. A Python number has no derivative, and the result "
+        "would silently lack it. Use functrans.numpy in place of math; where the value is meant as a constant, take "
+        "functrans.stop_gradient(x) first. Comparisons (x > 0) work as they are.")
 
 
 class JVPTrace(Trace):

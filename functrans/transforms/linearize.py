@@ -26,16 +26,18 @@ from typing import Any
 import numpy as np
 
 from functrans.core.array import Array
-from functrans.core.aval import Linear, Zero, tangent_aval
-from functrans.core.jaxpr import Eqn, Jaxpr, Var
-from functrans.core.trace import Primitive, Trace, Tracer, current_trace, leaked, running, typeof
+from functrans.core.aval import Linear, ShapedArray, Zero, tangent_aval
+from functrans.core.check import check_linear
+from functrans.core.jaxpr import Atom, Eqn, Jaxpr, Literal, Var
+from functrans.core.source import interpreter
+from functrans.core.trace import Primitive, Trace, Tracer, current_trace, leaked, running, to_numpy, typeof
 from functrans.primitives.builders import add_p
 from functrans.transforms.jvp import JVPTracer
 from functrans.util import safe_zip
 
 __all__ = [
-    "LinearProgram", "LinearTracer", "LinearizeTrace", "Residual", "evaluate_linear", "linearize_flat", "transpose_jaxpr",
-    "transpose_linear",
+    "LinearProgram", "LinearTracer", "LinearizeTrace", "Residual", "TangentTrace", "check_linear_program", "evaluate_linear",
+    "linearize_flat", "record_linear", "transpose_jaxpr", "transpose_linear",
 ]
 
 
@@ -192,6 +194,43 @@ def linearize_flat(
         tangent_trace.close()
 
 
+def record_linear(fun: Callable[..., Any], in_avals: Sequence[ShapedArray]) -> LinearProgram:
+    """The program of ``fun(*args) -> flat results``, a function that is linear: what it computes of anything else runs at once.
+
+    A result may be `Zero`. One that does not depend on the arguments is the value of a linear function at 0, and so is zero.
+    """
+    trace = TangentTrace(current_trace())
+    tracers = [LinearTracer(trace, Var(a)) for a in in_avals]
+    try:
+        with running(trace):
+            outs = fun(*tracers)
+    finally:
+        trace.close()
+    ends = [y.var if type(y) is LinearTracer and y._trace is trace else y if type(y) is Zero else Zero(typeof(y)) for y in outs]
+    return LinearProgram([t.var for t in tracers], trace.eqns, ends)
+
+
+def check_linear_program(program: LinearProgram) -> None:
+    """Raise unless every equation is linear in what it takes of the program's inputs, and has a transpose.
+
+    Raises:
+        JaxprTypeError: names the primitive and the equation.
+    """
+    residuals: dict[int, Var] = {}
+
+    def atom(a: Any) -> Atom:
+        if type(a) is not Residual:
+            return a  # type: ignore[no-any-return]
+        aval = typeof(a.value)
+        if aval.shape or isinstance(a.value, Tracer):
+            return residuals.setdefault(id(a), Var(aval))
+        return Literal(to_numpy(a.value)[()], aval)
+
+    eqns = tuple(eqn.replace(invars=[atom(a) for a in eqn.invars]) for eqn in program.eqns)
+    ends = tuple(y for y in program.outs if type(y) is Var)
+    check_linear(Jaxpr(tuple(residuals.values()), tuple(program.ins), eqns, ends), [True] * len(program.ins))
+
+
 def evaluate_linear(program: LinearProgram, tangents: Sequence[Any]) -> list[Any]:
     """Push tangents forward: results are arrays or `Zero`."""
     env: dict[Var, Any] = dict(safe_zip(program.ins, tangents))
@@ -213,6 +252,7 @@ def transpose_linear(program: LinearProgram, cotangents: Sequence[Any]) -> list[
     return [bars[v] if v in bars else Zero(v.aval) for v in program.ins]
 
 
+@interpreter
 def _transpose_eqn(eqn: Eqn, bars: dict[Var, Any]) -> None:
     cts = [bars.pop(v, None) for v in eqn.outvars]
     if all(ct is None for ct in cts):
@@ -232,6 +272,7 @@ def _accumulate(total: Any, ct: Any) -> Any:
     return ct if total is None else add_p.bind(total, ct)
 
 
+@interpreter
 def transpose_jaxpr(jaxpr: Jaxpr, consts: Sequence[Any], linear: Sequence[bool], args: Sequence[Any],
                     cotangents: Sequence[Any]) -> list[Any]:
     """Transpose a jaxpr that is linear in some inputs: known operands are computed first, then the rest runs backwards.

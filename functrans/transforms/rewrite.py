@@ -21,6 +21,7 @@ from functrans.core.array import Array
 from functrans.core.aval import Zero, tangent_aval
 from functrans.core.interpret import jaxpr_as_fun
 from functrans.core.jaxpr import ClosedJaxpr
+from functrans.core.source import interpreter
 from functrans.core.trace import Tracer, axis_env
 from functrans.primitives.structural import instantiate as instantiated
 from functrans.primitives.structural import moved_to_front
@@ -99,6 +100,7 @@ def linearize_jaxpr(closed: ClosedJaxpr, active: Mask, instantiate: Mask | None 
     program, numbers, n = box
     out_active: list[bool] = []
 
+    @interpreter
     def linear(*args: Any) -> list[Any]:
         residuals, tangents = args[:len(numbers)], args[len(numbers):]
         env = dict(safe_zip(program.ins, tangents))

@@ -7,7 +7,7 @@ program and not while tracing. Arrays and outer tracers that the function closes
 from __future__ import annotations
 
 from collections.abc import Callable, Sequence
-from typing import Any
+from typing import Any, Protocol
 
 import numpy as np
 
@@ -15,11 +15,25 @@ from functrans.config import options
 from functrans.core.array import Array
 from functrans.core.aval import ShapedArray
 from functrans.core.check import check_jaxpr
+from functrans.core.conversion import Conversion
 from functrans.core.jaxpr import ClosedJaxpr, Eqn, Jaxpr, Literal, Var
 from functrans.core.source import user_source
-from functrans.core.trace import Primitive, Trace, Tracer, current_trace, leaked, running, typeof
+from functrans.core.trace import Primitive, Trace, Tracer, current_trace, escaped, leaked, running, typeof
 
-__all__ = ["StagingTrace", "StagingTracer", "stage"]
+__all__ = ["Recorder", "StagingTrace", "StagingTracer", "stage"]
+
+
+class Recorder(Protocol):
+    """Answers questions about values while a function is staged, and remembers them (`functrans.calls.guards`)."""
+
+    def begin(self, trace: StagingTrace, inputs: Sequence[Var]) -> None:
+        """Staging starts."""
+
+    def ask(self, tracer: StagingTracer, conversion: Conversion) -> Any:
+        """The Python value of `tracer` under `conversion`."""
+
+    def end(self) -> None:
+        """Staging is over: let go of the values."""
 
 
 class StagingTracer(Tracer):
@@ -37,14 +51,26 @@ class StagingTracer(Tracer):
         self._made_at = self._trace.sources.get(self.var)  # type: ignore[attr-defined]
         return Tracer.describe(self)
 
+    def asked(self, conversion: Conversion) -> Any:
+        trace: StagingTrace = self._trace  # type: ignore[assignment]
+        if not trace.alive:
+            raise leaked(self)
+        return None if trace.recorder is None else trace.recorder.ask(self, conversion)
+
+    def why_unknown(self) -> str:
+        trace: StagingTrace = self._trace  # type: ignore[assignment]
+        return trace.why or (f"Its value is not known: {trace.name} traces the function once for all values, by shapes and dtypes alone.")
+
 
 class StagingTrace(Trace):
-    """Records equations. `name` is what messages call the transformation that stages."""
+    """Records equations. `name` is what messages call the transformation that stages; `why`, the reason why values are unknown."""
 
-    __slots__ = ("_consts", "_held", "eqns", "name", "sources")
+    __slots__ = ("_consts", "_held", "eqns", "name", "recorder", "sources", "why")
 
-    def __init__(self, parent: Trace, name: str = "jit") -> None:
+    def __init__(self, parent: Trace, name: str = "jit", recorder: Recorder | None = None, why: str = "") -> None:
         super().__init__(parent)
+        self.recorder = recorder
+        self.why = why
         self.name = name  # type: ignore[misc]
         self.eqns: list[Eqn] = []
         self.sources: dict[Var, Any] = {}
@@ -62,8 +88,8 @@ class StagingTrace(Trace):
         if kind is float or kind is int or kind is bool or kind is complex:
             return Literal(x, typeof(x))
         if isinstance(x, Tracer):
-            if not x._trace.alive:
-                raise leaked(x)
+            if not x._trace.alive or not self.is_inside(x._trace):
+                raise escaped(x)
             return self._const(x)
         aval = typeof(x)
         if not aval.shape:
@@ -106,19 +132,27 @@ class StagingTrace(Trace):
         return StagingTracer(self, out)
 
 
-def stage(fun: Callable[..., Sequence[Any]], in_avals: Sequence[ShapedArray], name: str = "jit") -> ClosedJaxpr:
+def stage(
+    fun: Callable[..., Sequence[Any]], in_avals: Sequence[ShapedArray], name: str = "jit", recorder: Recorder | None = None, why: str = "",
+) -> ClosedJaxpr:
     """The jaxpr of ``fun(*flat_args) -> flat_results`` at the given avals.
 
-    Values of outer traces that `fun` closes over come back among the consts, as the tracers they are.
+    Values of outer traces that `fun` closes over come back among the consts, as the tracers they are. Questions about values go
+    to `recorder`; without one they are refused, and the message says `why`.
     """
-    trace = StagingTrace(current_trace(), name)
+    trace = StagingTrace(current_trace(), name, recorder, why)
     tracers = [trace.new_input(a) for a in in_avals]
+    if recorder is not None:
+        recorder.begin(trace, [t.var for t in tracers])
     try:
         with running(trace):
             outs = fun(*tracers)
         atoms = [trace.atom(x) for x in outs]
     finally:
         trace.close()
+        trace.recorder = None
+        if recorder is not None:
+            recorder.end()
     constvars, consts = trace.consts()
     jaxpr = Jaxpr(tuple(constvars), tuple(t.var for t in tracers), tuple(trace.eqns), tuple(atoms))
     if options().check:

@@ -16,10 +16,10 @@ from functrans.core.aval import ShapedArray, Zero, tangent_aval
 from functrans.core.dtypes import float0
 from functrans.core.source import describe, user_source
 from functrans.core.trace import Tracer, is_array_like, typeof
-from functrans.primitives.structural import convert_element_type, instantiate
+from functrans.primitives.structural import convert_element_type
 from functrans.util import safe_zip
 
-__all__ = ["fitted_cotangents", "fitted_tangents", "tangent_out"]
+__all__ = ["fitted_cotangents", "fitted_tangents"]
 
 _RANKS = {"b": 3, "i": 0, "u": 0, "f": 1, "c": 2}
 """What may stand for what among weak types; booleans stand for nothing."""
@@ -83,10 +83,3 @@ def _fitted(aval: ShapedArray, tangent: Any, where: Callable[[], str], owner: st
         raise TypeError(f"{where()} has dtype {given.dtype}, and {owner} has dtype {aval.dtype}, at {describe(user_source())}. "
                         f"They must be equal: pass it as {aval.dtype}.")
     return convert_element_type(tangent, aval.dtype)
-
-
-def tangent_out(tangent: Any) -> Any:
-    """A tangent as users see it: float0 zeros for integers, arrays otherwise."""
-    if type(tangent) is Zero and tangent.aval.dtype == float0:
-        return np.zeros(tangent.aval.shape, float0)
-    return instantiate(tangent)

@@ -292,7 +292,7 @@ def test_a_loop_of_no_turns_checks_no_index() -> None:
         return lax.scan(lambda c, v: (c * fnp.exp(fnp.sin(w)[fnp.sum(w).astype(int)]) + v, None), x, np.zeros(n))[0]
 
     assert float(ft.grad(f)(2.0, 0)) == 1.0
-    with pytest.raises(IndexError, match="index 3 is out of bounds for axis 0 with size 3"):
+    with pytest.raises(IndexError, match="out of bounds for axis 0 with size 3"):
         ft.grad(f)(2.0, 1)
 
 

@@ -47,7 +47,7 @@ def compare(fun: Callable[..., Any], *args: Any, tolerance: float = 1e-13) -> Ex
     for i, (got, expected) in enumerate(zip(listed(compiled), want, strict=True)):
         assert_same(got, expected, tolerance, f"compiled output {i}")
     computed = run(program, values)
-    plan = executable._plan or [("out", i) for i in range(len(computed))]
+    plan = executable.plan
     for i, ((kind, which), expected) in enumerate(zip(plan, want, strict=True)):
         if kind == "out":
             assert_same(computed[which], expected, tolerance, f"interpreted output {i}")

@@ -27,6 +27,7 @@ __all__ = [
     "Case",
     "Operand",
     "Row",
+    "Sampler",
     "assert_close",
     "axes_subsets",
     "dtypes_of",
@@ -170,13 +171,15 @@ class Operand:
 
 @dataclass(frozen=True)
 class Case:
-    """One call: operands and params."""
+    """One call: operands and params, and the sampler of plain values."""
 
     operands: tuple[Operand, ...]
     params: dict[str, Any] = field(default_factory=dict)
+    plain: Sampler = values
 
-    def args(self, rng: np.random.Generator, dtype: np.dtype, sample: Samplers = values) -> list[np.ndarray]:
+    def args(self, rng: np.random.Generator, dtype: np.dtype, sample: Samplers | None = None) -> list[np.ndarray]:
         """Values for the operands; `sample` (or one for each) serves those without a sampler of their own."""
+        sample = self.plain if sample is None else sample
         each = itertools.repeat(sample) if callable(sample) else sample
         return [
             np.asarray((o.sample or f)(rng, o.shape, np.dtype(o.dtype or dtype)))
@@ -197,6 +200,7 @@ class Row:
         ulps: how far compiled values may be from eager ones (0: equal); sums count in units of `scale`.
         complex_ulps: the same for complex dtypes, where NumPy's own products round as the machine has it.
         eager_ulps: how far eager values may be from the reference, which is then evaluated in a wider type.
+        complex_eager_ulps: the same for complex dtypes, where that is more.
         scale: ``(*arrays, **params)``, the magnitude that rounding errors are relative to (the sum of absolute terms).
         smooth: the sampler for derivatives.
         analytic: whether a complex step gives the real derivative.
@@ -214,6 +218,7 @@ class Row:
     ulps: float = 0
     complex_ulps: float = 0
     eager_ulps: float = 0
+    complex_eager_ulps: float = 0
     scale: Callable[..., Any] | None = None
     smooth: Samplers = SMOOTH
     analytic: bool = False
@@ -228,6 +233,10 @@ class Row:
     def tolerance(self, args: Sequence[np.ndarray]) -> float:
         """The ulps for compiled against eager values of a call."""
         return max(self.ulps, self.complex_ulps) if any(x.dtype.kind == "c" for x in args) else self.ulps
+
+    def eager_tolerance(self, args: Sequence[np.ndarray]) -> float:
+        """The ulps for eager values of a call against the reference."""
+        return max(self.eager_ulps, self.complex_eager_ulps) if any(x.dtype.kind == "c" for x in args) else self.eager_ulps
 
     def scaled(self, args: Sequence[np.ndarray], params: dict[str, Any]) -> Any:
         """The magnitude that errors of a call are relative to, beyond the result itself."""
@@ -339,7 +348,8 @@ def assert_close(got: Any, want: Any, ulps: float, scale: Any = 0.0, what: str =
 def _near(error: np.ndarray, size: np.ndarray, ulps: float, scale: Any) -> np.ndarray:
     top = np.finfo(size.dtype).max / 2  # beyond, the spacing of an infinity would be nan
     unit = np.spacing(np.minimum(np.maximum(size, np.minimum(scale, top).astype(size.dtype)), top))
-    return np.asarray(error <= ulps * np.where(np.isfinite(unit), unit, 0))
+    beyond = np.maximum(np.asarray(scale) / np.asarray(top, np.result_type(scale, np.float64)), 1)
+    return np.asarray(error <= ulps * beyond * np.where(np.isfinite(unit), unit, 0))
 
 
 def _same(got: np.ndarray, want: np.ndarray) -> np.ndarray:

@@ -139,7 +139,7 @@ def test_sizes_around_vector_widths(row: Row, data: Any) -> None:
     calls = []
     for shape, dtype in zip(every, itertools.cycle(row.accepted), strict=False):
         case, rng = draw_case(data, row, dtype)
-        sized = Case(tuple(Operand(shape, o.dtype, o.sample) for o in case.operands), case.params)
+        sized = Case(tuple(Operand(shape, o.dtype, o.sample) for o in case.operands), case.params, case.plain)
         calls.append((sized, sized.args(rng, dtype)))
     check(row, calls)
 
@@ -187,7 +187,7 @@ def test_layouts(row: Row, data: Any) -> None:
         assert_close(
             fun(*operands),
             eager,
-            max(row.tolerance(args), row.eager_ulps),
+            max(row.tolerance(args), row.eager_tolerance(args)),
             row.scaled(args, case.params),
             f"{row} of {name} operands",
         )

@@ -43,7 +43,7 @@ def test_eager_equals_reference(row: Row, data: Any) -> None:
             assert_close(
                 got,
                 oracle(row, args, case.params),
-                row.eager_ulps,
+                row.eager_tolerance(args),
                 row.scaled(args, case.params),
                 f"{row} of {[typeof(x) for x in args]} {case.params}",
             )

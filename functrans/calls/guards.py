@@ -1,0 +1,326 @@
+"""Guards: how `jit` follows Python control flow.
+
+While a function is staged for a call, Python may ask a traced value for its truth or its number (``if x > 0``, ``range(n)``).
+The `GuardRecorder` computes it from the call's arguments, one needed equation at a time and each at most once, and notes a
+`Guard`: which variable was asked, how, and what the answer was. Tracing goes on with the answer, so what comes out is one
+*path* through the function, right for every call whose guards have the same answers. Example::
+
+    @jit                          path of f(3.0), with guard b = True      path of f(-3.0), with guard b = False
+    def f(x):
+        if x > 0:                 { x . b = gt x 0.0; y = sqrt x in y }     { x . b = gt x 0.0; y = neg x in y }
+            return fnp.sqrt(x)
+        return -x
+
+A compiled path returns its guards with its results, and `GuardedCode` compares them before anything else is believed:
+functions are pure, so the results of a wrong path are dropped, and its errors are none. Which other path to take is the
+matter of `functrans.calls.paths`.
+"""
+
+from __future__ import annotations
+
+import copy
+import dataclasses
+from collections.abc import Callable, Hashable, Iterable, Sequence
+from dataclasses import dataclass
+from typing import Any, final
+
+import numpy as np
+
+from functrans.calls.jit import compiled
+from functrans.core.array import Array
+from functrans.core.conversion import LIST, Conversion, Refusal
+from functrans.core.jaxpr import ClosedJaxpr, Jaxpr, Literal, Var
+from functrans.core.source import Source, describe, user_source
+from functrans.core.trace import EvalTrace, Tracer, current_trace, running, to_numpy
+from functrans.errors import FunctransRuntimeError
+from functrans.transforms.stage import StagingTrace, StagingTracer
+
+__all__ = ["MAX_EQUATIONS", "MAX_GUARDS", "Disagreement", "Guard", "GuardRecorder", "GuardedCode", "QuestionsPassedOn", "ValueNeeded",
+           "guarded_jaxpr"]
+
+MAX_GUARDS = 20_000
+MAX_EQUATIONS = 1_000_000
+
+
+@dataclass(frozen=True, slots=True, eq=False)
+class Guard:
+    """A question that Python asked while tracing, and its answer; `key` is the answer in comparable form."""
+
+    var: Var
+    conversion: Conversion
+    key: Hashable
+    answer: Any
+    source: Source
+
+    def __str__(self) -> str:
+        return f"{self.conversion.what} at {describe(self.source)}"
+
+
+class ValueNeeded(BaseException):
+    """A value was asked that this staging cannot compute, and the transformation around it perhaps can.
+
+    Not an `Exception`: a user's ``except Exception`` must not take it for an error of the program.
+    """
+
+
+_EVALUATION = EvalTrace(None)
+
+
+class GuardRecorder:
+    """Answers questions about values during one staging (see `functrans.transforms.stage.Recorder`).
+
+    `values` are the call's arguments, None where they are not known. `decided` are guards whose answers were observed in
+    compiled code: the path to follow begins with them.
+    """
+
+    __slots__ = ("_answers", "_decided", "_name", "_run", "_trace", "_values", "guards", "needed")
+
+    def __init__(self, name: str, values: Sequence[Array] | None, decided: Sequence[Guard] = ()) -> None:
+        self._name = name
+        self._values = values
+        self._decided = decided
+        self.guards: list[Guard] = []
+        self.needed = False
+        self._answers: dict[tuple[Var, Conversion], Guard] = {}
+        self._run: PartialRun | None = None
+        self._trace: StagingTrace | None = None
+
+    def begin(self, trace: StagingTrace, inputs: Sequence[Var]) -> None:
+        self._trace = trace
+        known = {} if self._values is None else dict(zip(inputs, self._values, strict=True))
+        self._run = PartialRun(trace, known, self._const, self._unknown)
+
+    def end(self) -> None:
+        self._values, self._trace, self._run, self._answers = None, None, None, {}
+
+    def ask(self, tracer: StagingTracer, conversion: Conversion) -> Any:
+        """The answer; a guard from now on. What the conversion raises is raised, and guarded too."""
+        aval = tracer.aval
+        if conversion.scalar and aval.size != 1:
+            return conversion(np.zeros(aval.shape, aval.dtype))  # refused, or answered, whatever the values are
+        if self._values is None:
+            raise self._unknown()
+        guard = self._answers.get((tracer.var, conversion))
+        if guard is None:
+            guard = self._answers[tracer.var, conversion] = self._new_guard(tracer.var, conversion)
+            self.guards.append(guard)
+        if type(guard.key) is Refusal:
+            return conversion(self._value(tracer.var))
+        return copy.deepcopy(guard.answer) if conversion is LIST else guard.answer
+
+    def _new_guard(self, var: Var, conversion: Conversion) -> Guard:
+        self._check_size()
+        n = len(self.guards)
+        if n < len(self._decided):
+            decided = self._decided[n]
+            if decided.conversion == conversion and type(decided.key) is not Refusal:
+                return dataclasses.replace(decided, var=var, source=user_source())
+        key, answer = conversion.answer(self._value(var))
+        return Guard(var, conversion, key, answer, user_source())
+
+    def _check_size(self) -> None:
+        assert self._trace is not None
+        if len(self.guards) < MAX_GUARDS and len(self._trace.eqns) < MAX_EQUATIONS:
+            return
+        raise FunctransRuntimeError(
+            f"infinite guards: {self._name} has asked for {len(self.guards)} values ({len(self._trace.eqns)} operations) in one call, "
+            f"and goes on, at {describe(user_source())}. jit unrolls Python loops; a loop that long, if it ends at all, must be "
+            "functrans.lax.while_loop(condition, body, x) or functrans.lax.fori_loop(0, n, body, x).")
+
+    def _value(self, var: Var) -> np.ndarray:
+        assert self._run is not None
+        with running(_EVALUATION):
+            return np.asarray(self._run.value(var))
+
+    def _const(self, value: Any) -> Any:
+        """The value of something the function closes over."""
+        if isinstance(value, Tracer):
+            value = value.concrete()
+            if value is None:
+                raise self._unknown()
+        return value
+
+    def _unknown(self) -> ValueNeeded:
+        self.needed = True
+        return ValueNeeded()
+
+
+class PartialRun:
+    """Runs what has been staged so far, under the current trace: only what a wanted variable needs, each equation once.
+
+    `env` has the inputs, and `const` makes what the function closes over into an operand. A collective is about the batch of a vmap
+    outside: `refusal` makes the error for one that cannot be answered here.
+    """
+
+    __slots__ = ("_const", "_env", "_indexed", "_made_by", "_refusal", "_trace")
+
+    def __init__(
+        self, trace: StagingTrace, env: dict[Var, Any], const: Callable[[Any], Any], refusal: Callable[[], Exception] | None = None,
+    ) -> None:
+        self._trace = trace
+        self._env = env
+        self._const = const
+        self._refusal = refusal
+        self._made_by: dict[Var, int] = {}
+        self._indexed = 0
+
+    def value(self, var: Var) -> Any:
+        """The value of a variable of the trace."""
+        if var not in self._env:
+            self._evaluate(var)
+        return self._env[var]
+
+    def _evaluate(self, var: Var) -> None:
+        env, made_by, eqns = self._env, self._made_by, self._trace.eqns
+        for i in range(self._indexed, len(eqns)):
+            made_by.update(dict.fromkeys(eqns[i].outvars, i))
+        self._indexed = len(eqns)
+        needed: set[int] = set()
+        pending = [var]
+        while pending:
+            v = pending.pop()
+            if v in env:
+                continue
+            at = made_by.get(v)
+            if at is None:
+                env[v] = self._const(dict(zip(*self._trace.consts(), strict=True))[v])
+            elif at not in needed:
+                needed.add(at)
+                pending.extend(a for a in eqns[at].invars if type(a) is Var)
+        for at in sorted(needed):
+            eqn = eqns[at]
+            if eqn.primitive.named_batch is not None and self._refusal is not None:
+                raise self._refusal()
+            operands = [a.operand if isinstance(a, Literal) else env[a] for a in eqn.invars]
+            try:
+                out = eqn.primitive.bind(*operands, **eqn.params)
+            except Exception as error:
+                error.add_note(f"The operation is the one at {describe(eqn.source)}.")
+                raise
+            env.update(zip(eqn.outvars, out, strict=True) if eqn.primitive.multiple_results else ((eqn.outvars[0], out),))
+
+
+class QuestionsPassedOn:
+    """Answers questions while a function inside a staged one is staged by itself: the trace around it answers.
+
+    What the question depends on is staged a second time, outside; compiled code merges the two.
+    """
+
+    __slots__ = ("_args", "_outer", "_run")
+
+    def __init__(self, args: Sequence[Any]) -> None:
+        self._args = args
+        self._outer = current_trace()
+        self._run: PartialRun | None = None
+
+    def begin(self, trace: StagingTrace, inputs: Sequence[Var]) -> None:
+        self._run = PartialRun(trace, dict(zip(inputs, self._args, strict=True)), lambda value: value)
+
+    def end(self) -> None:
+        self._run = None
+
+    def ask(self, tracer: StagingTracer, conversion: Conversion) -> Any:
+        """The answer of the trace around; None where it has none."""
+        assert self._run is not None
+        with running(self._outer):
+            value = self._run.value(tracer.var)
+        return value.asked(conversion) if isinstance(value, Tracer) else conversion(to_numpy(value))
+
+
+# -- compiled paths -----------------------------------------------------------------------------------------------------------
+
+def guarded_jaxpr(closed: ClosedJaxpr, guards: Sequence[Guard]) -> ClosedJaxpr:
+    """`closed` with the variables of the guards as further results."""
+    jaxpr = closed.jaxpr
+    return ClosedJaxpr(Jaxpr(jaxpr.constvars, jaxpr.invars, jaxpr.eqns, (*jaxpr.outvars, *(g.var for g in guards))), closed.consts)
+
+
+@final
+@dataclass(frozen=True, slots=True)
+class Disagreement:
+    """The first guard of a path that answered otherwise: its place, and the guard with the answer observed."""
+
+    place: int
+    guard: Guard
+
+
+class GuardedCode:
+    """A compiled path: results where its guards answer as they did while it was traced, else the `Disagreement`.
+
+    The guards that are plain truths and integers (nearly all) lie side by side in one buffer, made once and used again, so that
+    they cost one comparison of bytes however many they are.
+    """
+
+    __slots__ = ("_buffers", "_expected", "_guards", "_offsets", "_others", "_places", "_pool", "_results", "_run", "_sources")
+
+    def __init__(self, closed: ClosedJaxpr, guards: Sequence[Guard]) -> None:
+        self._run = run = compiled(guarded_jaxpr(closed, guards))
+        self._guards = tuple(guards)
+        n = len(closed.jaxpr.outvars)
+        self._places: list[tuple[str, Any]] = run.plan[:n]
+        self._sources: list[tuple[str, Any]] = run.plan[n:]
+        shared = 1 + max((which for kind, which in self._places if kind == "out"), default=-1)
+        self._results = run.buffers[:shared]  # buffers are numbered in the order of the outputs: those of results come first
+        self._buffers = run.buffers[shared:]
+        self._offsets, self._expected = self._packed(shared)
+        packed = {shared + i for i, offset in enumerate(self._offsets) if offset is not None}
+        self._others = [i for i, (kind, which) in enumerate(self._sources) if kind != "out" or which not in packed]
+        self._pool: list[tuple[bytearray, list[np.ndarray]]] = []  # list.pop and append are atomic: a pool without a lock
+
+    def _packed(self, shared: int) -> tuple[list[int | None], bytes]:
+        """Where in the common buffer each guard buffer lies (None: it has memory of its own), and what should stand there."""
+        offsets: list[int | None] = [None] * len(self._buffers)
+        expected = bytearray()
+        for guard, (kind, which) in zip(self._guards, self._sources, strict=True):
+            if kind != "out" or which < shared or offsets[which - shared] is not None:
+                continue
+            shape, dtype = self._buffers[which - shared]
+            if guard.conversion.exact(dtype, shape) and type(guard.key) is not Refusal:
+                expected.extend(bytes(-len(expected) % dtype.itemsize))
+                offsets[which - shared] = len(expected)
+                expected.extend(np.array(guard.answer, dtype).tobytes())
+        # A buffer asked in two ways (as a truth and as an integer) is compared in the one way that is exact, and that decides both.
+        return offsets, bytes(expected)
+
+    def _scratch(self) -> tuple[bytearray, list[np.ndarray]]:
+        raw = bytearray(len(self._expected))
+        arrays = [np.empty(shape, dtype) if offset is None else np.ndarray((), dtype, raw, offset)
+                  for (shape, dtype), offset in zip(self._buffers, self._offsets, strict=True)]
+        return raw, arrays
+
+    def attempt(self, values: list[np.ndarray], decided: int = 0) -> list[np.ndarray] | Disagreement:
+        """Run. The first `decided` guards are not compared: their answers brought us here.
+
+        Raises:
+            IndexError: where a check failed and the path is right.
+        """
+        try:
+            scratch = self._pool.pop()
+        except IndexError:
+            scratch = self._scratch()
+        raw, arrays = scratch
+        outputs = [np.empty(shape, dtype) for shape, dtype in self._results]
+        outputs += arrays
+        failed = self._run.fill(values, outputs)
+        found = None
+        if raw != self._expected:
+            found = self._disagreement(range(decided, len(self._guards)), values, outputs)
+        elif self._others:
+            found = self._disagreement([i for i in self._others if i >= decided], values, outputs)
+        self._pool.append(scratch)
+        if found is not None:
+            return found
+        if failed is not None:
+            raise IndexError(failed)
+        answer: list[np.ndarray] = self._run.results(self._places, values, outputs)
+        return answer
+
+    def _disagreement(self, places: Iterable[int], values: list[np.ndarray], outputs: list[np.ndarray]) -> Disagreement | None:
+        for place in places:
+            guard = self._guards[place]
+            kind, which = self._sources[place]
+            value = outputs[which] if kind == "out" else values[which] if kind == "in" else which
+            key, answer = guard.conversion.answer(value)
+            if key != guard.key:
+                return Disagreement(place, dataclasses.replace(guard, key=key, answer=answer))
+        return None
