@@ -114,8 +114,9 @@ def trace_carry(
     for path, a, b in zip(paths, avals, made.jaxpr.out_avals, strict=True):
         if not yields(b, a):
             why, repair = leaf_difference(a, b)
-            raise TypeError(f"{name}: {subject} {code_line(fun)} must return a {thing} of the types it takes, at {describe(user_source())}; "
-                            f"{path} is {a} on entry and {b} on return: {why}. {repair} The initial value may have that type instead.")
+            raise TypeError(f"{name}: {subject} {code_line(fun)} must return a {thing} of the types it takes, at "
+                            f"{describe(user_source())}; {path} is {a} on entry and {b} on return: {why}. {repair} "
+                            "The initial value may have that type instead.")
     return Closure(conformed(made.jaxpr, avals), made.consts, made.out_tree), init
 
 

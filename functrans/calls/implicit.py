@@ -23,7 +23,7 @@ from functrans.calls.agreement import code_line, conformed, trace_carry, tree_di
 from functrans.calls.closed import Closure, run_call, trace_closed, with_leading_inputs
 from functrans.core.aval import Linear, ShapedArray, Zero, tangent_aval
 from functrans.core.interpret import eval_jaxpr, jaxpr_as_fun
-from functrans.core.jaxpr import ClosedJaxpr
+from functrans.core.jaxpr import ClosedJaxpr, Jaxpr, Var
 from functrans.core.source import describe, user_source
 from functrans.core.trace import Primitive, running, typeof
 from functrans.primitives.arithmetic import neg_p, sub_p
@@ -60,6 +60,21 @@ def _by_linearization(trace: Any) -> ByParameters:
     return derivative
 
 
+# -- evaluation -----------------------------------------------------------------------------------------------------------
+
+def _by_solver(solve: ClosedJaxpr, avals: Sequence[ShapedArray], lengths: Lengths, which: int) -> ClosedJaxpr:
+    """`solve` as a function of all operands, of which it takes its own consts (those numbered `which`) and the last ones."""
+    parts = split_list([Var(a) for a in avals], lengths)
+    taken = split_list(solve.jaxpr.invars, [lengths[which]])
+    parts[which], parts[-1] = taken
+    jaxpr = solve.jaxpr
+    return ClosedJaxpr(Jaxpr(jaxpr.constvars, tuple(v for part in parts for v in part), jaxpr.eqns, jaxpr.outvars), solve.consts)
+
+
+def _lower(b: Any, *operands: Any, **_: Any) -> Any:
+    raise AssertionError("calls are inlined before lowering")
+
+
 # -- roots ----------------------------------------------------------------------------------------------------------------
 
 # The operands are the consts of f, of solve and of tangent_solve, then the initial guess.
@@ -72,13 +87,12 @@ def _root_impl(*values: Any, **params: Any) -> list[Any]:
     return run_call(custom_root_p, values, params)
 
 
-def _root_lower(b: Any, *operands: Any, solve: ClosedJaxpr, const_lengths: Lengths, **_: Any) -> list[Any]:
-    parts = split_list(operands, const_lengths)
-    return list(b.apply(solve, [*parts[1], *parts[3]]))
+def _root_inline(*avals: ShapedArray, solve: ClosedJaxpr, const_lengths: Lengths, **_: Any) -> ClosedJaxpr:
+    return _by_solver(solve, avals, const_lengths, 1)
 
 
 custom_root_p = primitive(
-    "custom_root", impl=_root_impl, abstract=_root_abstract, lower=_root_lower, multiple_results=True,
+    "custom_root", impl=_root_impl, abstract=_root_abstract, inline=_root_inline, lower=_lower, multiple_results=True,
     reasons={"transpose": "a root is not linear in what its equation depends on"})
 
 
@@ -133,13 +147,13 @@ def _solve_impl(*values: Any, **params: Any) -> list[Any]:
     return run_call(custom_linear_solve_p, values, params)
 
 
-def _solve_lower(b: Any, *operands: Any, solve: ClosedJaxpr, const_lengths: Lengths, **_: Any) -> list[Any]:
-    parts = split_list(operands, const_lengths)
-    return list(b.apply(solve, [*parts[2], *parts[4]]))
+def _solve_inline(*avals: ShapedArray, solve: ClosedJaxpr, const_lengths: Lengths, **_: Any) -> ClosedJaxpr:
+    return _by_solver(solve, avals, const_lengths, 2)
 
 
 custom_linear_solve_p = primitive(
-    "custom_linear_solve", impl=_solve_impl, abstract=_solve_abstract, lower=_solve_lower, multiple_results=True)
+    "custom_linear_solve", impl=_solve_impl, abstract=_solve_abstract, inline=_solve_inline, lower=_lower,
+    multiple_results=True)
 
 
 def _solve_tangents(by_parameters: ByParameters, primals: Sequence[Any], tangents: Sequence[Any], results: Sequence[Any],
