@@ -10,6 +10,10 @@ from functrans.calls.cond import switch as switch
 from functrans.calls.folds import associative_scan as associative_scan
 from functrans.calls.folds import reduce as reduce
 from functrans.calls.fori_loop import fori_loop as fori_loop
+from functrans.calls.implicit import custom_linear_solve as custom_linear_solve
+from functrans.calls.implicit import custom_linear_solve_p as custom_linear_solve_p
+from functrans.calls.implicit import custom_root as custom_root
+from functrans.calls.implicit import custom_root_p as custom_root_p
 from functrans.calls.scan import scan_p as scan_p
 from functrans.calls.scan_api import map as map
 from functrans.calls.scan_api import scan as scan

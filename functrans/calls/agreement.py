@@ -84,7 +84,7 @@ def tree_differences(a: PyTreeDef, b: PyTreeDef, a_name: str, b_name: str) -> st
 
 def trace_carry(
     fun: Callable[..., Any], in_tree: PyTreeDef, leading: Sequence[ShapedArray], init: Sequence[Any], carry_tree: PyTreeDef,
-    paths: Sequence[str], name: str,
+    paths: Sequence[str], name: str, words: tuple[str, str] = ("the body", "carry"),
 ) -> tuple[Closure, list[Any]]:
     """The body of a loop, traced at types of the carry that it keeps; and the initial carry in these types.
 
@@ -94,18 +94,19 @@ def trace_carry(
         fun: ``fun(*leading, carry) -> carry``; `in_tree` is the structure of its arguments, `carry_tree` of the carry.
         leading: avals of the leaves before the carry.
         paths: the names of the carry's leaves, for messages.
+        words: what messages call `fun` and what it takes and returns.
 
     Raises:
         TypeError: if the body returns another structure or type than it takes.
     """
-    init = list(init)
+    init, (subject, thing) = list(init), words
     while True:
         avals = [typeof(x) for x in init]
         made = trace_closed(fun, in_tree, [*leading, *avals], f"{name} of {fun_name(fun)}")
         if made.out_tree != carry_tree:
-            why = tree_differences(carry_tree, made.out_tree, "the carry it takes", "the carry it returns")
-            raise TypeError(f"{name}: the body {code_line(fun)} must return a carry of the structure it takes, at "
-                            f"{describe(user_source())}; {why}. Return every part of the carry, changed or not.")
+            why = tree_differences(carry_tree, made.out_tree, f"the {thing} it takes", f"the {thing} it returns")
+            raise TypeError(f"{name}: {subject} {code_line(fun)} must return a {thing} of the structure it takes, at "
+                            f"{describe(user_source())}; {why}. Return every part of the {thing}, changed or not.")
         settled = [_settled(a, b) for a, b in safe_zip(avals, made.jaxpr.out_avals)]
         if settled == avals:
             break
@@ -113,8 +114,9 @@ def trace_carry(
     for path, a, b in zip(paths, avals, made.jaxpr.out_avals, strict=True):
         if not yields(b, a):
             why, repair = leaf_difference(a, b)
-            raise TypeError(f"{name}: the body {code_line(fun)} must return a carry of the types it takes, at {describe(user_source())}; "
-                            f"{path} is {a} on entry and {b} on return: {why}. {repair} The initial value may have that type instead.")
+            raise TypeError(f"{name}: {subject} {code_line(fun)} must return a {thing} of the types it takes, at "
+                            f"{describe(user_source())}; {path} is {a} on entry and {b} on return: {why}. {repair} "
+                            "The initial value may have that type instead.")
     return Closure(conformed(made.jaxpr, avals), made.consts, made.out_tree), init
 
 

@@ -12,11 +12,11 @@ The state of the walk, for S = 3 and 6 turns (``[k]`` a snapshot of the carry be
     [0]             l = 6, s = 3, r = 2: one turn on, store
     [0] [1]         l = 5, s = 2, r = 2: two turns on, store
     [0] [1] [3]     no free slot: run 3 and 4, reverse 5; run 3, reverse 4; reverse 3 and drop its snapshot
-    [0] [1]         l = 2: run 1, reverse 2; reverse 1 and drop its snapshot
+    [0] [1]         l = 2, one turn on is the one to reverse: run 1, reverse 2; reverse 1 and drop its snapshot
     [0]             reverse 0
 
-The walk is itself a `while` of ordinary equations (`cond`, `repeat`, dynamic slices), so it is differentiated, batched and compiled
-as any program is. A body without a known carry needs no snapshots: its transpose is a `repeat` of the transposed body.
+The walk is itself a `repeat` of ordinary equations (`while`, dynamic slices), so it is differentiated, batched and compiled as any
+program is. A body without a known carry needs no snapshots: its transpose is a `repeat` of the transposed body.
 """
 
 from __future__ import annotations
@@ -27,14 +27,14 @@ from typing import Any
 import numpy as np
 
 from functrans.calls.bodies import INT64, counting, ignoring
-from functrans.calls.cond import cond
+from functrans.calls.fori_loop import fori_loop
 from functrans.calls.repeat import repeat_p
 from functrans.calls.while_loop import while_loop, while_p
 from functrans.config import options
 from functrans.core.aval import Linear, ShapedArray, tangent_aval
 from functrans.core.interpret import eval_jaxpr
 from functrans.core.jaxpr import Atom, ClosedJaxpr, Jaxpr, Var
-from functrans.primitives.arithmetic import div_p, max_p, min_p, sub_p
+from functrans.primitives.arithmetic import div_p, max_p, sub_p
 from functrans.primitives.arithmetic import select as choose
 from functrans.primitives.builders import add_p, mul_p
 from functrans.primitives.dynamic_slice import dynamic_index_in_dim, dynamic_update_index_in_dim
@@ -152,33 +152,38 @@ def _walk_back(body: ClosedJaxpr, num_consts: int, consts: Mask, carry: Mask, wa
         places = zeros(INT64.update(shape=(slots,)))
         bars = [zeros(tangent_aval(a)) for a in linear_consts]
 
-        def unfinished(state: Any) -> Any:
-            return gt(state[0], _int(0))
-
-        def turn(state: Any) -> Any:
-            end, top, places, stacks, bars, cts = state
-            place = dynamic_index_in_dim(places, top, 0, keepdims=False)
+        def run(turns: Any, stacks: Any, top: Any) -> list[Any]:
             held = [dynamic_index_in_dim(s, top, 0, keepdims=False) for s in stacks]
-            left, free = sub_p.bind(end, place), sub_p.bind(_int(slots - 1), top)
-            last = sub_p.bind(left, _int(1))
-            apart = bitwise_and(gt(free, _int(0)), gt(last, _int(0)))
-            ahead = cond(apart, lambda: min_p.bind(next_snapshot(left, add_p.bind(free, _int(1))), last), lambda: last)
-            held = repeat_p.bind(ahead, *c, *held, jaxpr=parts.known, num_consts=len(c))
+            return list(repeat_p.bind(turns, *c, *held, jaxpr=parts.known, num_consts=len(c)))
 
-            def store() -> Any:
-                up = add_p.bind(top, _int(1))
-                kept = [dynamic_update_index_in_dim(s, x, up, 0) for s, x in safe_zip(stacks, held)]
-                return end, up, dynamic_update_index_in_dim(places, add_p.bind(place, ahead), up, 0), kept, bars, cts
+        def reverse(k: Any, state: Any) -> Any:
+            top, places, stacks, bars, cts = state
+            end = sub_p.bind(n, k)
 
-            def reverse() -> Any:
-                outs = eval_jaxpr(parts.back.jaxpr, parts.back.consts, *c, *held, *cts)
-                grown = [add_p.bind(b, o) for b, o in zip(bars, outs[:len(bars)], strict=True)]
-                dropped = choose(eq(last, _int(0)), sub_p.bind(top, _int(1)), top)
-                return sub_p.bind(end, _int(1)), dropped, places, stacks, grown, outs[len(bars):]
+            def last(top: Any, places: Any) -> Any:
+                """How many turns lie between the last snapshot and the turn to be reversed."""
+                place = dynamic_index_in_dim(places, top, 0, keepdims=False)
+                return sub_p.bind(sub_p.bind(end, place), _int(1))
 
-            return cond(lt(ahead, last), store, reverse)
+            def stores(state: Any) -> Any:
+                top, places, _ = state
+                return bitwise_and(lt(top, _int(slots - 1)), gt(last(top, places), _int(1)))
 
-        *_, bars, cts = while_loop(unfinished, turn, (n, _int(0), places, stacks, bars, cts))
+            def store(state: Any) -> Any:
+                top, places, stacks = state
+                ahead = next_snapshot(add_p.bind(last(top, places), _int(1)), sub_p.bind(_int(slots), top))
+                up, held = add_p.bind(top, _int(1)), run(ahead, stacks, top)
+                place = add_p.bind(dynamic_index_in_dim(places, top, 0, keepdims=False), ahead)
+                stacks = [dynamic_update_index_in_dim(s, x, up, 0) for s, x in safe_zip(stacks, held)]
+                return up, dynamic_update_index_in_dim(places, place, up, 0), stacks
+
+            top, places, stacks = while_loop(stores, store, (top, places, stacks))
+            left = last(top, places)
+            outs = eval_jaxpr(parts.back.jaxpr, parts.back.consts, *c, *run(left, stacks, top), *cts)
+            grown = [add_p.bind(b, o) for b, o in zip(bars, outs[:len(bars)], strict=True)]
+            return choose(eq(left, _int(0)), sub_p.bind(top, _int(1)), top), places, stacks, grown, outs[len(bars):]
+
+        *_, bars, cts = fori_loop(_int(0), n, reverse, (_int(0), places, stacks, bars, cts))
         return [*bars, *cts]
 
     return stage(fun, [INT64, *known_consts, *known, *map(tangent_aval, linear)], "grad of a loop")

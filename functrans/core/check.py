@@ -221,7 +221,7 @@ def _check_linear(jaxpr: Jaxpr, mask: tuple[bool, ...]) -> list[bool]:
             why = _braces(eqn.primitive.reasons.get("transpose", "no such rule is defined"))
             report.fail(eqn, f"the linear variable {{0}} enters '{name}', which has no transpose rule: {why}.", first)
         inner = list(subjaxprs(eqn.params))
-        if inner:
+        if inner and "const_lengths" not in eqn.params:  # with it the jaxprs say how to solve, not what: the jvp rule tells
             outs = _check_inner(report, eqn, inner, uses)
             linear.update(v for v, is_linear in zip(eqn.outvars, outs, strict=True) if is_linear)
             continue
