@@ -220,9 +220,13 @@ class _Carries:
         self._final = [lowering.temp(x.dtype, x.shape) if small else now
                        for x, small, now in zip(init, self._small, self._now, strict=True)]
         self._next: list[Buffer | None] = []
+        for buffer, x, small in zip(self._now, init, self._small, strict=True):
+            if not small:  # a step of its own, which goes where the loop may take over the buffer of `x`
+                lowering._store_into(buffer, x, [0] * len(x.shape), [1] * len(x.shape))
         with lowering.region() as before:
-            for buffer, x in zip(self._now, init, strict=True):
-                lowering.assign(buffer, x)
+            for buffer, x, small in zip(self._now, init, self._small, strict=True):
+                if small:
+                    lowering.assign(buffer, x)
         self._before = tuple(before)
 
     def values(self) -> list[Expr]:
