@@ -24,6 +24,7 @@ from functrans.kernel import (
     Access,
     Branch,
     Buffer,
+    Callback,
     Contract,
     Loop,
     Nest,
@@ -194,6 +195,14 @@ def _steps(steps: Sequence[Step], memory: Memory) -> None:
                 _loop(step, memory)
             case Branch():
                 _steps(step.branches[int(memory[step.index][0])], memory)
+            case Callback():
+                _callback(step, memory)
+
+
+def _callback(step: Callback, memory: Memory) -> None:
+    args = [memory[b].view(dtype).reshape(shape).copy() for b, (shape, dtype) in zip(step.inputs, step.in_types, strict=True)]
+    for b, value in zip(step.outputs, step.function(args), strict=True):
+        memory[b][:] = _parts(b, value)  # in place: a window is a part of another buffer's memory
 
 
 def _loop(loop: Loop, memory: Memory) -> None:
