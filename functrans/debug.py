@@ -193,10 +193,8 @@ def _can_be_shown(value: Any) -> bool:
 
 def _stop_at(frame: FrameType) -> Any:
     """Code that calls `_STOP` and goes on to the line at which `frame` is, where the debugger then stops: it stops at new lines."""
-    call = ast.Expr(ast.Call(ast.Name(_STOP, ast.Load()), [], []))
-    here = ast.Pass()
-    for node, line in ((call, frame.f_lineno + 1), (call.value, frame.f_lineno + 1), (call.value.func, frame.f_lineno + 1),
-                       (here, frame.f_lineno)):
-        node.lineno = node.end_lineno = line
-        node.col_offset = node.end_col_offset = 0
-    return compile(ast.Module([call, here], []), frame.f_code.co_filename, "exec")
+    module = ast.parse(f"pass\n{_STOP}()\npass")
+    del module.body[0]
+    ast.increment_lineno(module.body[0], frame.f_lineno - 1)
+    ast.increment_lineno(module.body[1], frame.f_lineno - 3)
+    return compile(module, frame.f_code.co_filename, "exec")

@@ -29,9 +29,9 @@ from typing import Any, Protocol
 import numpy as np
 
 __all__ = [
-    "COMBINE", "COMPARISONS", "REDUCE_STATES", "Access", "Branch", "Buffer", "Builder", "Callback", "Contract", "Expr", "Loop", "Nest", "Node",
-    "Program", "Reduce", "Step", "Steps", "Store", "Window", "affine_index", "const", "has_effect", "map_leaves", "node_accesses", "postorder", "reads",
-    "real_name", "writes",
+    "COMBINE", "COMPARISONS", "REDUCE_STATES", "Access", "Branch", "Buffer", "Builder", "Callback", "Contract", "Expr", "Loop",
+    "Nest", "Node", "Program", "Reduce", "Step", "Steps", "Store", "Window", "affine_index", "const", "has_effect",
+    "map_leaves", "node_accesses", "postorder", "reads", "real_name", "writes",
 ]
 
 
@@ -385,7 +385,7 @@ class Branch:
 class Callback:
     """``outputs = function(inputs)``, a call of Python: `function` takes and returns a list of arrays of the types given.
 
-    An `effectful` one runs whoever reads its outputs.
+    An `effectful` one runs whoever reads its outputs; but where an element of `failed` is true, it does not, and the program ends.
     """
 
     function: Callable[[list[np.ndarray]], Sequence[np.ndarray]]
@@ -394,6 +394,7 @@ class Callback:
     in_types: tuple[ArrayType, ...]
     out_types: tuple[ArrayType, ...]
     effectful: bool
+    failed: Buffer | None = None
 
     def __str__(self) -> str:
         name = getattr(self.function, "__name__", type(self.function).__name__)
@@ -433,7 +434,7 @@ def reads(step: Step) -> set[Buffer]:
         case Branch():
             found = {step.index, *(b for part in step.parts for inner in part for b in reads(inner))}
         case Callback():
-            found = set(step.inputs)
+            found = {*step.inputs} if step.failed is None else {*step.inputs, step.failed}
             found.update(b.source.counter for b in step.outputs if b.role == "window")
     windows = [b for b in found if b.role == "window"]
     while windows:

@@ -6,6 +6,8 @@ from __future__ import annotations
 from collections.abc import Sequence
 from math import prod
 
+import numpy as np
+
 from functrans.errors import FunctransRuntimeError
 from functrans.kernel import (
     COMBINE,
@@ -119,6 +121,8 @@ def _callback(step: Callback, known: set[Buffer]) -> None:
     for b in step.inputs:
         if b not in known and b.elements:
             raise KernelError(f"{b} is read before it is written")
+    if step.failed is not None and (step.failed not in known or step.failed.dtype != np.bool_):
+        raise KernelError("what keeps a callback from running must be written bools")
     known.update(step.outputs)
 
 

@@ -28,7 +28,7 @@ from typing import Any, NoReturn
 
 import numpy as np
 
-from functrans.calls.agreement import leaf_difference, tree_differences
+from functrans.calls.agreement import leaf_difference
 from functrans.core.array import Array
 from functrans.core.aval import ShapedArray
 from functrans.core.dtypes import canonical
@@ -37,7 +37,7 @@ from functrans.core.trace import EvalTrace, Tracer, is_array_like, running, to_n
 from functrans.primitives.base import primitive
 from functrans.primitives.structural import broadcast_in_dim, move_axis, moved_to_front
 from functrans.transforms.flatten import check_arrays, fun_name
-from functrans.tree_util import PyTreeDef, keystr, tree_flatten, tree_flatten_with_path, tree_unflatten
+from functrans.tree_util import PyTreeDef, equality_errors, keystr, tree_flatten, tree_flatten_with_path, tree_unflatten
 from functrans.util import safe_zip
 
 __all__ = ["debug_callback_p", "effects_barrier", "io_callback", "io_callback_p", "pure_callback", "pure_callback_p", "run_for_effect"]
@@ -99,9 +99,11 @@ class Checked:
         out = self.inner.result(values)
         leaves, tree = tree_flatten(out)
         if tree != self.out_tree:
-            why = tree_differences(self.out_tree, tree, "result_shape_dtypes", "the result")
-            raise TypeError(f"{self._where()} returned another structure than result_shape_dtypes says: {why}. Return the structure of "
-                            "result_shape_dtypes, with arrays for leaves.")
+            skeletons = (tree_unflatten(t, [_LEAF] * t.num_leaves) for t in (self.out_tree, tree))
+            path, *_ = next(equality_errors(*skeletons), ((),))
+            types = tree_unflatten(tree, [typeof(x) if is_array_like(x) else x for x in leaves])
+            raise TypeError(f"{self._where()} must return the structure of result_shape_dtypes, "
+                            f"{tree_unflatten(self.out_tree, self.out_avals)}; it returned {types}. They differ at result{keystr(path)}.")
         return [self._leaf(i, x, a) for i, (x, a) in enumerate(safe_zip(leaves, self.out_avals))]
 
     def _where(self) -> str:
@@ -121,6 +123,7 @@ class Checked:
         return value
 
 
+_LEAF = object()
 _KINDS = {"b": 0, "u": 1, "i": 1, "f": 2, "c": 3}
 
 
@@ -330,7 +333,7 @@ def run_for_effect(what: str, callback: Callable[..., Any], args: Sequence[Any],
     """Call a function whose result does not matter. Arguments that are no arrays are passed as they are."""
     _check_callable(what, callback)
     leaves, tree = tree_flatten((tuple(args), kwargs))
-    arrays = [is_array_like(x) for x in leaves]
+    arrays = [is_array_like(x) and np.dtype(getattr(x, "dtype", float)).kind in "biufc" for x in leaves]
     held = tuple(Open if a else x for x, a in safe_zip(leaves, arrays))
     function = HostFunction(what, callback, tree, held, user_source())
     debug_callback_p.bind(*(x for x, a in safe_zip(leaves, arrays) if a), callback=function, ordered=bool(ordered))

@@ -42,8 +42,10 @@ from functrans.transforms.effects import repeatable, without_effects
 from functrans.transforms.prune import live_eqns
 from functrans.transforms.stage import StagingTrace, StagingTracer
 
-__all__ = ["MAX_EQUATIONS", "MAX_GUARDS", "CautiousCode", "Disagreement", "Guard", "GuardRecorder", "GuardedCode", "QuestionsPassedOn", "ValueNeeded",
-           "calls_python", "guarded_jaxpr"]
+__all__ = [
+    "MAX_EQUATIONS", "MAX_GUARDS", "CautiousCode", "Disagreement", "Guard", "GuardRecorder", "GuardedCode", "QuestionsPassedOn",
+    "ValueNeeded", "calls_python", "guarded_jaxpr",
+]
 
 MAX_GUARDS = 20_000
 MAX_EQUATIONS = 1_000_000
@@ -335,7 +337,8 @@ class GuardedCode:
 
 def calls_python(eqn: Eqn) -> bool:
     """Whether running `eqn` calls a Python function of the user's."""
-    return eqn.primitive.effectful or eqn.primitive is pure_callback_p or any(calls_python(e) for c in subjaxprs(eqn.params) for e in c.eqns)
+    inner = (e for c in subjaxprs(eqn.params) for e in c.eqns)
+    return eqn.primitive.effectful or eqn.primitive is pure_callback_p or any(map(calls_python, inner))
 
 
 class CautiousCode:

@@ -141,7 +141,8 @@ class Lowering(Fuser):
         self.close_all()
         outs = [self.temp(dtype, shape) for shape, dtype in out_types]
         in_types = tuple((x.shape, x.dtype) for x in args)
-        self.steps.append(Callback(function, tuple(inputs), tuple(outs), in_types, tuple(out_types), effectful))
+        self.steps.append(Callback(function, tuple(inputs), tuple(outs), in_types, tuple(out_types), effectful,
+                                   self.program.flags if effectful else None))
         return [self.load(b) for b in outs]
 
     # -- loops --------------------------------------------------------------------------------------------------
