@@ -96,7 +96,7 @@ class HostCall:
         self._count = len(step.inputs) + len(step.outputs)
 
     def __call__(self, address: int) -> None:
-        places = (ctypes.c_void_p * self._count).from_address(address)
+        places = (ctypes.c_uint64 * self._count).from_address(address)
         args = [np.ndarray(shape, dtype, ctypes.string_at(place, nbytes) if nbytes else b"")  # bytes: a read-only array
                 for place, (shape, dtype, nbytes) in zip(places, self._in_types, strict=False)]
         results = self._function(args)
