@@ -53,7 +53,11 @@ class FlatReduce:
 
 @dataclass(frozen=True, slots=True)
 class Flat:
-    """A nest without names: sizes of the axes (parallel first, then `reduce` many), instructions, statements."""
+    """A nest without names: sizes of the axes (parallel first, then `reduce` many), instructions, statements.
+
+    ``neighbours[i]`` is the parameter that lies one element beyond parameter i in the same buffer, where there is one: the
+    imaginary parts of complex numbers.
+    """
 
     axes: tuple[int, ...]
     reduce: int
@@ -62,6 +66,7 @@ class Flat:
     body: tuple[FlatStore | FlatReduce, ...]
     elems: tuple[str, ...]
     written: tuple[bool, ...]
+    neighbours: tuple[int | None, ...]
 
 
 class _Flattener:
@@ -125,7 +130,8 @@ def flatten_nest(nest: Nest) -> tuple[Flat, list[tuple[Buffer, int]]]:
         for s in body)
     params = list(flattener.params)
     flat = Flat(sizes, sum(is_reduce for _, _, is_reduce in groups), nest.serial, instrs, flat_body,
-                tuple(b.elem for b, _ in params), tuple(i in flattener.written for i in range(len(params))))
+                tuple(b.elem for b, _ in params), tuple(i in flattener.written for i in range(len(params))),
+                tuple(flattener.params.get((b, offset + 1)) for b, offset in params))
     return flat, params
 
 
