@@ -12,7 +12,7 @@ the loop's counter. They cost an addition.
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Sequence
+from collections.abc import Callable, Iterator, Sequence
 from contextlib import contextmanager
 from math import prod
 from typing import Any
@@ -25,7 +25,7 @@ from functrans.compiler.views import contiguous_strides
 from functrans.core.array import Array
 from functrans.core.jaxpr import ClosedJaxpr, Jaxpr, Literal, Var
 from functrans.core.source import describe
-from functrans.kernel import Branch, Buffer, Contract, Expr, Loop, Nest, Program, Step, Steps, Window, reads, writes
+from functrans.kernel import ArrayType, Branch, Buffer, Callback, Contract, Expr, Loop, Nest, Program, Step, Steps, Window, reads, writes
 
 __all__ = ["Lowering"]
 
@@ -132,6 +132,22 @@ class Lowering(Fuser):
                     self.assign(buffer, x)
             regions.append(tuple(steps))
         self.steps.append(Branch(chosen, tuple(regions)))
+        return [self.load(b) for b in outs]
+
+    # -- callbacks ----------------------------------------------------------------------------------------------
+
+    def callback(self, function: Callable[[list[np.ndarray]], Sequence[np.ndarray]], args: Sequence[Expr],
+                 out_types: Sequence[ArrayType], effectful: bool) -> list[Expr]:
+        inputs = []
+        for x in args:
+            buffer = self.whole_buffer(self.stored(x))
+            assert buffer is not None
+            inputs.append(buffer)
+        self.close_all()
+        outs = [self.temp(dtype, shape) for shape, dtype in out_types]
+        in_types = tuple((x.shape, x.dtype) for x in args)
+        self.steps.append(Callback(function, tuple(inputs), tuple(outs), in_types, tuple(out_types), effectful,
+                                   self.program.flags if effectful else None))
         return [self.load(b) for b in outs]
 
     # -- loops --------------------------------------------------------------------------------------------------
