@@ -57,6 +57,7 @@ class Flat:
 
     ``neighbours[i]`` is the parameter that lies one element beyond parameter i in the same buffer, where there is one: the
     imaginary parts of complex numbers.
+    `lag`: where a serial nest reads what it has written before, how many elements away that is; else 0.
     """
 
     axes: tuple[int, ...]
@@ -67,6 +68,7 @@ class Flat:
     elems: tuple[str, ...]
     written: tuple[bool, ...]
     neighbours: tuple[int | None, ...]
+    lag: int = 0
 
 
 class _Flattener:
@@ -131,8 +133,15 @@ def flatten_nest(nest: Nest) -> tuple[Flat, list[tuple[Buffer, int]]]:
     params = list(flattener.params)
     flat = Flat(sizes, sum(is_reduce for _, _, is_reduce in groups), nest.serial, instrs, flat_body,
                 tuple(b.elem for b, _ in params), tuple(i in flattener.written for i in range(len(params))),
-                tuple(flattener.params.get((b, offset + 1)) for b, offset in params))
+                tuple(flattener.params.get((b, offset + 1)) for b, offset in params),
+                _lag(params, flattener.written) if nest.serial else 0)
     return flat, params
+
+
+def _lag(params: Sequence[tuple[Buffer, int]], written: set[int]) -> int:
+    """The least distance between two parameters that lie in one buffer and of which one is written and the other is not."""
+    return min((abs(offset - params[w][1]) for w in written for i, (buffer, offset) in enumerate(params)
+                if i not in written and buffer is params[w][0]), default=0)
 
 
 def _all_strides(instrs: Sequence[Instr], body: Sequence[FlatStore | FlatReduce]) -> list[Strides]:

@@ -109,7 +109,8 @@ class _Emitter:
         return axis, max(limit, 1)
 
     def _choose_serial(self, vector_bits: int) -> tuple[int, int]:
-        """A scatter runs in order; within one window along the last axis its elements are distinct."""
+        """A scatter runs in order; within one window along the last axis its elements are distinct. What a running sum reads
+        must have been written by an earlier vector."""
         axis = len(self.axes) - 1
         n, width = self.axes[axis], max(1, vector_bits // self._widest_bits())
         sets = []
@@ -122,7 +123,7 @@ class _Emitter:
             assert isinstance(s, FlatStore)
             if s.strides[axis] != 1 or any(axis in sets[x] for x in (s.dynamic, s.mask) if x is not None):
                 return axis, 1
-        while width > 1 and n % width:
+        while width > 1 and (n % width or 0 < self.flat.lag < width):
             width //= 2
         return axis, width
 

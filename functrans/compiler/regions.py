@@ -25,7 +25,23 @@ from functrans.compiler.views import contiguous_strides
 from functrans.core.array import Array
 from functrans.core.jaxpr import ClosedJaxpr, Jaxpr, Literal, Var
 from functrans.core.source import describe
-from functrans.kernel import ArrayType, Branch, Buffer, Callback, Contract, Expr, Loop, Nest, Program, Step, Steps, Window, reads, writes
+from functrans.kernel import (
+    ArrayType,
+    Branch,
+    Buffer,
+    Callback,
+    Contract,
+    Expr,
+    Loop,
+    Nest,
+    Program,
+    Sort,
+    Step,
+    Steps,
+    Window,
+    reads,
+    writes,
+)
 
 __all__ = ["Lowering"]
 
@@ -296,7 +312,7 @@ def without_invariant(body: Sequence[Step], condition: Sequence[Step], moving: s
     invariant: list[Step] = []
     for step in body:
         outs = writes(step)
-        fixed = isinstance(step, (Nest, Contract)) and all(
+        fixed = isinstance(step, (Nest, Contract, Sort)) and all(
             b.role != "window" and varying.get(b, 0) == 0 for b in reads(step)) and all(
             b.role == "temp" and varying[b] == 1 for b in outs)
         (invariant if fixed else kept).append(step)
