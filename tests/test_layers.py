@@ -19,7 +19,7 @@ LAYERS = [
     ["transforms"],
     ["compiler"],
     ["calls"],
-    ["lax", "ad_checkpoint", "custom_derivatives", "custom_batching"],
+    ["lax", "ad_checkpoint", "custom_derivatives", "custom_batching", "random"],
 ]
 LAYER_OF = {name: i for i, names in enumerate(LAYERS) for name in names}
 FILES = sorted(p for p in ROOT.rglob("*.py"))
