@@ -39,6 +39,7 @@ class Lowering(Fuser):
     def __init__(self, program: Program) -> None:
         super().__init__(program)
         self._made: set[Buffer] = set()
+        self._constants: dict[int, Buffer] = {}
 
     def evaluate(self, jaxpr: Jaxpr, env: dict[Any, Expr]) -> list[Expr]:
         """The results of a jaxpr's equations, each lowered by its rule. `env` has the inputs and constants."""
@@ -69,9 +70,13 @@ class Lowering(Fuser):
     def constant(self, value: Any) -> Expr:
         """An array as a constant of the program."""
         array = value._value if type(value) is Array else np.asarray(value)
+        known = self._constants.get(id(array))
+        if known is not None:
+            return self.load(known)
         buffer = Buffer(array.dtype, array.shape, "const", len(self.program.consts))
         buffer.source = array
         self.program.consts.append(buffer)
+        self._constants[id(array)] = buffer  # which holds the array, so that its id stays its own
         return self.load(buffer)
 
     # -- regions ------------------------------------------------------------------------------------------------

@@ -126,9 +126,12 @@ def test_vjp_agrees_with_jvp(row: Row, data: Any) -> None:
             assert typeof(bar).shape == x.shape and typeof(bar).dtype == x.dtype
         terms = [np.asarray(bar).astype(COMPLEX) * v for bar, v in zip(bars, vs, strict=True)]
         forward = np.asarray(y_dot).astype(COMPLEX) * ct
-        eps = float(max(np.finfo(dtype).eps, np.finfo(np.asarray(y).dtype).eps))
-        size = sum(float(np.sum(np.abs(t))) for t in (*terms, forward)) + 1e-300
-        assert abs(sum(np.sum(t) for t in terms).real - np.sum(forward).real) <= 64 * eps * size
+        infos = [np.finfo(dtype), np.finfo(np.asarray(y).dtype)]
+        size = sum(float(np.sum(np.abs(t))) for t in (*terms, forward))
+        weights = sum(float(np.sum(np.abs(w))) for w in (*vs, ct))
+        # Rounding is relative to the terms, but for those so small that they are multiples of the least number.
+        unit = max(float(i.eps) for i in infos) * size + max(float(i.smallest_subnormal) for i in infos) * weights
+        assert abs(sum(np.sum(t) for t in terms).real - np.sum(forward).real) <= 64 * unit
 
 
 @ACTIVE
