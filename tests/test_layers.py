@@ -19,7 +19,11 @@ LAYERS = [
     ["transforms"],
     ["compiler"],
     ["calls"],
+<<<<<<< HEAD
     ["lax", "ad_checkpoint", "custom_derivatives", "custom_batching", "debug", "experimental"],
+=======
+    ["lax", "ad_checkpoint", "custom_derivatives", "custom_batching", "random"],
+>>>>>>> random
 ]
 LAYER_OF = {name: i for i, names in enumerate(LAYERS) for name in names}
 FILES = sorted(p for p in ROOT.rglob("*.py"))
