@@ -16,6 +16,7 @@ from functrans import custom_batching as custom_batching
 from functrans import custom_derivatives as custom_derivatives
 from functrans import errors as errors
 from functrans import lax as lax
+from functrans import nn as nn
 from functrans import numpy as numpy
 from functrans import tree as tree
 from functrans import tree_util as tree_util

@@ -19,7 +19,10 @@ LAYERS = [
     ["transforms"],
     ["compiler"],
     ["calls"],
-    ["lax", "ad_checkpoint", "custom_derivatives", "custom_batching"],
+    [
+        "lax", "ad_checkpoint", "custom_derivatives", "custom_batching", "nn", "optim", "ops", "image", "dtypes", "flatten_util",
+        "test_util",
+    ],
 ]
 LAYER_OF = {name: i for i, names in enumerate(LAYERS) for name in names}
 FILES = sorted(p for p in ROOT.rglob("*.py"))
