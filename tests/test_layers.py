@@ -19,18 +19,10 @@ LAYERS = [
     ["transforms"],
     ["compiler"],
     ["calls"],
-<<<<<<< HEAD
-<<<<<<< HEAD
-    ["lax", "ad_checkpoint", "custom_derivatives", "custom_batching", "debug", "experimental"],
-=======
-    ["lax", "ad_checkpoint", "custom_derivatives", "custom_batching", "random"],
->>>>>>> random
-=======
     [
-        "lax", "ad_checkpoint", "custom_derivatives", "custom_batching", "nn", "optim", "ops", "image", "dtypes", "flatten_util",
-        "test_util",
+        "lax", "ad_checkpoint", "custom_derivatives", "custom_batching", "debug", "experimental", "dtypes", "flatten_util", "random", "nn",
+        "optim", "ops", "image", "test_util", "scipy",
     ],
->>>>>>> nn
 ]
 LAYER_OF = {name: i for i, names in enumerate(LAYERS) for name in names}
 FILES = sorted(p for p in ROOT.rglob("*.py"))
