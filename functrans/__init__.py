@@ -18,6 +18,7 @@ from functrans import debug as debug
 from functrans import errors as errors
 from functrans import experimental as experimental
 from functrans import lax as lax
+from functrans import nn as nn
 from functrans import numpy as numpy
 from functrans import tree as tree
 from functrans import tree_util as tree_util

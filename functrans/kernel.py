@@ -3,7 +3,7 @@
 ::
 
     program ::= buffers ; step*
-    step    ::= nest | contract | loop(step*) | branch(step*, ...) | callback
+    step    ::= nest | contract | sort | loop(step*) | branch(step*, ...) | callback
     nest    ::= axes ; statement*                      axes: size, parallel or reduce
     statement ::= store buffer[affine (+ dynamic)] = node  (combined with what is there, under a mask)
                 | reduce(op, node...) over the reduce axes into buffer[affine]
@@ -30,7 +30,7 @@ import numpy as np
 
 __all__ = [
     "COMBINE", "COMPARISONS", "REDUCE_STATES", "Access", "Branch", "Buffer", "Builder", "Callback", "Contract", "Expr", "Loop",
-    "Nest", "Node", "Program", "Reduce", "Step", "Steps", "Store", "Window", "affine_index", "const", "has_effect",
+    "Nest", "Node", "Program", "Reduce", "Sort", "Step", "Steps", "Store", "Window", "affine_index", "const", "has_effect",
     "map_leaves", "node_accesses", "postorder", "reads", "real_name", "writes",
 ]
 
@@ -203,6 +203,8 @@ class Builder(Protocol):
     def op(self, name: str, *xs: Expr, dtype: Any = None) -> Expr:
         """An elementwise scalar operation on real operands: any key of ``SCALAR_OPS``."""
     def const(self, value: Any, dtype: Any) -> Expr: ...
+    def constant(self, value: np.ndarray) -> Expr:
+        """An array as a constant of the program; the same array twice is one constant."""
     def table(self, values: tuple[float, ...]) -> Expr:
         """A constant float64 vector."""
     def complex(self, re: Expr, im: Expr) -> Expr: ...
@@ -215,6 +217,8 @@ class Builder(Protocol):
     def slice(self, x: Expr, starts: Sequence[int], limits: Sequence[int], strides: Sequence[int]) -> Expr: ...
     def reverse(self, x: Expr, dims: Sequence[int]) -> Expr: ...
     def concatenate(self, xs: Sequence[Expr], dimension: int) -> Expr: ...
+    def stack(self, groups: Sequence[Sequence[Expr]], axis: int) -> list[Expr]:
+        """Each group of real values of one shape joined along an additional axis; all are computed in one pass."""
     def pad(self, x: Expr, value: Expr, config: Sequence[tuple[int, int, int]]) -> Expr: ...
     def reduce(self, op: str, x: Expr, axes: Sequence[int]) -> Expr:
         """`op`: add, mul, min, max, and, or, xor (min and max propagate nan; empty axes give the identity)."""
@@ -230,6 +234,10 @@ class Builder(Protocol):
     def scatter(self, x: Expr, indices: Sequence[Expr], updates: Expr, combine: str, mask: Expr | None) -> Expr:
         """A copy of `x` in which, for each point of `updates` in row-major order where `mask` holds, element `indices` is
         combined with the update: set, add, mul, min or max."""
+    def sort_order(self, keys: Sequence[Expr]) -> Expr:
+        """Along the last axis, the int64 indices that sort unsigned `keys` stably, the first key counting most."""
+    def accumulate(self, xs: Sequence[Expr], axis: int, reverse: bool, step: Callable[..., Expr]) -> Expr:
+        """Running results along an axis: the first is that of the last of `xs`, each other ``step(previous, *xs)``."""
     def check(self, bad: Expr, message: str) -> None:
         """Raise IndexError(message) after the call if `bad` holds anywhere."""
     def apply(self, jaxpr: Any, args: Sequence[Expr]) -> list[Expr]:
@@ -272,8 +280,8 @@ class Reduce:
 class Nest:
     """Loops over `axes`; `reduce` marks the reduce axes, which come last. Statements run at every point, in order.
 
-    `serial` nests (scatters) must run in row-major order, and at each point read all values before storing any; all others
-    may run in any order.
+    `serial` nests (scatters, running sums) must run in row-major order, and at each point read all values before storing any;
+    all others may run in any order.
     """
 
     axes: tuple[int, ...]
@@ -325,6 +333,19 @@ class Contract:
 
     def __str__(self) -> str:
         return f"contract {list(self.batch)} {self.m} x {self.k} x {self.n}\n  {self.c} = {self.a} @ {self.b}"
+
+
+@dataclass(frozen=True, slots=True)
+class Sort:
+    """In each of `rows` rows of `n` elements, the int64 indices that sort unsigned `keys` stably, the first key counting most."""
+
+    order: Buffer
+    keys: tuple[Buffer, ...]
+    rows: int
+    n: int
+
+    def __str__(self) -> str:
+        return f"sort {self.rows} x {self.n}\n  {self.order} = order of {', '.join(map(str, self.keys))}"
 
 
 @dataclass(frozen=True, slots=True)
@@ -401,7 +422,7 @@ class Callback:
         return f"callback {name}\n  {', '.join(map(str, self.outputs)) or 'nothing'} = {', '.join(map(str, self.inputs)) or 'nothing'}"
 
 
-Step = Nest | Contract | Loop | Branch | Callback
+Step = Nest | Contract | Sort | Loop | Branch | Callback
 Steps = tuple[Step, ...]
 
 
@@ -417,6 +438,8 @@ def reads(step: Step) -> set[Buffer]:
     match step:
         case Contract():
             found = {step.a.buffer, step.b.buffer}
+        case Sort():
+            found = set(step.keys)
         case Nest():
             found = set()
             for s in step.body:
@@ -450,6 +473,8 @@ def writes(step: Step) -> set[Buffer]:
     match step:
         case Contract():
             found = {step.c.buffer}
+        case Sort():
+            found = {step.order}
         case Nest():
             found = {a.buffer for s in step.body for a in (s.accesses if isinstance(s, Reduce) else (s.access,))}
         case Loop():

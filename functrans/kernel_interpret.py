@@ -32,6 +32,7 @@ from functrans.kernel import (
     Node,
     Program,
     Reduce,
+    Sort,
     Step,
     Store,
     node_accesses,
@@ -195,6 +196,9 @@ def _steps(steps: Sequence[Step], memory: Memory) -> None:
         match step:
             case Contract():
                 _contract(step, memory)
+            case Sort():
+                keys = [memory[k].reshape(step.rows, step.n) for k in step.keys]
+                memory[step.order][:] = np.lexsort(keys[::-1], axis=-1).reshape(-1)
             case Nest():
                 _nest(step, memory)
             case Loop():

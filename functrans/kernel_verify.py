@@ -23,6 +23,7 @@ from functrans.kernel import (
     Node,
     Program,
     Reduce,
+    Sort,
     Step,
     Store,
     node_accesses,
@@ -60,6 +61,8 @@ def _steps(steps: Sequence[Step], known: set[Buffer]) -> None:
             match step:
                 case Contract():
                     _contract(step, known)
+                case Sort():
+                    _sort(step, known)
                 case Nest():
                     _nest(step, known)
                 case Loop():
@@ -149,6 +152,18 @@ def _contract(step: Contract, known: set[Buffer]) -> None:
         if access.buffer not in known:
             raise KernelError(f"{access.buffer} is read before it is written")
     known.add(step.c.buffer)
+
+
+def _sort(step: Sort, known: set[Buffer]) -> None:
+    size = step.rows * step.n
+    if step.order.dtype != "int64" or step.order.elements != size or size == 0:
+        raise KernelError(f"{step.order} cannot hold the order of {step.rows} rows of {step.n}")
+    for key in step.keys:
+        if key not in known:
+            raise KernelError(f"{key} is read before it is written")
+        if key.dtype.kind != "u" or key.elements != size:
+            raise KernelError(f"{key} is not {size} unsigned integers")
+    known.add(step.order)
 
 
 def _nest(nest: Nest, known: set[Buffer]) -> None:

@@ -17,9 +17,10 @@ from functrans.compiler.flat import Flat, flatten_nest
 from functrans.compiler.gemm import Tile, choose_tile, emit_gemm, scratch_elements, wants_packing
 from functrans.compiler.memory import plan_memory, stack_buffers
 from functrans.compiler.nest import emit_nest
+from functrans.compiler.sort import emit_sort, sort_scratch
 from functrans.compiler.text import I1, I64, PTR, Function, Val
 from functrans.compiler.transpose import emit_transpose
-from functrans.kernel import Branch, Buffer, Callback, Contract, Loop, Nest, Program
+from functrans.kernel import Branch, Buffer, Callback, Contract, Loop, Nest, Program, Sort
 
 __all__ = ["Layout", "Module", "Target", "generate"]
 
@@ -91,14 +92,16 @@ class _Generator:
                 name = f"control{len(self.controls)}"
                 self.controls.append(Control(self, name, self.stack.get(i, ())).run(step))
                 found.append(Call(name, control=True))
-            elif isinstance(step, Contract) or not is_empty(step):
+            elif isinstance(step, (Contract, Sort)) or not is_empty(step):
                 found += self.calls(step)
         return found
 
-    def calls(self, step: Nest | Contract) -> list[Call]:
+    def calls(self, step: Nest | Contract | Sort) -> list[Call]:
         """The calls that a step becomes."""
         if isinstance(step, Contract):
             return [self.contract(step)]
+        if isinstance(step, Sort):
+            return [self.sort(step, key, refine=i > 0) for i, key in enumerate(reversed(step.keys))]
         flat, params = flatten_nest(step)
         transposition = self.transposition(flat, params)
         if transposition is not None:
@@ -144,6 +147,14 @@ class _Generator:
         name = self.batched(entry, elem, step) if prod(step.batch) > 1 else entry
         pointers = [(a.buffer, a.offset, step.elem) for a in (step.c, step.a, step.b)]
         return Call(name, [*pointers, (None, 0, step.elem)], sizes)
+
+    def sort(self, step: Sort, key: Buffer, refine: bool) -> Call:
+        """One stable sort by `key`, of the order so far if `refine`: from the last key to the first, they sort by all."""
+        function = emit_sort(key.dtype.itemsize)
+        self.functions.setdefault(function.name, function)
+        self.scratch = max(self.scratch, sort_scratch(key.dtype.itemsize, step.n))
+        pointers = [(step.order, 0, "int64"), (key, 0, key.elem), (None, 0, "uint8")]
+        return Call(function.name, pointers, [step.rows, step.n, int(refine)])
 
     def gemm(self, tile: Tile, packed: bool) -> str:
         name = self.tiles.get((tile, packed))

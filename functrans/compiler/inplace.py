@@ -21,6 +21,7 @@ from functrans.kernel import (
     Nest,
     Node,
     Reduce,
+    Sort,
     Step,
     Steps,
     Store,
@@ -107,6 +108,8 @@ def _renamed(step: Step, names: dict[Buffer, Buffer]) -> Step:
     match step:
         case Contract():
             return replace(step, a=access(step.a), b=access(step.b), c=access(step.c))
+        case Sort():
+            return replace(step, order=name(step.order), keys=tuple(map(name, step.keys)))
         case Loop():
             before, condition, body, after = (renamed(p, names) for p in step.parts)
             return Loop(name(step.counter), step.count, body, before, after, condition, step.predicate and name(step.predicate),

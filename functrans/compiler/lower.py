@@ -21,6 +21,7 @@ from functrans.kernel import (
     Nest,
     Program,
     Reduce,
+    Sort,
     Step,
     Steps,
     Store,
@@ -88,6 +89,9 @@ def _pruned(steps: Sequence[Step], read: set[Buffer]) -> Steps:
                 step = step if len(body) == len(step.body) else Nest(step.axes, step.reduce, body, step.serial)
             case Contract():
                 if not _lasting(step.c.buffer, read):
+                    continue
+            case Sort():
+                if not _lasting(step.order, read):
                     continue
             case Branch():
                 step = Branch(step.index, tuple(_pruned(part, set(read)) for part in step.branches))

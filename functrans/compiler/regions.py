@@ -25,7 +25,23 @@ from functrans.compiler.views import contiguous_strides
 from functrans.core.array import Array
 from functrans.core.jaxpr import ClosedJaxpr, Jaxpr, Literal, Var
 from functrans.core.source import describe
-from functrans.kernel import ArrayType, Branch, Buffer, Callback, Contract, Expr, Loop, Nest, Program, Step, Steps, Window, reads, writes
+from functrans.kernel import (
+    ArrayType,
+    Branch,
+    Buffer,
+    Callback,
+    Contract,
+    Expr,
+    Loop,
+    Nest,
+    Program,
+    Sort,
+    Step,
+    Steps,
+    Window,
+    reads,
+    writes,
+)
 
 __all__ = ["Lowering"]
 
@@ -39,6 +55,7 @@ class Lowering(Fuser):
     def __init__(self, program: Program) -> None:
         super().__init__(program)
         self._made: set[Buffer] = set()
+        self._constants: dict[int, Buffer] = {}
 
     def evaluate(self, jaxpr: Jaxpr, env: dict[Any, Expr]) -> list[Expr]:
         """The results of a jaxpr's equations, each lowered by its rule. `env` has the inputs and constants."""
@@ -69,9 +86,13 @@ class Lowering(Fuser):
     def constant(self, value: Any) -> Expr:
         """An array as a constant of the program."""
         array = value._value if type(value) is Array else np.asarray(value)
+        known = self._constants.get(id(array))
+        if known is not None:
+            return self.load(known)
         buffer = Buffer(array.dtype, array.shape, "const", len(self.program.consts))
         buffer.source = array
         self.program.consts.append(buffer)
+        self._constants[id(array)] = buffer  # which holds the array, so that its id stays its own
         return self.load(buffer)
 
     # -- regions ------------------------------------------------------------------------------------------------
@@ -291,7 +312,7 @@ def without_invariant(body: Sequence[Step], condition: Sequence[Step], moving: s
     invariant: list[Step] = []
     for step in body:
         outs = writes(step)
-        fixed = isinstance(step, (Nest, Contract)) and all(
+        fixed = isinstance(step, (Nest, Contract, Sort)) and all(
             b.role != "window" and varying.get(b, 0) == 0 for b in reads(step)) and all(
             b.role == "temp" and varying[b] == 1 for b in outs)
         (invariant if fixed else kept).append(step)
