@@ -3,7 +3,7 @@
 ::
 
     program ::= buffers ; step*
-    step    ::= nest | contract | loop(step*) | branch(step*, ...)
+    step    ::= nest | contract | library | loop(step*) | branch(step*, ...)
     nest    ::= axes ; statement*                      axes: size, parallel or reduce
     statement ::= store buffer[affine (+ dynamic)] = node  (combined with what is there, under a mask)
                 | reduce(op, node...) over the reduce axes into buffer[affine]
@@ -28,8 +28,10 @@ from typing import Any, Protocol
 
 import numpy as np
 
+from functrans.lapack import Call
+
 __all__ = [
-    "COMBINE", "COMPARISONS", "REDUCE_STATES", "Access", "Branch", "Buffer", "Builder", "Contract", "Expr", "Loop", "Nest", "Node",
+    "COMBINE", "COMPARISONS", "REDUCE_STATES", "Access", "Branch", "Buffer", "Builder", "Contract", "Expr", "Library", "Loop", "Nest", "Node",
     "Program", "Reduce", "Step", "Steps", "Store", "Window", "affine_index", "const", "map_leaves", "node_accesses", "postorder", "reads",
     "real_name", "writes",
 ]
@@ -216,6 +218,9 @@ class Builder(Protocol):
         """`op`: add, mul, min, max, and, or, xor (min and max propagate nan; empty axes give the identity)."""
     def arg_reduce(self, op: str, x: Expr, axis: int, dtype: np.dtype) -> Expr:
         """The first index of the extremum (of the first nan, where there is one)."""
+    def library(self, call: Call, batch: int, inputs: Sequence[Expr], updates: Sequence[Expr],
+                outputs: Sequence[tuple[np.dtype, tuple[int, ...]]]) -> list[Expr]:
+        """The changed `updates`, and the `outputs` of the given dtypes and shapes, of a routine called for each of `batch` matrices."""
     def contract(self, a: Expr, b: Expr, contract: Sequence[Sequence[int]], batch: Sequence[Sequence[int]], dtype: np.dtype) -> Expr:
         """`dot_general`: the result has axes (batch, a's rest, b's rest)."""
     def stored(self, x: Expr) -> Expr:
@@ -321,6 +326,31 @@ class Contract:
 
 
 @dataclass(frozen=True, slots=True)
+class Library:
+    """A routine of the linear algebra library, called for each of `batch` matrices.
+
+    Its slots count `inputs` (read only), `updates` (changed in place) and `outputs` (only written), in this order. `scratch` are
+    its workspaces. All are whole buffers; the slots' steps are in elements, complex ones counting once.
+    """
+
+    call: Call
+    batch: int
+    inputs: tuple[Buffer, ...]
+    updates: tuple[Buffer, ...]
+    outputs: tuple[Buffer, ...]
+    scratch: tuple[Buffer, ...] = ()
+
+    @property
+    def operands(self) -> tuple[Buffer, ...]:
+        return self.inputs + self.updates + self.outputs
+
+    def __str__(self) -> str:
+        names = ("in", "update", "out")
+        parts = (f"{n} {', '.join(map(str, bs))}" for n, bs in zip(names, (self.inputs, self.updates, self.outputs), strict=True) if bs)
+        return f"library {self.batch} x {self.call}\n  {'; '.join(parts)}"
+
+
+@dataclass(frozen=True, slots=True)
 class Window:
     """Where a window lies on a turn of a loop: from element ``offset + step * counter`` of `parent`."""
 
@@ -374,7 +404,7 @@ class Branch:
         return f"branch {self.index}" + "".join(_indented(f"case {i}", part) for i, part in enumerate(self.branches))
 
 
-Step = Nest | Contract | Loop | Branch
+Step = Nest | Contract | Library | Loop | Branch
 Steps = tuple[Step, ...]
 
 
@@ -390,6 +420,8 @@ def reads(step: Step) -> set[Buffer]:
     match step:
         case Contract():
             found = {step.a.buffer, step.b.buffer}
+        case Library():
+            found = {*step.inputs, *step.updates}
         case Nest():
             found = set()
             for s in step.body:
@@ -420,6 +452,8 @@ def writes(step: Step) -> set[Buffer]:
     match step:
         case Contract():
             found = {step.c.buffer}
+        case Library():
+            found = {*step.updates, *step.outputs, *step.scratch}
         case Nest():
             found = {a.buffer for s in step.body for a in (s.accesses if isinstance(s, Reduce) else (s.access,))}
         case Loop():

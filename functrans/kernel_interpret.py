@@ -19,12 +19,14 @@ from typing import Any
 
 import numpy as np
 
+from functrans import lapack
 from functrans.kernel import (
     COMBINE,
     Access,
     Branch,
     Buffer,
     Contract,
+    Library,
     Loop,
     Nest,
     Node,
@@ -188,6 +190,8 @@ def _steps(steps: Sequence[Step], memory: Memory) -> None:
         match step:
             case Contract():
                 _contract(step, memory)
+            case Library():
+                lapack.run(step.call, step.batch, [memory[b].view(b.dtype) for b in step.operands])
             case Nest():
                 _nest(step, memory)
             case Loop():

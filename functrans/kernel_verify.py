@@ -15,6 +15,7 @@ from functrans.kernel import (
     Branch,
     Buffer,
     Contract,
+    Library,
     Loop,
     Nest,
     Node,
@@ -26,6 +27,7 @@ from functrans.kernel import (
     reads,
     writes,
 )
+from functrans.lapack import Slot
 from functrans.scalar_ops import SCALAR_OPS
 
 __all__ = ["KernelError", "verify"]
@@ -57,6 +59,8 @@ def _steps(steps: Sequence[Step], known: set[Buffer]) -> None:
             match step:
                 case Contract():
                     _contract(step, known)
+                case Library():
+                    _library(step, known)
                 case Nest():
                     _nest(step, known)
                 case Loop():
@@ -129,6 +133,19 @@ def _contract(step: Contract, known: set[Buffer]) -> None:
         if access.buffer not in known:
             raise KernelError(f"{access.buffer} is read before it is written")
     known.add(step.c.buffer)
+
+
+def _library(step: Library, known: set[Buffer]) -> None:
+    for b in (*step.inputs, *step.updates):
+        if b not in known:
+            raise KernelError(f"{b} is read before it is written")
+    for a in step.call.args:
+        if isinstance(a, Slot) and a.step * (step.batch - 1) >= prod(step.operands[a.operand].shape):
+            raise KernelError(f"{a} leaves {step.operands[a.operand]}")
+    needed = [(s.dtype, s.size) for s in step.call.scratch]
+    if [(b.dtype.name, b.elements) for b in step.scratch] != [(d, n * (2 if d.startswith("c") else 1)) for d, n in needed]:
+        raise KernelError(f"the workspaces {step.scratch} are not {needed}")
+    known.update(step.outputs)
 
 
 def _nest(nest: Nest, known: set[Buffer]) -> None:

@@ -11,14 +11,16 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 from math import prod
 
+from functrans import lapack
 from functrans.compiler.control import Call, Control, element_bytes, is_empty
 from functrans.compiler.flat import Flat, flatten_nest
 from functrans.compiler.gemm import Tile, choose_tile, emit_gemm, scratch_elements, wants_packing
+from functrans.compiler.library import emit_library
 from functrans.compiler.memory import plan_memory, stack_buffers
 from functrans.compiler.nest import emit_nest
 from functrans.compiler.text import I1, I64, PTR, Function, Val
 from functrans.compiler.transpose import emit_transpose
-from functrans.kernel import Branch, Buffer, Contract, Loop, Nest, Program
+from functrans.kernel import Branch, Buffer, Contract, Library, Loop, Nest, Program
 
 __all__ = ["Layout", "Module", "Target", "generate"]
 
@@ -44,13 +46,15 @@ class Layout:
 
 @dataclass(frozen=True, slots=True)
 class Module:
-    """The text of a module, its entry point, the sizes of what a call must provide, and the functions of loops and branches."""
+    """The text of a module, its entry point, the sizes of what a call must provide, the functions of loops and branches,
+    and the library routines it calls."""
 
     text: str
     entry: str
     arena_bytes: int
     kernels: int
     controls: tuple[str, ...] = ()
+    routines: tuple[str, ...] = ()
 
 
 _ELEM_BYTES = {"float": 4, "double": 8}
@@ -65,6 +69,7 @@ class _Generator:
         self.controls: list[Function] = []
         self.kernels: dict[Flat, str] = {}
         self.tiles: dict[tuple[Tile, bool], str] = {}
+        self.routines: dict[tuple[lapack.Call, int], str] = {}
         self.stack = stack_buffers(program.steps)
         self.offsets, self.arena = plan_memory(program, {b for buffers in self.stack.values() for b in buffers})
         self.scratch = 0
@@ -85,14 +90,16 @@ class _Generator:
                 name = f"control{len(self.controls)}"
                 self.controls.append(Control(self, name, self.stack[i]).run(step))
                 found.append(Call(name, control=True))
-            elif isinstance(step, Contract) or not is_empty(step):
+            elif not isinstance(step, Nest) or not is_empty(step):
                 found += self.calls(step)
         return found
 
-    def calls(self, step: Nest | Contract) -> list[Call]:
+    def calls(self, step: Nest | Contract | Library) -> list[Call]:
         """The calls that a step becomes."""
         if isinstance(step, Contract):
             return [self.contract(step)]
+        if isinstance(step, Library):
+            return [self.library(step)]
         flat, params = flatten_nest(step)
         transposition = self.transposition(flat, params)
         if transposition is not None:
@@ -138,6 +145,14 @@ class _Generator:
         name = self.batched(entry, elem, step) if prod(step.batch) > 1 else entry
         pointers = [(a.buffer, a.offset, step.elem) for a in (step.c, step.a, step.b)]
         return Call(name, [*pointers, (None, 0, step.elem)], sizes)
+
+    def library(self, step: Library) -> Call:
+        key = (step.call, step.batch)
+        name = self.routines.get(key)
+        if name is None:
+            name = self.routines[key] = f"library{len(self.routines)}"
+            self.functions[name] = emit_library(step, name)
+        return Call(name, [(b, 0, b.elem) for b in (*step.operands, *step.scratch)])
 
     def gemm(self, tile: Tile, packed: bool) -> str:
         name = self.tiles.get((tile, packed))
@@ -262,4 +277,4 @@ def generate(program: Program, target: Target, layout: Layout) -> Module:
     text = "\n".join([
         *(d for name, d in declarations.items() if name not in defined), *(f.text() for f in functions), ""])
     return Module(text, "functrans_main", generator.arena + generator.scratch, len(generator.kernels),
-                  tuple(f.name for f in generator.controls))
+                  tuple(f.name for f in generator.controls), tuple(dict.fromkeys(call.routine for call, _ in generator.routines)))

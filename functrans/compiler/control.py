@@ -16,7 +16,7 @@ from typing import Protocol
 from functrans.compiler.flat import Flat, flatten_nest
 from functrans.compiler.nest import emit_nest_inline
 from functrans.compiler.text import I1, I32, I64, PTR, Function, Ty, Val
-from functrans.kernel import Branch, Buffer, Contract, Loop, Nest, Step, Steps
+from functrans.kernel import Branch, Buffer, Contract, Library, Loop, Nest, Step, Steps
 
 __all__ = ["Call", "Control", "element_bytes", "is_empty"]
 
@@ -44,7 +44,7 @@ class Kernels(Protocol):
 
     vector_bits: int
 
-    def calls(self, step: Nest | Contract) -> list[Call]:
+    def calls(self, step: Nest | Contract | Library) -> list[Call]:
         """The calls that a step becomes."""
     def base(self, buffer: Buffer | None) -> tuple[int, int]:
         """The frame's slot of a buffer, and the bytes from there to its first element."""
@@ -115,14 +115,14 @@ class Control:
         match step:
             case Nest() if is_empty(step):
                 pass
-            case Nest() | Contract():
+            case Nest() | Contract() | Library():
                 self.plain(step)
             case Loop():
                 self.loop(step)
             case Branch():
                 self.branch(step)
 
-    def plain(self, step: Nest | Contract) -> None:
+    def plain(self, step: Nest | Contract | Library) -> None:
         if isinstance(step, Nest):
             flat, params = flatten_nest(step)
             if _unrollable(flat):
@@ -227,6 +227,8 @@ def _work(steps: Steps) -> int:
                 total += prod(step.axes) * sum(n.weight + 1 for s in step.body for n in (s.nodes if hasattr(s, "nodes") else (s.node,)))
             case Contract():
                 total += prod(step.batch) * step.m * step.n * step.k // 8
+            case Library():
+                total += 16 * sum(b.elements for b in step.operands)
             case Loop():
                 total += sum(map(_work, (step.before, step.after))) + (step.count or 64) * (_work(step.body) + _work(step.condition))
             case Branch():

@@ -16,6 +16,7 @@ from typing import Any
 
 import numpy as np
 
+from functrans.compiler.library import library_step
 from functrans.compiler.views import (
     broadcast_expr,
     contiguous_strides,
@@ -43,6 +44,7 @@ from functrans.kernel import (
     node_accesses,
     real_name,
 )
+from functrans.lapack import Call
 
 __all__ = ["CHEAP", "LARGE", "Fuser", "split_affine"]
 
@@ -376,6 +378,14 @@ class Fuser:
         for access in (step.a, step.b):
             self._close_for(access.buffer)
         self.steps.append(step)
+
+    def library(self, call: Call, batch: int, inputs: Sequence[Expr], updates: Sequence[Expr],
+                outputs: Sequence[tuple[np.dtype, tuple[int, ...]]]) -> list[Expr]:
+        step = library_step(self, call, batch, inputs, updates, outputs)
+        for buffer in (*step.inputs, *step.updates):
+            self._close_for(buffer)
+        self.steps.append(step)
+        return [self.load(b) for b in (*step.updates, *step.outputs)]
 
     # -- storage ------------------------------------------------------------------------------------------------
 

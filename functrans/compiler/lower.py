@@ -10,7 +10,7 @@ import numpy as np
 
 from functrans.compiler.regions import Lowering
 from functrans.core.jaxpr import ClosedJaxpr, Jaxpr, Var
-from functrans.kernel import Access, Branch, Buffer, Contract, Expr, Loop, Nest, Program, Reduce, Step, Steps, Store, reads, writes
+from functrans.kernel import Access, Branch, Buffer, Contract, Expr, Library, Loop, Nest, Program, Reduce, Step, Steps, Store, reads, writes
 
 __all__ = ["lower_jaxpr", "prune"]
 
@@ -71,6 +71,9 @@ def _pruned(steps: Sequence[Step], read: set[Buffer]) -> Steps:
                 step = step if len(body) == len(step.body) else Nest(step.axes, step.reduce, body, step.serial)
             case Contract():
                 if not _lasting(step.c.buffer, read):
+                    continue
+            case Library():
+                if not any(_lasting(b, read) for b in (*step.updates, *step.outputs)):
                     continue
             case Branch():
                 step = Branch(step.index, tuple(_pruned(part, set(read)) for part in step.branches))
