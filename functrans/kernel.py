@@ -31,9 +31,9 @@ import numpy as np
 from functrans.lapack import Call
 
 __all__ = [
-    "COMBINE", "COMPARISONS", "REDUCE_STATES", "Access", "Branch", "Buffer", "Builder", "Contract", "Expr", "Library", "Loop", "Nest", "Node",
-    "Program", "Reduce", "Step", "Steps", "Store", "Window", "affine_index", "const", "map_leaves", "node_accesses", "postorder", "reads",
-    "real_name", "writes",
+    "COMBINE", "COMPARISONS", "REDUCE_STATES", "Access", "Branch", "Buffer", "Builder", "Contract", "Expr", "Library", "Loop", "Nest",
+    "Node", "Program", "Reduce", "Step", "Steps", "Store", "Window", "affine_index", "const", "map_leaves", "node_accesses", "postorder",
+    "reads", "real_name", "writes",
 ]
 
 

@@ -11,7 +11,23 @@ from collections.abc import Sequence
 from dataclasses import replace
 
 from functrans.compiler.views import contiguous_strides
-from functrans.kernel import Access, Branch, Buffer, Contract, Library, Loop, Nest, Node, Reduce, Step, Steps, Store, map_leaves, reads, writes
+from functrans.kernel import (
+    Access,
+    Branch,
+    Buffer,
+    Contract,
+    Library,
+    Loop,
+    Nest,
+    Node,
+    Reduce,
+    Step,
+    Steps,
+    Store,
+    map_leaves,
+    reads,
+    writes,
+)
 
 __all__ = ["copied_buffer", "renamed", "update_in_place"]
 
@@ -92,7 +108,8 @@ def _renamed(step: Step, names: dict[Buffer, Buffer]) -> Step:
         case Contract():
             return replace(step, a=access(step.a), b=access(step.b), c=access(step.c))
         case Library():
-            return Library(step.call, step.batch, *(tuple(map(name, bs)) for bs in (step.inputs, step.updates, step.outputs, step.scratch)))
+            parts = (step.inputs, step.updates, step.outputs, step.scratch)
+            return Library(step.call, step.batch, *(tuple(map(name, part)) for part in parts))
         case Loop():
             before, condition, body, after = (renamed(p, names) for p in step.parts)
             return Loop(name(step.counter), step.count, body, before, after, condition, step.predicate and name(step.predicate),

@@ -19,8 +19,9 @@ from functrans.primitives.parts import conj_p, real_p
 from functrans.primitives.structural import broadcast_in_dim, moved_to_front, reduce_sum, transpose
 
 __all__ = [
-    "add", "adjoint", "batched_over_leading", "check_floats", "check_matrices", "check_square", "diagonal_of", "eye", "hermitian_of_lower",
-    "matmul", "matrix_transpose", "minus", "no_transpose", "phi", "real_scaled", "safe_reciprocal", "times", "tril", "triu", "zero_tangents",
+    "add", "adjoint", "batched_over_leading", "check_floats", "check_matrices", "check_square", "diagonal_of", "eye",
+    "hermitian_of_lower", "matmul", "matrix_transpose", "minus", "negative", "no_transpose", "phi", "real_of",
+    "real_scaled", "safe_reciprocal", "times", "tril", "triu", "zero_tangents",
 ]
 
 no_transpose = {"transpose": "it is not linear; its derivative is made of products and triangular solves"}

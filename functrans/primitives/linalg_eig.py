@@ -17,12 +17,11 @@ from functrans import lapack
 from functrans.core.aval import ShapedArray, Zero
 from functrans.core.dtypes import complex_dtype, real_dtype
 from functrans.core.source import describe, user_source
-from functrans.core.trace import typeof
+from functrans.core.trace import Primitive, typeof
 from functrans.lapack import LWORK, WORK, Scratch, Slot
 from functrans.primitives.arithmetic import abs_p, eq_p, select_n_p
 from functrans.primitives.base import primitive
 from functrans.primitives.linalg_base import (
-    add,
     adjoint,
     batched_over_leading,
     check_square,
@@ -35,7 +34,7 @@ from functrans.primitives.linalg_base import (
     times,
     zero_tangents,
 )
-from functrans.primitives.linalg_eigh import across, guarded, like
+from functrans.primitives.linalg_eigh import across, guarded
 from functrans.primitives.linalg_lu import lu, permuted_rows
 from functrans.primitives.linalg_solve import triangular_solve
 from functrans.primitives.matrix_program import batch_of, choose, filled, matrix_rules, nan_unless, succeeded, turned
@@ -77,8 +76,8 @@ def _eig_program(b: Any, x: Any, *, left: bool, right: bool) -> list[Any]:
         places += [Slot(len(outputs) + 1, n * n), n] if asked else [Scratch(x.dtype.name, 1), 1]
         outputs += [(x.dtype, x.shape)] * asked
     rwork = (Scratch(real_dtype(x.dtype).name, 2 * n),) if x.is_complex else ()
-    call = lapack.call("geev", x.dtype, "V" if left else "N", "V" if right else "N", n, Slot(0, n * n), n, *values, *places, WORK, LWORK, *rwork,
-                       Slot(1, 1))
+    call = lapack.call("geev", x.dtype, "V" if left else "N", "V" if right else "N", n, Slot(0, n * n), n, *values, *places, WORK, LWORK,
+                       *rwork, Slot(1, 1))
     _, info, *found = b.library(call, batch_of(x), (), [turned(b, safe)], outputs)
     ok = b.op("and", ok, succeeded(b, info))
     if x.is_complex:
@@ -134,7 +133,7 @@ def _scaling(v: Any, u: Any) -> Any:
     return complex_p.bind(length, times(turn, safe_reciprocal(pivot)))
 
 
-eig_p = primitive("eig", **matrix_rules(_eig_program, _eig_abstract), abstract=_eig_abstract, jvp=_eig_jvp,
+eig_p: Primitive = primitive("eig", **matrix_rules(_eig_program, _eig_abstract), abstract=_eig_abstract, jvp=_eig_jvp,
                   batch=batched_over_leading(lambda: eig_p), multiple_results=True, reasons=dict(no_transpose))
 
 
@@ -182,14 +181,14 @@ def _schur_program(b: Any, x: Any, *, vectors: bool) -> list[Any]:
     place = (Slot(2, n * n), n) if vectors else (Scratch(x.dtype.name, 1), 1)
     rwork = (Scratch(real_dtype(x.dtype).name, n),) if x.is_complex else ()
     unused = Scratch(integer.name, n)  # the function that selects, and marks for it: without a wish for order they are not read
-    call = lapack.call("gees", x.dtype, "V" if vectors else "N", "N", unused, n, Slot(0, n * n), n, Scratch(integer.name, 1), *values, *place,
-                       WORK, LWORK, *rwork, unused, Slot(1, 1))
+    call = lapack.call("gees", x.dtype, "V" if vectors else "N", "N", unused, n, Slot(0, n * n), n, Scratch(integer.name, 1), *values,
+                       *place, WORK, LWORK, *rwork, unused, Slot(1, 1))
     t, info, *found = b.library(call, batch_of(x), (), [turned(b, safe)], [(integer, batch)] + [(x.dtype, x.shape)] * vectors)
     ok = b.op("and", ok, succeeded(b, info))
     return [nan_unless(b, ok, turned(b, y)) for y in (t, *found)]
 
 
-schur_p = primitive("schur", **matrix_rules(_schur_program, _schur_abstract), abstract=_schur_abstract,
+schur_p: Primitive = primitive("schur", **matrix_rules(_schur_program, _schur_abstract), abstract=_schur_abstract,
                     batch=batched_over_leading(lambda: schur_p), multiple_results=True,
                     reasons={"jvp": _REASON, "transpose": "it is not linear"})
 
@@ -235,7 +234,7 @@ def _hessenberg_program(b: Any, x: Any) -> list[Any]:
     return [turned(b, factors), taus]
 
 
-hessenberg_p = primitive("hessenberg", **matrix_rules(_hessenberg_program, _hessenberg_abstract), abstract=_hessenberg_abstract,
+hessenberg_p: Primitive = primitive("hessenberg", **matrix_rules(_hessenberg_program, _hessenberg_abstract), abstract=_hessenberg_abstract,
                          batch=batched_over_leading(lambda: hessenberg_p), multiple_results=True,
                          reasons={"jvp": "it has no derivative rule; differentiate eig or eigh", "transpose": "it is not linear"})
 

@@ -19,7 +19,7 @@ from functrans import lapack
 from functrans.core.aval import ShapedArray, Zero
 from functrans.core.dtypes import real_dtype
 from functrans.core.source import describe, user_source
-from functrans.core.trace import typeof
+from functrans.core.trace import Primitive, typeof
 from functrans.lapack import IWORK, LIWORK, LRWORK, LWORK, RWORK, WORK, Scratch, Slot
 from functrans.primitives.base import primitive
 from functrans.primitives.linalg_base import (
@@ -119,7 +119,7 @@ def _eigh_jvp(primals: Sequence[Any], tangents: Sequence[Any], *, lower: bool, v
     return [v, w], [matmul(v, times(like(factors, inner), inner)), w_dot]
 
 
-eigh_p = primitive("eigh", **matrix_rules(_eigh_program, _eigh_abstract), abstract=_eigh_abstract, jvp=_eigh_jvp,
+eigh_p: Primitive = primitive("eigh", **matrix_rules(_eigh_program, _eigh_abstract), abstract=_eigh_abstract, jvp=_eigh_jvp,
                    batch=batched_over_leading(lambda: eigh_p), multiple_results=True, reasons=dict(no_transpose))
 
 
@@ -242,7 +242,7 @@ def _identity_like(x: Any) -> Any:
     return broadcast_in_dim(np.eye(shape[-1], dtype=dtype), shape, (len(shape) - 2, len(shape) - 1))
 
 
-svd_p = primitive("svd", **matrix_rules(_svd_program, _svd_abstract), abstract=_svd_abstract, jvp=_svd_jvp,
+svd_p: Primitive = primitive("svd", **matrix_rules(_svd_program, _svd_abstract), abstract=_svd_abstract, jvp=_svd_jvp,
                   batch=batched_over_leading(lambda: svd_p), multiple_results=True, reasons=dict(no_transpose))
 
 

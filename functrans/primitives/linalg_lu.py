@@ -18,7 +18,7 @@ import numpy as np
 
 from functrans import lapack
 from functrans.core.aval import ShapedArray, Zero, tangent_aval
-from functrans.core.trace import typeof
+from functrans.core.trace import Primitive, typeof
 from functrans.lapack import Slot
 from functrans.primitives.base import operand_error, primitive
 from functrans.primitives.builders import add_p
@@ -111,7 +111,7 @@ def _starts(count: int, m: int) -> Any:
     return broadcast_in_dim(np.arange(0, count * m, m, dtype=_INT), (count, m), (0,))
 
 
-lu_p = primitive("lu", **matrix_rules(_lu_program, _lu_abstract), abstract=_lu_abstract, jvp=_lu_jvp,
+lu_p: Primitive = primitive("lu", **matrix_rules(_lu_program, _lu_abstract), abstract=_lu_abstract, jvp=_lu_jvp,
                  batch=batched_over_leading(lambda: lu_p), multiple_results=True, reasons=dict(no_transpose))
 
 
@@ -172,7 +172,7 @@ def _pivots_jvp(primals: Sequence[Any], tangents: Sequence[Any], **params: Any) 
     return out, Zero(tangent_aval(typeof(out)))
 
 
-lu_pivots_to_permutation_p = primitive(
+lu_pivots_to_permutation_p: Primitive = primitive(
     "lu_pivots_to_permutation", **matrix_rules(_pivots_program, _pivots_abstract), abstract=_pivots_abstract, jvp=_pivots_jvp,
     batch=batched_over_leading(lambda: lu_pivots_to_permutation_p), reasons={"transpose": "integers have no derivative"})
 

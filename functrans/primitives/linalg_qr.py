@@ -17,7 +17,7 @@ from functrans import lapack
 from functrans.core.aval import ShapedArray, Zero
 from functrans.core.dtypes import real_dtype
 from functrans.core.source import describe, user_source
-from functrans.core.trace import typeof
+from functrans.core.trace import Primitive, typeof
 from functrans.lapack import LWORK, WORK, Scratch, Slot
 from functrans.primitives.base import operand_error, primitive
 from functrans.primitives.linalg_base import (
@@ -151,7 +151,7 @@ def matrix_columns(x: Any, order: Any) -> Any:
     return transpose(permuted_rows(transpose(x, turn), order), turn)
 
 
-qr_p = primitive("qr", **matrix_rules(_qr_program, _qr_abstract), abstract=_qr_abstract, jvp=_qr_jvp,
+qr_p: Primitive = primitive("qr", **matrix_rules(_qr_program, _qr_abstract), abstract=_qr_abstract, jvp=_qr_jvp,
                  batch=batched_over_leading(lambda: qr_p), multiple_results=True, reasons=dict(no_transpose))
 
 
@@ -195,7 +195,7 @@ def _geqrf_program(b: Any, x: Any) -> list[Any]:
     return [turned(b, factors), tau]
 
 
-geqrf_p = primitive("geqrf", **matrix_rules(_geqrf_program, _geqrf_abstract), abstract=_geqrf_abstract,
+geqrf_p: Primitive = primitive("geqrf", **matrix_rules(_geqrf_program, _geqrf_abstract), abstract=_geqrf_abstract,
                     batch=batched_over_leading(lambda: geqrf_p), multiple_results=True,
                     reasons={"jvp": _REASON, "transpose": "it is not linear"})
 
@@ -226,7 +226,7 @@ def _product_program(b: Any, a: Any, taus: Any) -> Any:
     return turned(b, _reflections(b, turned(b, a), taus, a.shape[-1]))
 
 
-householder_product_p = primitive(
+householder_product_p: Primitive = primitive(
     "householder_product", **matrix_rules(_product_program, _product_abstract), abstract=_product_abstract,
     batch=batched_over_leading(lambda: householder_product_p), reasons={"jvp": _REASON, "transpose": "it is not linear"})
 

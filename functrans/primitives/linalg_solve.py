@@ -14,11 +14,9 @@ from __future__ import annotations
 from collections.abc import Sequence
 from typing import Any
 
-import numpy as np
-
 from functrans import lapack
 from functrans.core.aval import Linear, ShapedArray, Zero, tangent_aval
-from functrans.core.trace import typeof
+from functrans.core.trace import Primitive, typeof
 from functrans.lapack import Number, Slot
 from functrans.primitives.base import operand_error, primitive
 from functrans.primitives.linalg_base import (
@@ -71,7 +69,7 @@ def _cholesky_jvp(primals: Sequence[Any], tangents: Sequence[Any]) -> tuple[Any,
     return factor, matmul(factor, phi(inner))
 
 
-cholesky_p = primitive("cholesky", **matrix_rules(_cholesky_program, _cholesky_abstract), abstract=_cholesky_abstract,
+cholesky_p: Primitive = primitive("cholesky", **matrix_rules(_cholesky_program, _cholesky_abstract), abstract=_cholesky_abstract,
                        jvp=_cholesky_jvp, batch=batched_over_leading(lambda: cholesky_p), reasons=dict(no_transpose))
 
 
@@ -169,7 +167,7 @@ def _solve_batch(size: int, args: Sequence[Any], dims: Sequence[int | None], *, 
     return reshape(out, shape), at
 
 
-triangular_solve_p = primitive(
+triangular_solve_p: Primitive = primitive(
     "triangular_solve", **matrix_rules(_solve_program, _solve_abstract), abstract=_solve_abstract, jvp=_solve_jvp,
     transpose=_solve_transpose, batch=_solve_batch)
 

@@ -12,7 +12,7 @@ from functrans import lapack
 from functrans.core.aval import Linear, ShapedArray, Zero, tangent_aval
 from functrans.core.dtypes import real_dtype
 from functrans.core.source import describe, user_source
-from functrans.core.trace import typeof
+from functrans.core.trace import Primitive, typeof
 from functrans.lapack import LWORK, WORK, Slot
 from functrans.primitives.base import operand_error, primitive
 from functrans.primitives.linalg_base import add, batched_over_leading, check_floats, check_square, minus, negative, times
@@ -37,14 +37,14 @@ def _tridiagonal_program(b: Any, x: Any, *, lower: bool) -> list[Any]:
     short = (*batch, max(n - 1, 0))
     if 0 in x.shape or n == 1:
         return [x, b.reshape(x.re, (*batch, n)), filled(b, short, 0, real), filled(b, short, 0, x.dtype)]
-    call = lapack.call("hetrd" if x.is_complex else "sytrd", x.dtype, "L" if lower else "U", n, Slot(0, n * n), n, Slot(1, n), Slot(2, n - 1),
-                       Slot(3, n - 1), WORK, LWORK, Slot(4, 1))
+    call = lapack.call("hetrd" if x.is_complex else "sytrd", x.dtype, "L" if lower else "U", n, Slot(0, n * n), n, Slot(1, n),
+                       Slot(2, n - 1), Slot(3, n - 1), WORK, LWORK, Slot(4, 1))
     outputs = [(real, (*batch, n)), (real, short), (x.dtype, short), (lapack.integer(), batch)]
     factors, d, e, taus, _ = b.library(call, batch_of(x), (), [turned(b, x)], outputs)
     return [turned(b, factors), d, e, taus]
 
 
-tridiagonal_p = primitive("tridiagonal", **matrix_rules(_tridiagonal_program, _tridiagonal_abstract), abstract=_tridiagonal_abstract,
+tridiagonal_p: Primitive = primitive("tridiagonal", **matrix_rules(_tridiagonal_program, _tridiagonal_abstract), abstract=_tridiagonal_abstract,
                           batch=batched_over_leading(lambda: tridiagonal_p), multiple_results=True,
                           reasons={"jvp": "it has no derivative rule; differentiate eigh", "transpose": "it is not linear"})
 
@@ -72,8 +72,8 @@ def tridiagonal(a: Any, *, lower: bool = True) -> tuple[Any, Any, Any, Any]:
 def _solve_abstract(dl: ShapedArray, d: ShapedArray, du: ShapedArray, b: ShapedArray) -> ShapedArray:
     check_floats("tridiagonal_solve", dl, d, du, b)
     if not (dl.shape == d.shape == du.shape == b.shape[:-1] and dl.dtype == d.dtype == du.dtype == b.dtype):
-        raise operand_error("tridiagonal_solve", "three diagonals of one shape [..., n] and a right-hand side [..., n, k] of the same dtype "
-                            "are needed.", dl, d, du, b)
+        raise operand_error("tridiagonal_solve", "three diagonals of one shape [..., n] and a right-hand side [..., n, k] of the same "
+                            "dtype are needed.", dl, d, du, b)
     return b.strong()
 
 
@@ -111,7 +111,8 @@ def _solve_jvp(primals: Sequence[Any], tangents: Sequence[Any]) -> tuple[Any, An
     x = tridiagonal_solve_p.bind(*diagonals, b)
     rhs = None if type(b_dot) is Zero else b_dot
     if any(type(t) is not Zero for t in diagonal_dots):
-        product = _product(*map(instantiate, diagonal_dots), x)
+        dl_dot, d_dot, du_dot = map(instantiate, diagonal_dots)
+        product = _product(dl_dot, d_dot, du_dot, x)
         rhs = negative(product) if rhs is None else minus(rhs, product)
     if rhs is None:
         return x, Zero(tangent_aval(typeof(x)))
@@ -128,7 +129,7 @@ def _solve_transpose(ct: Any, dl: Any, d: Any, du: Any, b: Any) -> list[Any]:
     return [None, None, None, tridiagonal_solve_p.bind(lower, d, upper, ct)]
 
 
-tridiagonal_solve_p = primitive(
+tridiagonal_solve_p: Primitive = primitive(
     "tridiagonal_solve", **matrix_rules(_solve_program, _solve_abstract), abstract=_solve_abstract, jvp=_solve_jvp,
     transpose=_solve_transpose, batch=batched_over_leading(lambda: tridiagonal_solve_p))
 

@@ -91,8 +91,14 @@ class ArrayBuilder:
         return Operand(np.concatenate([x.x for x in xs], dimension))
 
     def reduce(self, op: str, x: Operand, axes: Sequence[int]) -> Operand:
-        fold = {"and": np.logical_and, "add": np.add}[op]
+        fold = {"and": np.logical_and, "xor": np.logical_xor, "add": np.add, "mul": np.multiply}[op]
         return Operand(np.asarray(fold.reduce(x.x, axis=tuple(axes))))
+
+    def contract(self, x: Operand, y: Operand, contract: Any, batch: Any, dtype: np.dtype) -> Operand:
+        (cx, cy), (bx, by) = contract, batch
+        free_x, free_y = ([d for d in range(len(z.shape)) if d not in (*c, *b)] for z, c, b in ((x, cx, bx), (y, cy, by)))
+        assert len(cx) == len(free_x) == len(free_y) == 1, "a product of matrices"
+        return Operand(np.matmul(x.x.transpose(*bx, *free_x, *cx), y.x.transpose(*by, *cy, *free_y)))
 
     def library(self, call: lapack.Call, batch: int, inputs: Sequence[Operand], updates: Sequence[Operand],
                 outputs: Sequence[tuple[np.dtype, tuple[int, ...]]]) -> list[Operand]:
@@ -112,7 +118,7 @@ def matrix_rules(program: Callable[..., Any], check: Callable[..., Any]) -> dict
     def impl(*xs: np.ndarray, **params: Any) -> Any:
         validate(check, tuple([(x.shape, x.dtype) for x in xs]), tuple(params.items()))
         out = program(ArrayBuilder(), *map(Operand, xs), **params)
-        return [np.asarray(o.x) for o in out] if isinstance(out, list) else np.asarray(out.x)
+        return [np.asarray(o.x, order="C") for o in out] if isinstance(out, list) else np.asarray(out.x, order="C")
 
     return {"impl": impl, "lower": program}
 
