@@ -6,6 +6,8 @@ from __future__ import annotations
 from collections.abc import Sequence
 from math import prod
 
+import numpy as np
+
 from functrans.errors import FunctransRuntimeError
 from functrans.kernel import (
     COMBINE,
@@ -14,6 +16,7 @@ from functrans.kernel import (
     Access,
     Branch,
     Buffer,
+    Callback,
     Contract,
     Loop,
     Nest,
@@ -66,6 +69,8 @@ def _steps(steps: Sequence[Step], known: set[Buffer]) -> None:
                     _loop(step, known)
                 case Branch():
                     _branch(step, known)
+                case Callback():
+                    _callback(step, known)
         except KernelError as error:
             raise KernelError(f"step {number}, {step}: {error}") from None
 
@@ -107,6 +112,21 @@ def _branch(step: Branch, known: set[Buffer]) -> None:
         outcomes.append(set(known))
         _steps(part, outcomes[-1])
     known |= set.intersection(*outcomes)
+
+
+def _callback(step: Callback, known: set[Buffer]) -> None:
+    for buffers, types in ((step.inputs, step.in_types), (step.outputs, step.out_types)):
+        if len(buffers) != len(types):
+            raise KernelError(f"{len(types)} types for {len(buffers)} buffers")
+        for b, (shape, dtype) in zip(buffers, types, strict=True):
+            if b.dtype != dtype or prod(b.shape) != prod(shape):
+                raise KernelError(f"{b} is not an array of {dtype.name}{list(shape)}")
+    for b in step.inputs:
+        if b not in known and b.elements:
+            raise KernelError(f"{b} is read before it is written")
+    if step.failed is not None and (step.failed not in known or step.failed.dtype != np.bool_):
+        raise KernelError("what keeps a callback from running must be written bools")
+    known.update(step.outputs)
 
 
 def _in_bounds(access: Access, sizes: Sequence[int]) -> None:

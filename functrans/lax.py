@@ -111,6 +111,9 @@ from functrans.primitives.dynamic_slice import dynamic_update_index_in_dim as dy
 from functrans.primitives.dynamic_slice import dynamic_update_slice as dynamic_update_slice
 from functrans.primitives.dynamic_slice import dynamic_update_slice_in_dim as dynamic_update_slice_in_dim
 from functrans.primitives.dynamic_slice import dynamic_update_slice_p as dynamic_update_slice_p
+from functrans.primitives.fft import FftType as FftType
+from functrans.primitives.fft import fft as fft
+from functrans.primitives.fft import fft_p as fft_p
 from functrans.primitives.indexing import gather as gather
 from functrans.primitives.indexing import gather_p as gather_p
 from functrans.primitives.indexing import scatter as scatter

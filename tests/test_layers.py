@@ -19,7 +19,10 @@ LAYERS = [
     ["transforms"],
     ["compiler"],
     ["calls"],
-    ["lax", "ad_checkpoint", "custom_derivatives", "custom_batching"],
+    [
+        "lax", "ad_checkpoint", "custom_derivatives", "custom_batching", "debug", "experimental", "dtypes", "flatten_util", "random", "nn",
+        "optim", "ops", "image", "test_util", "scipy",
+    ],
 ]
 LAYER_OF = {name: i for i, names in enumerate(LAYERS) for name in names}
 FILES = sorted(p for p in ROOT.rglob("*.py"))

@@ -55,6 +55,8 @@ class FlatReduce:
 class Flat:
     """A nest without names: sizes of the axes (parallel first, then `reduce` many), instructions, statements.
 
+    ``neighbours[i]`` is the parameter that lies one element beyond parameter i in the same buffer, where there is one: the
+    imaginary parts of complex numbers.
     `lag`: where a serial nest reads what it has written before, how many elements away that is; else 0.
     """
 
@@ -65,6 +67,7 @@ class Flat:
     body: tuple[FlatStore | FlatReduce, ...]
     elems: tuple[str, ...]
     written: tuple[bool, ...]
+    neighbours: tuple[int | None, ...]
     lag: int = 0
 
 
@@ -130,6 +133,7 @@ def flatten_nest(nest: Nest) -> tuple[Flat, list[tuple[Buffer, int]]]:
     params = list(flattener.params)
     flat = Flat(sizes, sum(is_reduce for _, _, is_reduce in groups), nest.serial, instrs, flat_body,
                 tuple(b.elem for b, _ in params), tuple(i in flattener.written for i in range(len(params))),
+                tuple(flattener.params.get((b, offset + 1)) for b, offset in params),
                 _lag(params, flattener.written) if nest.serial else 0)
     return flat, params
 

@@ -170,6 +170,22 @@ class Fuser:
             start += x.shape[dimension]
         return self.load(out)
 
+    def stack(self, groups: Sequence[Sequence[Expr]], axis: int) -> list[Expr]:
+        shape = groups[0][0].shape
+        stores: list[Store] = []
+        outs: list[Buffer] = []
+        for xs in groups:
+            out = self.temp(xs[0].dtype, (*shape[:axis], len(xs), *shape[axis:]))
+            strides = contiguous_strides(out.shape)
+            kept = strides[:axis] + strides[axis + 1:]
+            for k, x in enumerate(xs):
+                node = (x if x.shape == shape else broadcast_expr(x, shape, ())).nodes[0]
+                stores.append(Store(Access(out, k * strides[axis], kept), node))
+            outs.append(out)
+        if prod(shape):
+            self._emit(Nest(shape, 0, tuple(stores)))
+        return [self.load(out) for out in outs]
+
     def pad(self, x: Expr, value: Expr, config: Sequence[tuple[int, int, int]]) -> Expr:
         shape = tuple(lo + hi + n + max(n - 1, 0) * inner for n, (lo, hi, inner) in zip(x.shape, config, strict=True))
         out = self.temp(x.dtype, shape)

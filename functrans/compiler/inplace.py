@@ -11,7 +11,24 @@ from collections.abc import Sequence
 from dataclasses import replace
 
 from functrans.compiler.views import contiguous_strides
-from functrans.kernel import Access, Branch, Buffer, Contract, Loop, Nest, Node, Reduce, Sort, Step, Steps, Store, map_leaves, reads, writes
+from functrans.kernel import (
+    Access,
+    Branch,
+    Buffer,
+    Callback,
+    Contract,
+    Loop,
+    Nest,
+    Node,
+    Reduce,
+    Sort,
+    Step,
+    Steps,
+    Store,
+    map_leaves,
+    reads,
+    writes,
+)
 
 __all__ = ["copied_buffer", "renamed", "update_in_place"]
 
@@ -99,6 +116,8 @@ def _renamed(step: Step, names: dict[Buffer, Buffer]) -> Step:
                         tuple((name(a), name(b)) for a, b in step.swaps))
         case Branch():
             return Branch(name(step.index), tuple(renamed(p, names) for p in step.branches))
+        case Callback():
+            return replace(step, inputs=tuple(map(name, step.inputs)), outputs=tuple(map(name, step.outputs)))
     memo: dict[int, Node] = {}
 
     def leaf(node: Node) -> Node:

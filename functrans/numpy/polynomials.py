@@ -208,7 +208,8 @@ def poly(seq_of_zeros: Any) -> Any:
     if len(shape) == 2 and shape[0] == shape[1] and shape[0]:
         zeros = linalg.eigvals(zeros)
     if typeof(zeros).ndim != 1:
-        raise ValueError(f"poly: the input must be a vector of zeros or a non-empty square matrix; got {shape}, at {describe(user_source())}.")
+        raise ValueError(f"poly: the input must be a vector of zeros or a non-empty square matrix; got {shape}, at "
+                         f"{describe(user_source())}.")
     out: Any = full((1,), typeof(zeros).dtype.type(1))
     for i in range(typeof(zeros).size):
         out = convolve(out, concatenate([full((1,), typeof(zeros).dtype.type(1)), reshape(negative(getitem(zeros, i)), (1,))]))
@@ -321,8 +322,8 @@ def polyfit(x: Any, y: Any, deg: int, rcond: float | None = None, full: bool = F
     if cov == "unscaled":
         return c, base
     if n <= deg + 1:
-        raise ValueError(f"polyfit: the number of data points must exceed the order plus one to scale the covariance matrix; got {n} points "
-                         f"for degree {deg}, at {describe(user_source())}.")
+        raise ValueError(f"polyfit: the number of data points must exceed the order plus one to scale the covariance matrix; got {n} "
+                         f"points for degree {deg}, at {describe(user_source())}.")
     variance = divide(residuals, n - (deg + 1))
     if typeof(y).ndim == 1:
         return c, multiply(base, reshape(variance, ()))

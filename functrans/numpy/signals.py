@@ -1,7 +1,8 @@
 """Convolution and correlation of vectors, covariance matrices, and windows.
 
 A convolution with few numbers is a sum of shifted copies of the longer vector; with more of them it is the product of its windows,
-gathered as a matrix, and the shorter vector reversed. Windows are sampled cosines, lines and Bessel functions; their number of points is static.
+gathered as a matrix, and the shorter vector reversed. Windows are sampled cosines, lines and Bessel functions; their number of
+points is static.
 """
 
 from __future__ import annotations
