@@ -18,8 +18,8 @@ from functrans.numpy.util import asarray_internal, canonical_axes, check_arrayli
 
 __all__ = [
     "ComplexWarning",
-    "bool",
     "ScalarType",
+    "bool",
     "bool_",
     "can_cast",
     "cdouble",
