@@ -20,8 +20,8 @@ LAYERS = [
     ["compiler"],
     ["calls"],
     [
-        "lax", "ad_checkpoint", "custom_derivatives", "custom_batching", "nn", "optim", "ops", "image", "dtypes", "flatten_util",
-        "test_util",
+        "lax", "ad_checkpoint", "custom_derivatives", "custom_batching", "debug", "experimental", "dtypes", "flatten_util", "random", "nn",
+        "optim", "ops", "image", "test_util", "scipy",
     ],
 ]
 LAYER_OF = {name: i for i, names in enumerate(LAYERS) for name in names}

@@ -11,7 +11,24 @@ from collections.abc import Sequence
 from dataclasses import replace
 
 from functrans.compiler.views import contiguous_strides
-from functrans.kernel import Access, Branch, Buffer, Contract, Loop, Nest, Node, Reduce, Step, Steps, Store, map_leaves, reads, writes
+from functrans.kernel import (
+    Access,
+    Branch,
+    Buffer,
+    Callback,
+    Contract,
+    Loop,
+    Nest,
+    Node,
+    Reduce,
+    Sort,
+    Step,
+    Steps,
+    Store,
+    map_leaves,
+    reads,
+    writes,
+)
 
 __all__ = ["copied_buffer", "renamed", "update_in_place"]
 
@@ -91,12 +108,16 @@ def _renamed(step: Step, names: dict[Buffer, Buffer]) -> Step:
     match step:
         case Contract():
             return replace(step, a=access(step.a), b=access(step.b), c=access(step.c))
+        case Sort():
+            return replace(step, order=name(step.order), keys=tuple(map(name, step.keys)))
         case Loop():
             before, condition, body, after = (renamed(p, names) for p in step.parts)
             return Loop(name(step.counter), step.count, body, before, after, condition, step.predicate and name(step.predicate),
                         tuple((name(a), name(b)) for a, b in step.swaps))
         case Branch():
             return Branch(name(step.index), tuple(renamed(p, names) for p in step.branches))
+        case Callback():
+            return replace(step, inputs=tuple(map(name, step.inputs)), outputs=tuple(map(name, step.outputs)))
     memo: dict[int, Node] = {}
 
     def leaf(node: Node) -> Node:
