@@ -6,8 +6,6 @@ here. float32 and float64 only: the two dtypes whose hardware has the instructio
 
 from __future__ import annotations
 
-from typing import Any
-
 from functrans.core.aval import ShapedArray
 from functrans.core.trace import Primitive
 from functrans.primitives.base import operand_error

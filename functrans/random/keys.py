@@ -33,7 +33,7 @@ IMPLEMENTATION = "threefry2x32"
 _WORD = np.dtype(np.uint32)
 
 
-class prng_key(np.generic):  # noqa: N801 - named like the other scalar types
+class prng_key(np.generic):
     """The scalar type of keys: ``key.dtype.type``."""
 
 
@@ -190,12 +190,10 @@ def check_key(name: str, key: Any, batched: bool = False) -> None:
         TypeError: for anything else than a typed key or a uint32 array whose last axis has size 2.
         ValueError: for an array of keys.
     """
-    if isinstance(key, KeyArray):
-        shape = key.shape
-    else:
-        shape = _check_data(name, key)[:-1]
+    shape = key.shape if isinstance(key, KeyArray) else _check_data(name, key)[:-1]
     if shape and not batched:
-        refuse(ValueError, f"{name} accepts a single key, but was given a key array of shape {shape} != (). Use functrans.vmap for batching")
+        refuse(ValueError, f"{name} accepts a single key, but was given a key array of shape {shape} != (). Use functrans.vmap for "
+                           "batching")
 
 
 def _check_data(name: str, data: Any) -> Shape:
