@@ -14,12 +14,17 @@ Array([ 0.,  3., 12.], dtype=float64)
 from functrans import ad_checkpoint as ad_checkpoint
 from functrans import custom_batching as custom_batching
 from functrans import custom_derivatives as custom_derivatives
+from functrans import debug as debug
 from functrans import errors as errors
+from functrans import experimental as experimental
 from functrans import lax as lax
+from functrans import nn as nn
 from functrans import numpy as numpy
 from functrans import tree as tree
 from functrans import tree_util as tree_util
 from functrans.calls import checkpoint_policies as checkpoint_policies
+from functrans.calls.callback import effects_barrier as effects_barrier
+from functrans.calls.callback import pure_callback as pure_callback
 from functrans.calls.checkpoint import checkpoint as checkpoint
 from functrans.calls.checkpoint import remat as remat
 from functrans.calls.custom_gradient import closure_convert as closure_convert

@@ -12,7 +12,7 @@ __all__ = [
     "ConcretizationTypeError", "FunctransError", "FunctransRuntimeError", "InconclusiveDimensionOperation",
     "JAXIndexError", "JAXTypeError", "JaxRuntimeError", "JaxprTypeError", "KeyReuseError",
     "NonConcreteBooleanIndexError", "TracerArrayConversionError", "TracerBoolConversionError",
-    "TracerIntegerConversionError", "UnexpectedTracerError", "boolean_index_error",
+    "TracerIntegerConversionError", "TypePromotionError", "UnexpectedTracerError", "boolean_index_error",
 ]  # fmt: skip
 
 
@@ -152,6 +152,19 @@ class InconclusiveDimensionOperation(FunctransError, ValueError):
 
         a, b = export.symbolic_shape("a, b", constraints=["a >= b + 1"])
         a > b
+    """
+
+
+class TypePromotionError(FunctransError, ValueError):
+    """Raised when the dtype asked for does not hold the values given: they would be rounded silently.
+
+    Bad, float64 parameters of a float32 sample:
+
+        random.beta(key, fnp.ones(3), 2.0, dtype="float32")
+
+    Good:
+
+        random.beta(key, fnp.ones(3, "float32"), 2.0, dtype="float32")
     """
 
 

@@ -14,6 +14,7 @@ from __future__ import annotations
 
 import math
 from collections.abc import Callable
+from fractions import Fraction
 from typing import Any
 
 import numpy as np
@@ -170,6 +171,72 @@ def _nextafter(x: Any, y: Any) -> np.ndarray:
     return np.where(np.equal(x, y), y, np.nextafter(x, y))
 
 
+def _fma(x: Any, y: Any, z: Any) -> np.ndarray:
+    """``x * y + z`` rounded once; float32 and float64.
+
+    The product is split into a rounded part and its error, the sums are too, and what is left over is rounded to odd, so
+    that the last sum rounds as the exact one would (S. Boldo, G. Melquiond, "Emulation of FMA and correctly rounded
+    sums: proved algorithms using rounding to odd", 2008). Numbers of extreme size go by way of fractions.
+    """
+    x, y, z = np.broadcast_arrays(x, y, z)
+    if x.dtype == np.float32:
+        product, addend = np.multiply(x, y, dtype=np.float64), z.astype(np.float64)  # the product is exact
+        return np.asarray(_odd_sum(product, addend)).astype(np.float32)
+    product = np.asarray(x * y)
+    error = _product_error(x, y, product)
+    high, low = _two_sum(z, error)
+    total, rest = _two_sum(product, high)
+    out = np.asarray(total + _odd_sum(low, rest))
+    far = (np.abs(product) < _TINY) | ~(np.maximum.reduce(np.abs([x, y, z, product])) < _HUGE)
+    plain = (x == 0) | (y == 0) | ~np.isfinite(x) | ~np.isfinite(y) | ~np.isfinite(z)
+    out = np.where(far, product + z, out)
+    exact = far & ~plain
+    if exact.any():
+        out[exact] = [_exact_fma(*v) for v in zip(x[exact].tolist(), y[exact].tolist(), z[exact].tolist(), strict=True)]
+    return out
+
+
+_TINY, _HUGE = 2.0**-900, 2.0**900
+
+
+def _two_sum(x: Any, y: Any) -> tuple[Any, Any]:
+    """The rounded sum and its error (Knuth)."""
+    s = x + y
+    part = s - x
+    return s, (x - (s - part)) + (y - part)
+
+
+def _product_error(x: Any, y: Any, product: Any) -> Any:
+    """``x * y - product``, exactly (Dekker)."""
+    def halves(v: Any) -> tuple[Any, Any]:
+        spread = v * 134217729.0
+        high = spread - (spread - v)
+        return high, v - high
+
+    (x1, x0), (y1, y0) = halves(x), halves(y)
+    return ((x1 * y1 - product) + x1 * y0 + x0 * y1) + x0 * y0
+
+
+def _odd_sum(x: Any, y: Any) -> Any:
+    """The sum of two doubles rounded to odd: where it is not exact, the neighbour with the odd last bit."""
+    s, error = _two_sum(x, y)
+    s = np.asarray(s)
+    bits = s.view(np.int64)
+    even = (error != 0) & np.isfinite(error) & (bits & 1 == 0)
+    step = np.where((error > 0) == (s > 0), 1, -1)
+    return (bits + np.where(even, step, 0)).view(np.float64)
+
+
+def _exact_fma(x: float, y: float, z: float) -> float:
+    exact = Fraction(x) * Fraction(y) + Fraction(z)
+    if exact == 0:
+        return x * y + z  # the sign of the zero
+    try:
+        return float(exact)
+    except OverflowError:
+        return math.copysign(math.inf, exact)
+
+
 def _select(condition: Any, x: Any, y: Any) -> Any:
     return np.where(condition, x, y)
 
@@ -213,6 +280,7 @@ _OPS: dict[str, Op] = {
     "copysign": np.copysign,
     "mulhi": _mulhi,
     "nextafter": _nextafter,
+    "fma": _fma,
     "sqrt": _in_single(np.sqrt),
     "rsqrt": _in_single(_rsqrt),
     "cbrt": _in_single(np.cbrt),

@@ -13,13 +13,16 @@ ROOT = Path(functrans.__file__).parent
 LAYERS = [
     ["source", "util", "errors", "config", "pytree", "tree_util", "tree"],
     ["core"],
-    ["kernel", "kernel_verify", "scalar_ops", "kernel_interpret"],
+    ["lapack", "kernel", "kernel_verify", "scalar_ops", "kernel_interpret"],
     ["primitives"],
     ["numpy"],
     ["transforms"],
     ["compiler"],
     ["calls"],
-    ["lax", "ad_checkpoint", "custom_derivatives", "custom_batching"],
+    [
+        "lax", "ad_checkpoint", "custom_derivatives", "custom_batching", "debug", "experimental", "dtypes", "flatten_util", "random", "nn",
+        "optim", "ops", "image", "test_util", "scipy",
+    ],
 ]
 LAYER_OF = {name: i for i, names in enumerate(LAYERS) for name in names}
 FILES = sorted(p for p in ROOT.rglob("*.py"))

@@ -45,7 +45,8 @@ from functrans.errors import JaxprTypeError, UnexpectedTracerError
 from functrans.primitives.structural import instantiate, move_axis, moved_to_front, reduce_sum
 from functrans.transforms.batching import BatchTrace
 from functrans.transforms.flatten import check_arrays, fun_name, wraps
-from functrans.transforms.linearize import check_linear_program, record_linear, transpose_linear
+from functrans.transforms.linearize import LinearTracer, check_linear_program, record_linear, transpose_linear
+from functrans.transforms.stage import StagingTracer, staged_constant
 from functrans.tree_util import (
     PyTreeDef,
     keystr,
@@ -218,7 +219,12 @@ def _transposed(name: str, pull: Callable[..., list[Any]], out_avals: Sequence[S
     def checked(*cts: Any) -> list[Any]:
         bars = pull(*cts)
         for b in bars:
-            if type(b) is not Zero and not isinstance(b, Tracer) and np.any(np.asarray(b) != 0):
+            if type(b) is Zero or (isinstance(b, LinearTracer) and any(b._trace is ct._trace for ct in cts)):
+                continue
+            value = _constant(b)
+            if value is None:
+                raise _not_linear(name, "it gives a cotangent that does not depend on the result's, and that is not known to be zero")
+            if np.any(np.asarray(value) != 0):
                 raise _not_linear(name, "it gives a cotangent that does not depend on the result's, and is not zero")
         return bars
 
@@ -228,6 +234,15 @@ def _transposed(name: str, pull: Callable[..., list[Any]], out_avals: Sequence[S
     except JaxprTypeError as error:
         raise _not_linear(name, str(error).removeprefix("invalid jaxpr: ").split("\n")[0].rstrip(".")) from error
     return [instantiate(t) for t in transpose_linear(program, x_dots)]
+
+
+def _constant(x: Any) -> Any:
+    """The value of `x` where it is known, if only because the program says it in literals."""
+    while isinstance(x, Tracer):
+        if isinstance(x, StagingTracer):
+            return staged_constant(x)
+        x = x.behind
+    return x
 
 
 def _not_linear(name: str, why: str) -> TypeError:

@@ -17,6 +17,12 @@ from functrans.transforms.rewrite import memoized
 __all__ = ["hoist_invariant", "invariants", "is_cheap"]
 
 
+def _stays(eqn: Eqn) -> bool:
+    """Whether the equation must be run where and as often as it stands: for its effect, or since it calls Python, which may raise
+    where a loop that makes no turn would not."""
+    return has_effect(eqn) or eqn.primitive.name == "pure_callback" or any(_stays(e) for c in subjaxprs(eqn.params) for e in c.eqns)
+
+
 def is_cheap(eqn: Eqn) -> bool:
     """Whether the equation is as well computed again as stored: a view, a conversion, or a constant."""
     if eqn.primitive.multiple_results or any(subjaxprs(eqn.params)) or has_effect(eqn):
@@ -28,7 +34,7 @@ def invariants(jaxpr: Jaxpr, num_consts: int) -> set[Var]:
     """The variables that depend on the first `num_consts` inputs alone. What has an effect has it on every turn."""
     found = set(jaxpr.invars[:num_consts])
     for eqn in jaxpr.eqns:
-        if all(type(a) is Literal or a in found for a in eqn.invars) and not has_effect(eqn):
+        if all(type(a) is Literal or a in found for a in eqn.invars) and not _stays(eqn):
             found.update(eqn.outvars)
     return found
 

@@ -12,14 +12,16 @@ import ctypes
 import threading
 from collections.abc import Sequence
 from functools import cache
+from math import prod
 
 import llvmlite.binding as llvm
 import numpy as np
 
 from functrans.compiler.codegen import Layout, Target
+from functrans.kernel import Callback
 from functrans.lapack import address
 
-__all__ = ["Linked", "assembly", "host_layout", "host_target", "link"]
+__all__ = ["HostCall", "Linked", "assembly", "host_layout", "host_target", "link"]
 
 _lock = threading.Lock()  # LLVM contexts are not safe to share between threads
 _counter = iter(range(1 << 62))
@@ -78,6 +80,31 @@ class Linked:
     def __init__(self, tracker: object, address: int) -> None:
         self._tracker = tracker
         self.call = ctypes.PYFUNCTYPE(None, ctypes.py_object)(address)  # raises what the code has left as an exception
+
+
+class HostCall:
+    """What compiled code calls for a callback: ``call(address)`` of an array of addresses, of the inputs and then of the outputs.
+
+    The function gets copies, since compiled code uses its memory again, and what it returns is copied.
+    """
+
+    __slots__ = ("_count", "_function", "_in_types", "_out_types")
+
+    def __init__(self, step: Callback) -> None:
+        self._function = step.function
+        self._in_types = [(shape, dtype, prod(shape) * dtype.itemsize) for shape, dtype in step.in_types]
+        self._out_types = step.out_types
+        self._count = len(step.inputs) + len(step.outputs)
+
+    def __call__(self, address: int) -> None:
+        places = (ctypes.c_void_p * self._count).from_address(address)
+        args = [np.ndarray(shape, dtype, ctypes.string_at(place, nbytes) if nbytes else b"")  # bytes: a read-only array
+                for place, (shape, dtype, nbytes) in zip(places, self._in_types, strict=False)]
+        results = self._function(args)
+        for place, value, (shape, dtype) in zip(places[len(args):], results, self._out_types, strict=True):
+            value = np.ascontiguousarray(value, dtype)
+            assert value.shape == shape or value.size == prod(shape)
+            ctypes.memmove(place, value.ctypes.data, value.nbytes)
 
 
 def _parsed(text: str, scalar: Sequence[str]) -> llvm.ModuleRef:

@@ -10,13 +10,12 @@ program's size.
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from math import prod
 from typing import Any
 
 import numpy as np
 
-from functrans.compiler.library import library_step
 from functrans.compiler.views import (
     broadcast_expr,
     contiguous_strides,
@@ -37,6 +36,7 @@ from functrans.kernel import (
     Node,
     Program,
     Reduce,
+    Sort,
     Store,
     affine_index,
     const,
@@ -44,7 +44,6 @@ from functrans.kernel import (
     node_accesses,
     real_name,
 )
-from functrans.lapack import Call
 
 __all__ = ["CHEAP", "LARGE", "Fuser", "split_affine"]
 
@@ -171,6 +170,22 @@ class Fuser:
             start += x.shape[dimension]
         return self.load(out)
 
+    def stack(self, groups: Sequence[Sequence[Expr]], axis: int) -> list[Expr]:
+        shape = groups[0][0].shape
+        stores: list[Store] = []
+        outs: list[Buffer] = []
+        for xs in groups:
+            out = self.temp(xs[0].dtype, (*shape[:axis], len(xs), *shape[axis:]))
+            strides = contiguous_strides(out.shape)
+            kept = strides[:axis] + strides[axis + 1:]
+            for k, x in enumerate(xs):
+                node = (x if x.shape == shape else broadcast_expr(x, shape, ())).nodes[0]
+                stores.append(Store(Access(out, k * strides[axis], kept), node))
+            outs.append(out)
+        if prod(shape):
+            self._emit(Nest(shape, 0, tuple(stores)))
+        return [self.load(out) for out in outs]
+
     def pad(self, x: Expr, value: Expr, config: Sequence[tuple[int, int, int]]) -> Expr:
         shape = tuple(lo + hi + n + max(n - 1, 0) * inner for n, (lo, hi, inner) in zip(x.shape, config, strict=True))
         out = self.temp(x.dtype, shape)
@@ -232,6 +247,37 @@ class Fuser:
         for target, node in zip(where.nodes, nodes, strict=True):
             stores.append(Store(target.attr, node, target.args[0] if target.args else None, combine, mask_node))
         self._emit(Nest(shape, 0, tuple(stores), serial=True))
+        return self.load(out)
+
+    def sort_order(self, keys: Sequence[Expr]) -> Expr:
+        shape = keys[0].shape
+        out = self.temp(np.dtype("int64"), shape)
+        if prod(shape):
+            buffers = [self.whole_buffer(self.stored(k)) for k in keys]
+            for buffer in buffers:
+                assert buffer is not None, "what has been stored is a whole buffer"
+                self._close_for(buffer)
+            self.steps.append(Sort(out, tuple(b for b in buffers if b is not None), prod(shape[:-1]), shape[-1]))
+        return self.load(out)
+
+    def accumulate(self, xs: Sequence[Expr], axis: int, reverse: bool, step: Callable[..., Expr]) -> Expr:
+        shape, n = xs[-1].shape, xs[-1].shape[axis]
+        out = self.temp(xs[-1].dtype, shape)
+        if not prod(shape):
+            return self.load(out)
+        whole, *xs = (reverse_expr(x, (axis,)) if reverse else x for x in (self.load(out), *xs))
+
+        def along(x: Expr, start: int, stop: int) -> Expr:
+            return slice_expr(x, [start if d == axis else 0 for d in range(len(shape))],
+                              [stop if d == axis else k for d, k in enumerate(shape)], [1] * len(shape))
+
+        def store(place: Expr, value: Expr) -> None:
+            stores = tuple(Store(p.attr, v) for p, v in zip(place.nodes, value.nodes, strict=True))
+            self._emit(Nest(place.shape, 0, stores, serial=True))
+
+        store(along(whole, 0, 1), along(xs[-1], 0, 1))
+        if n > 1:
+            store(along(whole, 1, n), step(along(whole, 0, n - 1), *(along(x, 1, n) for x in xs)))
         return self.load(out)
 
     def check(self, bad: Expr, message: str) -> None:
@@ -378,14 +424,6 @@ class Fuser:
         for access in (step.a, step.b):
             self._close_for(access.buffer)
         self.steps.append(step)
-
-    def library(self, call: Call, batch: int, inputs: Sequence[Expr], updates: Sequence[Expr],
-                outputs: Sequence[tuple[np.dtype, tuple[int, ...]]]) -> list[Expr]:
-        step = library_step(self, call, batch, inputs, updates, outputs)
-        for buffer in (*step.inputs, *step.updates):
-            self._close_for(buffer)
-        self.steps.append(step)
-        return [self.load(b) for b in (*step.updates, *step.outputs)]
 
     # -- storage ------------------------------------------------------------------------------------------------
 

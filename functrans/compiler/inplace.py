@@ -15,12 +15,14 @@ from functrans.kernel import (
     Access,
     Branch,
     Buffer,
+    Callback,
     Contract,
     Library,
     Loop,
     Nest,
     Node,
     Reduce,
+    Sort,
     Step,
     Steps,
     Store,
@@ -110,12 +112,16 @@ def _renamed(step: Step, names: dict[Buffer, Buffer]) -> Step:
         case Library():
             parts = (step.inputs, step.updates, step.outputs, step.scratch)
             return Library(step.call, step.batch, *(tuple(map(name, part)) for part in parts))
+        case Sort():
+            return replace(step, order=name(step.order), keys=tuple(map(name, step.keys)))
         case Loop():
             before, condition, body, after = (renamed(p, names) for p in step.parts)
             return Loop(name(step.counter), step.count, body, before, after, condition, step.predicate and name(step.predicate),
                         tuple((name(a), name(b)) for a, b in step.swaps))
         case Branch():
             return Branch(name(step.index), tuple(renamed(p, names) for p in step.branches))
+        case Callback():
+            return replace(step, inputs=tuple(map(name, step.inputs)), outputs=tuple(map(name, step.outputs)))
     memo: dict[int, Node] = {}
 
     def leaf(node: Node) -> Node:

@@ -12,7 +12,7 @@ the loop's counter. They cost an addition.
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Sequence
+from collections.abc import Callable, Iterator, Sequence
 from contextlib import contextmanager
 from math import prod
 from typing import Any
@@ -21,11 +21,29 @@ import numpy as np
 
 from functrans.compiler.fuse import CHEAP, LARGE, Fuser, Group
 from functrans.compiler.inplace import update_in_place
+from functrans.compiler.library import library_step
 from functrans.compiler.views import contiguous_strides
 from functrans.core.array import Array
 from functrans.core.jaxpr import ClosedJaxpr, Jaxpr, Literal, Var
 from functrans.core.source import describe
-from functrans.kernel import Branch, Buffer, Contract, Expr, Loop, Nest, Program, Step, Steps, Window, reads, writes
+from functrans.kernel import (
+    ArrayType,
+    Branch,
+    Buffer,
+    Callback,
+    Contract,
+    Expr,
+    Loop,
+    Nest,
+    Program,
+    Sort,
+    Step,
+    Steps,
+    Window,
+    reads,
+    writes,
+)
+from functrans.lapack import Call
 
 __all__ = ["Lowering"]
 
@@ -39,6 +57,7 @@ class Lowering(Fuser):
     def __init__(self, program: Program) -> None:
         super().__init__(program)
         self._made: set[Buffer] = set()
+        self._constants: dict[int, Buffer] = {}
 
     def evaluate(self, jaxpr: Jaxpr, env: dict[Any, Expr]) -> list[Expr]:
         """The results of a jaxpr's equations, each lowered by its rule. `env` has the inputs and constants."""
@@ -69,9 +88,13 @@ class Lowering(Fuser):
     def constant(self, value: Any) -> Expr:
         """An array as a constant of the program."""
         array = value._value if type(value) is Array else np.asarray(value)
+        known = self._constants.get(id(array))
+        if known is not None:
+            return self.load(known)
         buffer = Buffer(array.dtype, array.shape, "const", len(self.program.consts))
         buffer.source = array
         self.program.consts.append(buffer)
+        self._constants[id(array)] = buffer  # which holds the array, so that its id stays its own
         return self.load(buffer)
 
     # -- regions ------------------------------------------------------------------------------------------------
@@ -114,6 +137,16 @@ class Lowering(Fuser):
         taken.add(buffer)
         return buffer
 
+    # -- library routines ---------------------------------------------------------------------------------------
+
+    def library(self, call: Call, batch: int, inputs: Sequence[Expr], updates: Sequence[Expr],
+                outputs: Sequence[tuple[np.dtype, tuple[int, ...]]]) -> list[Expr]:
+        step = library_step(self, call, batch, inputs, updates, outputs)
+        for buffer in (*step.inputs, *step.updates):
+            self._close_for(buffer)
+        self.steps.append(step)
+        return [self.load(b) for b in (*step.updates, *step.outputs)]
+
     # -- branches -----------------------------------------------------------------------------------------------
 
     def branch(self, index: Expr, branches: Sequence[ClosedJaxpr], operands: Sequence[Expr]) -> list[Expr]:
@@ -127,6 +160,22 @@ class Lowering(Fuser):
                     self.assign(buffer, x)
             regions.append(tuple(steps))
         self.steps.append(Branch(chosen, tuple(regions)))
+        return [self.load(b) for b in outs]
+
+    # -- callbacks ----------------------------------------------------------------------------------------------
+
+    def callback(self, function: Callable[[list[np.ndarray]], Sequence[np.ndarray]], args: Sequence[Expr],
+                 out_types: Sequence[ArrayType], effectful: bool) -> list[Expr]:
+        inputs = []
+        for x in args:
+            buffer = self.whole_buffer(self.stored(x))
+            assert buffer is not None
+            inputs.append(buffer)
+        self.close_all()
+        outs = [self.temp(dtype, shape) for shape, dtype in out_types]
+        in_types = tuple((x.shape, x.dtype) for x in args)
+        self.steps.append(Callback(function, tuple(inputs), tuple(outs), in_types, tuple(out_types), effectful,
+                                   self.program.flags if effectful else None))
         return [self.load(b) for b in outs]
 
     # -- loops --------------------------------------------------------------------------------------------------
@@ -275,7 +324,7 @@ def without_invariant(body: Sequence[Step], condition: Sequence[Step], moving: s
     invariant: list[Step] = []
     for step in body:
         outs = writes(step)
-        fixed = isinstance(step, (Nest, Contract)) and all(
+        fixed = isinstance(step, (Nest, Contract, Sort)) and all(
             b.role != "window" and varying.get(b, 0) == 0 for b in reads(step)) and all(
             b.role == "temp" and varying[b] == 1 for b in outs)
         (invariant if fixed else kept).append(step)

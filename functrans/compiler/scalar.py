@@ -122,7 +122,7 @@ _FLOAT: dict[str, Emit] = {
     "min": _float_extremum("olt"), "max": _float_extremum("ogt"),
     "floor": _intrinsic("floor"), "ceil": _intrinsic("ceil"), "trunc": _intrinsic("trunc"),
     "round_even": _intrinsic("roundeven"), "round_away": _round_away, "copysign": _intrinsic("copysign"),
-    "is_finite": _is_finite, "nextafter": _nextafter,
+    "is_finite": _is_finite, "nextafter": _nextafter, "fma": lambda f, a, b, c: f.fma(a, b, c),
     "eq": _compare("fcmp", "oeq"), "ne": _compare("fcmp", "une"), "lt": _compare("fcmp", "olt"),
     "le": _compare("fcmp", "ole"), "gt": _compare("fcmp", "ogt"), "ge": _compare("fcmp", "oge"),
 }

@@ -13,7 +13,7 @@ define internal <8 x double> @axpy(<8 x double> %p0, <8 x double> %p1) {
 from __future__ import annotations
 
 import struct
-from collections.abc import Iterable, Sequence
+from collections.abc import Callable, Iterable, Sequence
 from dataclasses import dataclass
 from functools import cache
 
@@ -163,6 +163,21 @@ class Function:
 
     def phi_close(self, slot: int, value: Val, block: str) -> None:
         self._lines[slot] += f", [ {value.ref}, %{block} ]"
+
+    def loop(self, hint: str, start: Val, end: Val, step: Val) -> tuple[Val, Callable[[], None]]:
+        """Open ``for i in range(start, end, step)``, known to run at least once; call the second result to close it."""
+        before, head, done = self.block, self.fresh(hint), self.fresh(f"{hint}_end")
+        self.br(head)
+        self.label(head)
+        i, slot = self.phi_open(start.ty, start, before)
+
+        def close() -> None:
+            following = self.add(i, step)
+            self.phi_close(slot, following, self.block)
+            self.cond_br(self.icmp("slt", following, end), head, done)
+            self.label(done)
+
+        return i, close
 
     # -- constants ----------------------------------------------------------------------------------------------
 

@@ -14,7 +14,7 @@ from __future__ import annotations
 from typing import Any
 
 from functrans.core.array import Array as ndarray
-from functrans.numpy import linalg
+from functrans.numpy import fft, linalg
 from functrans.numpy.choice import (
     allclose, array_equal, array_equiv, clip, isclose, nan_to_num, select, where,
 )
@@ -87,7 +87,7 @@ __all__ = [
     "concatenate", "conj", "conjugate", "copy", "copysign", "cos", "cosh", "count_nonzero", "cross", "csingle",
     "default_types", "deg2rad", "degrees", "delete", "diag", "diag_indices", "diag_indices_from", "diagflat", "diagonal",
     "diff", "divide", "divmod", "dot", "double", "dsplit", "dstack", "dtype", "e", "ediff1d", "einsum", "einsum_path",
-    "empty", "empty_like", "equal", "euler_gamma", "exp", "exp2", "expand_dims", "expm1", "extract", "eye", "fabs",
+    "empty", "empty_like", "equal", "euler_gamma", "exp", "exp2", "expand_dims", "expm1", "extract", "eye", "fabs", "fft",
     "fill_diagonal", "finfo", "fix", "flatnonzero", "flexible", "flip", "fliplr", "flipud", "float16", "float32", "float64",
     "float_", "float_power", "floating", "floor", "floor_divide", "fmax", "fmin", "fmod", "frexp", "full", "full_like",
     "generic", "geomspace", "gradient", "greater", "greater_equal", "heaviside", "hsplit", "hstack", "hypot", "i0",
@@ -128,4 +128,4 @@ _install(
     },
     properties={"T": transpose, "mT": matrix_transpose},
 )
-_install_protocols({"numpy": globals(), "numpy.linalg": vars(linalg)})
+_install_protocols({"numpy": globals(), "numpy.linalg": vars(linalg), "numpy.fft": vars(fft)})

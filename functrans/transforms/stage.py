@@ -18,9 +18,9 @@ from functrans.core.check import check_jaxpr
 from functrans.core.conversion import Conversion
 from functrans.core.jaxpr import ClosedJaxpr, Eqn, Jaxpr, Literal, Var
 from functrans.core.source import user_source
-from functrans.core.trace import Primitive, Trace, Tracer, current_trace, escaped, leaked, running, typeof
+from functrans.core.trace import EvalTrace, Primitive, Trace, Tracer, current_trace, escaped, leaked, running, typeof
 
-__all__ = ["Recorder", "StagingTrace", "StagingTracer", "stage"]
+__all__ = ["Recorder", "StagingTrace", "StagingTracer", "stage", "staged_constant"]
 
 
 class Recorder(Protocol):
@@ -158,3 +158,22 @@ def stage(
     if options().check:
         check_jaxpr(jaxpr)
     return ClosedJaxpr(jaxpr, tuple(consts))
+
+
+def staged_constant(tracer: StagingTracer) -> Any:
+    """The value of a staged expression of literals alone, such as ``zeros_like(x)``; None for any other."""
+    eqns = tracer._trace.eqns  # type: ignore[attr-defined]
+    wanted, found = {tracer.var}, []
+    for eqn in reversed(eqns):
+        if not wanted.isdisjoint(eqn.outvars):
+            found.append(eqn)
+            wanted = wanted.difference(eqn.outvars) | {a for a in eqn.invars if type(a) is Var}
+    if wanted:
+        return None
+    env: dict[Var, Any] = {}
+    with running(EvalTrace(None)):
+        for eqn in reversed(found):
+            operands = [a.operand if type(a) is Literal else env[a] for a in eqn.invars]
+            out = eqn.primitive.bind(*operands, **eqn.params)
+            env.update(zip(eqn.outvars, out, strict=True) if eqn.primitive.multiple_results else ((eqn.outvars[0], out),))
+    return env[tracer.var]

@@ -524,3 +524,19 @@ def test_missing_rules():
         f(1.0)
     with pytest.raises(TypeError, match="defvjp of <lambda> takes two functions; got None of type NoneType"):
         f.defvjp(lambda x: (x, None), None)
+
+
+def test_forward_mode_where_a_cotangent_is_constant():
+    def with_rule(bwd):
+        f = ft.custom_vjp(lambda x, y: x * 2.0)
+        f.defvjp(lambda x, y: (x * 2.0, y), bwd)
+        return f
+
+    zero = with_rule(lambda y, ct: (2.0 * ct, fnp.zeros_like(y)))
+    for run in (ft.jvp, lambda f, p, t: ft.jit(lambda *a: ft.jvp(f, a, t))(*p)):
+        assert float(run(zero, (1.0, 2.0), (1.0, 1.0))[1]) == 2.0
+    unknown = with_rule(lambda y, ct: (2.0 * ct, fnp.exp(y)))
+    with pytest.raises(TypeError, match="does not depend on the result's, and is not zero"):
+        ft.jvp(unknown, (1.0, 2.0), (1.0, 1.0))
+    with pytest.raises(TypeError, match="does not depend on the result's, and that is not known to be zero"):
+        ft.jit(lambda x, y: ft.jvp(unknown, (x, y), (1.0, 1.0)))(1.0, 2.0)
