@@ -16,7 +16,6 @@ from typing import Any
 
 import numpy as np
 
-from functrans.compiler.library import library_step
 from functrans.compiler.views import (
     broadcast_expr,
     contiguous_strides,
@@ -43,7 +42,6 @@ from functrans.kernel import (
     node_accesses,
     real_name,
 )
-from functrans.lapack import Call
 
 __all__ = ["CHEAP", "LARGE", "Fuser", "split_affine"]
 
