@@ -3,7 +3,7 @@
 ::
 
     program ::= buffers ; step*
-    step    ::= nest | contract | loop(step*) | branch(step*, ...)
+    step    ::= nest | contract | sort | library | loop(step*) | branch(step*, ...) | callback
     nest    ::= axes ; statement*                      axes: size, parallel or reduce
     statement ::= store buffer[affine (+ dynamic)] = node  (combined with what is there, under a mask)
                 | reduce(op, node...) over the reduce axes into buffer[affine]
@@ -28,10 +28,12 @@ from typing import Any, Protocol
 
 import numpy as np
 
+from functrans.lapack import Call
+
 __all__ = [
-    "COMBINE", "COMPARISONS", "REDUCE_STATES", "Access", "Branch", "Buffer", "Builder", "Contract", "Expr", "Loop", "Nest", "Node",
-    "Program", "Reduce", "Step", "Steps", "Store", "Window", "affine_index", "const", "map_leaves", "node_accesses", "postorder", "reads",
-    "real_name", "writes",
+    "COMBINE", "COMPARISONS", "REDUCE_STATES", "Access", "Branch", "Buffer", "Builder", "Callback", "Contract", "Expr", "Library", "Loop",
+    "Nest", "Node", "Program", "Reduce", "Sort", "Step", "Steps", "Store", "Window", "affine_index", "const", "has_effect",
+    "map_leaves", "node_accesses", "postorder", "reads", "real_name", "writes",
 ]
 
 
@@ -193,6 +195,10 @@ class Expr:
         return max(n.weight for n in self.nodes)
 
 
+ArrayType = tuple[tuple[int, ...], np.dtype]
+"""A shape and a dtype."""
+
+
 class Builder(Protocol):
     """What a primitive's ``lower`` rule may use. Operands and results are `Expr`; rank-0 operands mix with any shape."""
 
@@ -220,6 +226,9 @@ class Builder(Protocol):
         """`op`: add, mul, min, max, and, or, xor (min and max propagate nan; empty axes give the identity)."""
     def arg_reduce(self, op: str, x: Expr, axis: int, dtype: np.dtype) -> Expr:
         """The first index of the extremum (of the first nan, where there is one)."""
+    def library(self, call: Call, batch: int, inputs: Sequence[Expr], updates: Sequence[Expr],
+                outputs: Sequence[tuple[np.dtype, tuple[int, ...]]]) -> list[Expr]:
+        """The changed `updates`, and the `outputs` of the given dtypes and shapes, of a routine called for each of `batch` matrices."""
     def contract(self, a: Expr, b: Expr, contract: Sequence[Sequence[int]], batch: Sequence[Sequence[int]], dtype: np.dtype) -> Expr:
         """`dot_general`: the result has axes (batch, a's rest, b's rest)."""
     def stored(self, x: Expr) -> Expr:
@@ -230,6 +239,10 @@ class Builder(Protocol):
     def scatter(self, x: Expr, indices: Sequence[Expr], updates: Expr, combine: str, mask: Expr | None) -> Expr:
         """A copy of `x` in which, for each point of `updates` in row-major order where `mask` holds, element `indices` is
         combined with the update: set, add, mul, min or max."""
+    def sort_order(self, keys: Sequence[Expr]) -> Expr:
+        """Along the last axis, the int64 indices that sort unsigned `keys` stably, the first key counting most."""
+    def accumulate(self, xs: Sequence[Expr], axis: int, reverse: bool, step: Callable[..., Expr]) -> Expr:
+        """Running results along an axis: the first is that of the last of `xs`, each other ``step(previous, *xs)``."""
     def check(self, bad: Expr, message: str) -> None:
         """Raise IndexError(message) after the call if `bad` holds anywhere."""
     def apply(self, jaxpr: Any, args: Sequence[Expr]) -> list[Expr]:
@@ -243,6 +256,9 @@ class Builder(Protocol):
         """The final carries of ``body(consts, carry) -> carry`` applied `n` times, an int64 computed by the program."""
     def branch(self, index: Expr, branches: Sequence[Any], operands: Sequence[Expr]) -> list[Expr]:
         """The results of the jaxpr ``branches[index]``, which alone runs."""
+    def callback(self, function: Callable[[list[np.ndarray]], Sequence[np.ndarray]], args: Sequence[Expr], out_types: Sequence[ArrayType],
+                 effectful: bool) -> list[Expr]:
+        """The results of a Python function of arrays. An effectful one keeps its place among the others and is never dropped."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -269,8 +285,8 @@ class Reduce:
 class Nest:
     """Loops over `axes`; `reduce` marks the reduce axes, which come last. Statements run at every point, in order.
 
-    `serial` nests (scatters) must run in row-major order, and at each point read all values before storing any; all others
-    may run in any order.
+    `serial` nests (scatters, running sums) must run in row-major order, and at each point read all values before storing any;
+    all others may run in any order.
     """
 
     axes: tuple[int, ...]
@@ -322,6 +338,44 @@ class Contract:
 
     def __str__(self) -> str:
         return f"contract {list(self.batch)} {self.m} x {self.k} x {self.n}\n  {self.c} = {self.a} @ {self.b}"
+
+
+@dataclass(frozen=True, slots=True)
+class Sort:
+    """In each of `rows` rows of `n` elements, the int64 indices that sort unsigned `keys` stably, the first key counting most."""
+
+    order: Buffer
+    keys: tuple[Buffer, ...]
+    rows: int
+    n: int
+
+    def __str__(self) -> str:
+        return f"sort {self.rows} x {self.n}\n  {self.order} = order of {', '.join(map(str, self.keys))}"
+
+
+@dataclass(frozen=True, slots=True)
+class Library:
+    """A routine of the linear algebra library, called for each of `batch` matrices.
+
+    Its slots count `inputs` (read only), `updates` (changed in place) and `outputs` (only written), in this order. `scratch` are
+    its workspaces. All are whole buffers; the slots' steps are in elements, complex ones counting once.
+    """
+
+    call: Call
+    batch: int
+    inputs: tuple[Buffer, ...]
+    updates: tuple[Buffer, ...]
+    outputs: tuple[Buffer, ...]
+    scratch: tuple[Buffer, ...] = ()
+
+    @property
+    def operands(self) -> tuple[Buffer, ...]:
+        return self.inputs + self.updates + self.outputs
+
+    def __str__(self) -> str:
+        names = ("in", "update", "out")
+        parts = (f"{n} {', '.join(map(str, bs))}" for n, bs in zip(names, (self.inputs, self.updates, self.outputs), strict=True) if bs)
+        return f"library {self.batch} x {self.call}\n  {'; '.join(parts)}"
 
 
 @dataclass(frozen=True, slots=True)
@@ -378,7 +432,27 @@ class Branch:
         return f"branch {self.index}" + "".join(_indented(f"case {i}", part) for i, part in enumerate(self.branches))
 
 
-Step = Nest | Contract | Loop | Branch
+@dataclass(frozen=True, slots=True, eq=False)
+class Callback:
+    """``outputs = function(inputs)``, a call of Python: `function` takes and returns a list of arrays of the types given.
+
+    An `effectful` one runs whoever reads its outputs; but where an element of `failed` is true, it does not, and the program ends.
+    """
+
+    function: Callable[[list[np.ndarray]], Sequence[np.ndarray]]
+    inputs: tuple[Buffer, ...]
+    outputs: tuple[Buffer, ...]
+    in_types: tuple[ArrayType, ...]
+    out_types: tuple[ArrayType, ...]
+    effectful: bool
+    failed: Buffer | None = None
+
+    def __str__(self) -> str:
+        name = getattr(self.function, "__name__", type(self.function).__name__)
+        return f"callback {name}\n  {', '.join(map(str, self.outputs)) or 'nothing'} = {', '.join(map(str, self.inputs)) or 'nothing'}"
+
+
+Step = Nest | Contract | Sort | Library | Loop | Branch | Callback
 Steps = tuple[Step, ...]
 
 
@@ -394,6 +468,10 @@ def reads(step: Step) -> set[Buffer]:
     match step:
         case Contract():
             found = {step.a.buffer, step.b.buffer}
+        case Sort():
+            found = set(step.keys)
+        case Library():
+            found = {*step.inputs, *step.updates}
         case Nest():
             found = set()
             for s in step.body:
@@ -410,6 +488,9 @@ def reads(step: Step) -> set[Buffer]:
                 found.add(step.predicate)
         case Branch():
             found = {step.index, *(b for part in step.parts for inner in part for b in reads(inner))}
+        case Callback():
+            found = {*step.inputs} if step.failed is None else {*step.inputs, step.failed}
+            found.update(b.source.counter for b in step.outputs if b.role == "window")
     windows = [b for b in found if b.role == "window"]
     while windows:
         window = windows.pop().source
@@ -424,6 +505,10 @@ def writes(step: Step) -> set[Buffer]:
     match step:
         case Contract():
             found = {step.c.buffer}
+        case Sort():
+            found = {step.order}
+        case Library():
+            found = {*step.updates, *step.outputs, *step.scratch}
         case Nest():
             found = {a.buffer for s in step.body for a in (s.accesses if isinstance(s, Reduce) else (s.access,))}
         case Loop():
@@ -431,11 +516,23 @@ def writes(step: Step) -> set[Buffer]:
             found |= {step.counter, *(b for pair in step.swaps for b in pair)}
         case Branch():
             found = {b for part in step.parts for inner in part for b in writes(inner)}
+        case Callback():
+            found = set(step.outputs)
     for b in [b for b in found if b.role == "window"]:
         while b.role == "window":
             b = b.source.parent
             found.add(b)
     return found
+
+
+def has_effect(step: Step) -> bool:
+    """Whether a step does more than write buffers."""
+    match step:
+        case Callback():
+            return step.effectful
+        case Loop() | Branch():
+            return any(has_effect(inner) for part in step.parts for inner in part)
+    return False
 
 
 @dataclass(slots=True)

@@ -14,22 +14,27 @@ Known limits: sums are taken in NumPy's order, so that compiled sums agree up to
 from __future__ import annotations
 
 from collections.abc import Callable, Sequence
+from contextlib import suppress
 from math import prod
 from typing import Any
 
 import numpy as np
 
+from functrans import lapack
 from functrans.kernel import (
     COMBINE,
     Access,
     Branch,
     Buffer,
+    Callback,
     Contract,
+    Library,
     Loop,
     Nest,
     Node,
     Program,
     Reduce,
+    Sort,
     Step,
     Store,
     node_accesses,
@@ -47,6 +52,11 @@ Point = Sequence[np.ndarray]
 """The indices of the points to evaluate: one int64 array for each axis, broadcasting against each other."""
 
 POISON = 0xA5
+
+
+class _Ended(Exception):
+    """The program ends before its last step, since a check has failed."""
+
 
 UFUNCS: dict[str, np.ufunc] = {
     "add": np.add, "mul": np.multiply, "min": np.minimum, "max": np.maximum,
@@ -89,7 +99,7 @@ def run(program: Program, inputs: Sequence[np.ndarray]) -> list[np.ndarray]:
         memory[buffer] = _poisoned(buffer)
     if program.flags is not None:
         memory[program.flags] = np.zeros(program.flags.elements, np.bool_)
-    with np.errstate(all="ignore"):
+    with np.errstate(all="ignore"), suppress(_Ended):
         _steps(program.steps, memory)
     for message, failed in zip(program.checks, memory[program.flags] if program.flags is not None else (), strict=True):
         if failed:
@@ -188,12 +198,27 @@ def _steps(steps: Sequence[Step], memory: Memory) -> None:
         match step:
             case Contract():
                 _contract(step, memory)
+            case Sort():
+                keys = [memory[k].reshape(step.rows, step.n) for k in step.keys]
+                memory[step.order][:] = np.lexsort(keys[::-1], axis=-1).reshape(-1)
+            case Library():
+                lapack.run(step.call, step.batch, [memory[b].view(b.dtype) for b in step.operands])
             case Nest():
                 _nest(step, memory)
             case Loop():
                 _loop(step, memory)
             case Branch():
                 _steps(step.branches[int(memory[step.index][0])], memory)
+            case Callback():
+                _callback(step, memory)
+
+
+def _callback(step: Callback, memory: Memory) -> None:
+    if step.failed is not None and memory[step.failed].any():
+        raise _Ended
+    args = [memory[b].view(dtype).reshape(shape).copy() for b, (shape, dtype) in zip(step.inputs, step.in_types, strict=True)]
+    for b, value in zip(step.outputs, step.function(args), strict=True):
+        memory[b][:] = _parts(b, value)  # in place: a window is a part of another buffer's memory
 
 
 def _loop(loop: Loop, memory: Memory) -> None:

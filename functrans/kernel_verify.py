@@ -6,6 +6,8 @@ from __future__ import annotations
 from collections.abc import Sequence
 from math import prod
 
+import numpy as np
+
 from functrans.errors import FunctransRuntimeError
 from functrans.kernel import (
     COMBINE,
@@ -14,18 +16,22 @@ from functrans.kernel import (
     Access,
     Branch,
     Buffer,
+    Callback,
     Contract,
+    Library,
     Loop,
     Nest,
     Node,
     Program,
     Reduce,
+    Sort,
     Step,
     Store,
     node_accesses,
     reads,
     writes,
 )
+from functrans.lapack import Slot
 from functrans.scalar_ops import SCALAR_OPS
 
 __all__ = ["KernelError", "verify"]
@@ -57,12 +63,18 @@ def _steps(steps: Sequence[Step], known: set[Buffer]) -> None:
             match step:
                 case Contract():
                     _contract(step, known)
+                case Sort():
+                    _sort(step, known)
+                case Library():
+                    _library(step, known)
                 case Nest():
                     _nest(step, known)
                 case Loop():
                     _loop(step, known)
                 case Branch():
                     _branch(step, known)
+                case Callback():
+                    _callback(step, known)
         except KernelError as error:
             raise KernelError(f"step {number}, {step}: {error}") from None
 
@@ -106,6 +118,21 @@ def _branch(step: Branch, known: set[Buffer]) -> None:
     known |= set.intersection(*outcomes)
 
 
+def _callback(step: Callback, known: set[Buffer]) -> None:
+    for buffers, types in ((step.inputs, step.in_types), (step.outputs, step.out_types)):
+        if len(buffers) != len(types):
+            raise KernelError(f"{len(types)} types for {len(buffers)} buffers")
+        for b, (shape, dtype) in zip(buffers, types, strict=True):
+            if b.dtype != dtype or prod(b.shape) != prod(shape):
+                raise KernelError(f"{b} is not an array of {dtype.name}{list(shape)}")
+    for b in step.inputs:
+        if b not in known and b.elements:
+            raise KernelError(f"{b} is read before it is written")
+    if step.failed is not None and (step.failed not in known or step.failed.dtype != np.bool_):
+        raise KernelError("what keeps a callback from running must be written bools")
+    known.update(step.outputs)
+
+
 def _in_bounds(access: Access, sizes: Sequence[int]) -> None:
     if len(access.strides) != len(sizes):
         raise KernelError(f"{access} has {len(access.strides)} strides for {len(sizes)} axes")
@@ -129,6 +156,31 @@ def _contract(step: Contract, known: set[Buffer]) -> None:
         if access.buffer not in known:
             raise KernelError(f"{access.buffer} is read before it is written")
     known.add(step.c.buffer)
+
+
+def _sort(step: Sort, known: set[Buffer]) -> None:
+    size = step.rows * step.n
+    if step.order.dtype != "int64" or step.order.elements != size or size == 0:
+        raise KernelError(f"{step.order} cannot hold the order of {step.rows} rows of {step.n}")
+    for key in step.keys:
+        if key not in known:
+            raise KernelError(f"{key} is read before it is written")
+        if key.dtype.kind != "u" or key.elements != size:
+            raise KernelError(f"{key} is not {size} unsigned integers")
+    known.add(step.order)
+
+
+def _library(step: Library, known: set[Buffer]) -> None:
+    for b in (*step.inputs, *step.updates):
+        if b not in known:
+            raise KernelError(f"{b} is read before it is written")
+    for a in step.call.args:
+        if isinstance(a, Slot) and a.step * (step.batch - 1) >= prod(step.operands[a.operand].shape):
+            raise KernelError(f"{a} leaves {step.operands[a.operand]}")
+    needed = [(s.dtype, s.size) for s in step.call.scratch]
+    if [(b.dtype.name, b.elements) for b in step.scratch] != [(d, n * (2 if d.startswith("c") else 1)) for d, n in needed]:
+        raise KernelError(f"the workspaces {step.scratch} are not {needed}")
+    known.update(step.outputs)
 
 
 def _nest(nest: Nest, known: set[Buffer]) -> None:

@@ -13,10 +13,10 @@ import os
 import sys
 from collections.abc import Callable
 from functools import lru_cache
-from types import CodeType
+from types import CodeType, FrameType
 from typing import TypeVar
 
-__all__ = ["Source", "describe", "interpreter", "user_source"]
+__all__ = ["Source", "describe", "interpreter", "user_frame", "user_source"]
 
 _PACKAGE = os.path.dirname(os.path.abspath(__file__)) + os.sep
 
@@ -54,6 +54,14 @@ def user_source() -> Source:
                 return source
         frame = frame.f_back  # type: ignore[assignment]
     return None
+
+
+def user_frame() -> FrameType:
+    """The stack frame of the innermost caller outside functrans (the outermost frame, where there is none)."""
+    frame = sys._getframe(1)
+    while _kind(frame.f_code) != "user" and frame.f_back is not None:
+        frame = frame.f_back
+    return frame
 
 
 def describe(source: Source) -> str:

@@ -24,6 +24,7 @@ from functrans.primitives.builders import add_p
 from functrans.primitives.dynamic_slice import dynamic_index_in_dim
 from functrans.primitives.reduction import argmax
 from functrans.primitives.structural import broadcast_in_dim, instantiate
+from functrans.transforms.effects import without_effects
 from functrans.transforms.rewrite import Mask, batch_jaxpr, jvp_jaxpr, linearize_jaxpr, memoized
 from functrans.transforms.stage import stage
 from functrans.util import safe_zip, split_list
@@ -91,6 +92,7 @@ def tangent_body(body: ClosedJaxpr, num_consts: int, consts_active: Mask, carry_
     """`jvp_body` in two parts, so that it can be transposed: equations without a tangent, then linear ones."""
     mask = _grown(carry_active, lambda m: linearize_jaxpr(body, (*consts_active, *m))[2])
     primal, linear, _ = linearize_jaxpr(body, (*consts_active, *mask), mask)
+    primal = without_effects(primal)  # the turns are run again
     consts, carry = split_list(body.in_avals, [num_consts])
     const_dots, carry_dots = _active_avals(consts_active, consts), _active_avals(mask, carry)
 

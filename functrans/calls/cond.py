@@ -7,7 +7,8 @@ Its derivative is the `cond` of the branches' derivatives. For reverse mode each
 slots: a slot holds the k-th residual of some aval in every branch that has one, zeros in the others, so that memory is the
 largest branch's and not the sum (a residual that is itself an operand takes no slot). Batched with the same index for the whole
 batch, it stays a `cond`. With an index that differs along the batch all branches run on the whole batch and `select_n`
-picks: then also the errors of branches not taken (an index out of bounds) are raised, and none may run forever.
+picks: then also the errors of branches not taken (an index out of bounds) are raised, and none may run forever. Where a branch has an
+effect, such as a print, the elements run one by one instead, each in its own branch.
 """
 
 from __future__ import annotations
@@ -19,6 +20,7 @@ import numpy as np
 
 from functrans.calls.agreement import code_line, conformed, joined, leaf_difference, tree_differences, yields
 from functrans.calls.closed import Closure, run_call, trace_closed, with_leading_inputs
+from functrans.calls.one_by_one import has_effects, one_by_one
 from functrans.core.aval import Linear, ShapedArray, Zero, tangent_aval
 from functrans.core.interpret import eval_jaxpr
 from functrans.core.jaxpr import Atom, ClosedJaxpr, Jaxpr, Var
@@ -236,6 +238,8 @@ def _batch_branches(
 
 def _batch(size: Any, args: Sequence[Any], dims: Sequence[int | None], *, branches: Branches) -> tuple[list[Any], list[int | None]]:
     (index, *operands), (at, *operand_dims) = args, dims
+    if at is not None and any(map(has_effects, branches)):
+        return one_by_one(cond_p, size, args, dims, {"branches": branches})
     made, consts, out_dims = _batch_branches(
         branches[0], branches[1:], int(size), getattr(size, "name", None), tuple(operand_dims), at is not None)
     if at is None:

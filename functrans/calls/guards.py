@@ -14,6 +14,9 @@ The `GuardRecorder` computes it from the call's arguments, one needed equation a
 A compiled path returns its guards with its results, and `GuardedCode` compares them before anything else is believed:
 functions are pure, so the results of a wrong path are dropped, and its errors are none. Which other path to take is the
 matter of `functrans.calls.paths`.
+
+A path that calls Python may print, or raise: it must not run on trust. `CautiousCode` computes its guards first, by a program of their
+own without effects, and runs the path once they agree.
 """
 
 from __future__ import annotations
@@ -26,17 +29,23 @@ from typing import Any, final
 
 import numpy as np
 
+from functrans.calls.callback import pure_callback_p
+from functrans.calls.closed import interpret
 from functrans.calls.jit import compiled
 from functrans.core.array import Array
 from functrans.core.conversion import LIST, Conversion, Refusal
-from functrans.core.jaxpr import ClosedJaxpr, Jaxpr, Literal, Var
+from functrans.core.jaxpr import ClosedJaxpr, Eqn, Jaxpr, Literal, Var, subjaxprs
 from functrans.core.source import Source, describe, user_source
 from functrans.core.trace import EvalTrace, Tracer, current_trace, running, to_numpy
 from functrans.errors import FunctransRuntimeError
+from functrans.transforms.effects import repeatable, without_effects
+from functrans.transforms.prune import live_eqns
 from functrans.transforms.stage import StagingTrace, StagingTracer
 
-__all__ = ["MAX_EQUATIONS", "MAX_GUARDS", "Disagreement", "Guard", "GuardRecorder", "GuardedCode", "QuestionsPassedOn", "ValueNeeded",
-           "guarded_jaxpr"]
+__all__ = [
+    "MAX_EQUATIONS", "MAX_GUARDS", "CautiousCode", "Disagreement", "Guard", "GuardRecorder", "GuardedCode", "QuestionsPassedOn",
+    "ValueNeeded", "calls_python", "guarded_jaxpr",
+]
 
 MAX_GUARDS = 20_000
 MAX_EQUATIONS = 1_000_000
@@ -188,7 +197,7 @@ class PartialRun:
                 needed.add(at)
                 pending.extend(a for a in eqns[at].invars if type(a) is Var)
         for at in sorted(needed):
-            eqn = eqns[at]
+            eqn = repeatable(eqns[at])
             if eqn.primitive.named_batch is not None and self._refusal is not None:
                 raise self._refusal()
             operands = [a.operand if isinstance(a, Literal) else env[a] for a in eqn.invars]
@@ -324,3 +333,55 @@ class GuardedCode:
             if key != guard.key:
                 return Disagreement(place, dataclasses.replace(guard, key=key, answer=answer))
         return None
+
+
+def calls_python(eqn: Eqn) -> bool:
+    """Whether running `eqn` calls a Python function of the user's."""
+    inner = (e for c in subjaxprs(eqn.params) for e in c.eqns)
+    return eqn.primitive.effectful or eqn.primitive is pure_callback_p or any(map(calls_python, inner))
+
+
+class CautiousCode:
+    """A compiled path that runs only when all its guards have agreed."""
+
+    __slots__ = ("_closed", "_guards", "_questions", "_run")
+
+    def __init__(self, closed: ClosedJaxpr, guards: Sequence[Guard]) -> None:
+        self._run = compiled(closed)
+        self._guards = tuple(guards)
+        self._closed = closed
+        self._questions = GuardedCode(self._without_results(guards), guards)
+
+    def attempt(self, values: list[np.ndarray], decided: int = 0) -> list[np.ndarray] | Disagreement:
+        """Run, if the guards after the first `decided` agree.
+
+        Raises:
+            IndexError: where a check failed and the path is right.
+        """
+        found = self.probe(values, decided)
+        answer: list[np.ndarray] = [] if found is not None else self._run(values)
+        return answer if found is None else found
+
+    def probe(self, values: list[np.ndarray], decided: int = 0) -> Disagreement | None:
+        """The first guard after the first `decided` that disagrees."""
+        try:
+            out = self._questions.attempt(values, decided)
+            return out if type(out) is Disagreement else None
+        except Exception as raised:  # a guard after the first that disagrees may be no question to ask of these values
+            error = raised
+        for place in range(decided, len(self._guards)):
+            guard = self._guards[place]
+            quiet = self._without_results([guard])
+            jaxpr = Jaxpr(quiet.jaxpr.constvars, quiet.jaxpr.invars, quiet.eqns, (guard.var,))
+            (value,) = interpret(ClosedJaxpr(jaxpr, quiet.consts), values)
+            key, answer = guard.conversion.answer(to_numpy(value))
+            if key != guard.key:
+                return Disagreement(place, dataclasses.replace(guard, key=key, answer=answer))
+        raise error
+
+    def _without_results(self, guards: Sequence[Guard]) -> ClosedJaxpr:
+        """The program that computes these guards and nothing else; they are not among its results yet."""
+        jaxpr, wanted = self._closed.jaxpr, tuple(g.var for g in guards)
+        eqns, _ = live_eqns(jaxpr.eqns, wanted, keep_effects=False)
+        quiet = without_effects(ClosedJaxpr(Jaxpr(jaxpr.constvars, jaxpr.invars, tuple(eqns), wanted), self._closed.consts))
+        return ClosedJaxpr(Jaxpr(jaxpr.constvars, jaxpr.invars, quiet.eqns, ()), self._closed.consts)

@@ -140,7 +140,7 @@ class JitFunction:
                 return self._inlined(call)
             try:
                 if path is not None and values is not None:
-                    path, _ = found.follow(values, lambda decided: self._trace(call, values, decided))
+                    path, _ = found.follow(values, lambda decided: self._trace(call, values, decided), run=False)
                 else:
                     path = self._trace(call, values)
                     if not path.open:

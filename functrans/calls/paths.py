@@ -14,7 +14,7 @@ from typing import Any
 
 import numpy as np
 
-from functrans.calls.guards import Disagreement, Guard, GuardedCode, guarded_jaxpr
+from functrans.calls.guards import CautiousCode, Disagreement, Guard, GuardedCode, calls_python, guarded_jaxpr
 from functrans.calls.jit import compiled, has_open_consts, with_leading_inputs
 from functrans.config import options
 from functrans.core.array import Array
@@ -33,7 +33,7 @@ __all__ = ["Path", "Paths"]
 class Path:
     """One traced way through a function: its jaxpr, its guards, the tree of its result, and the code once compiled."""
 
-    __slots__ = ("_code", "_numbers", "_weak", "closed", "guards", "name", "open", "out_tree")
+    __slots__ = ("_checking", "_code", "_numbers", "_weak", "closed", "guards", "name", "open", "out_tree")
 
     def __init__(self, closed: ClosedJaxpr, guards: Sequence[Guard], out_tree: PyTreeDef, name: str) -> None:
         self.closed = closed
@@ -42,6 +42,7 @@ class Path:
         self.name = name
         self.open = has_open_consts(closed)
         self._code: Callable[..., Any] | None = None
+        self._checking: GuardedCode | CautiousCode | None = None
         self._weak = [a.weak_type for a in closed.out_avals]
         self._numbers = _numbers(closed, self.guards)
 
@@ -49,9 +50,23 @@ class Path:
         """Run the compiled code on contiguous arrays of the traced types; `decided` guards are not compared."""
         code = self._code
         if code is None:
-            code = self._code = GuardedCode(self.closed, self.guards).attempt if self.guards else compiled(self.closed)
+            code = self._code = self._guarded().attempt if self.guards else compiled(self.closed)
         out = code(values, decided) if self.guards else code(values)
         return out if type(out) is Disagreement else [Array(v, w) for v, w in zip(out, self._weak, strict=True)]
+
+    def probe(self, values: list[np.ndarray], decided: int = 0) -> Disagreement | None:
+        """As `attempt`, where the results do not matter: whether the path is right, found without effects."""
+        if not self.guards:
+            return None
+        code = self._guarded()
+        out = code.probe(values, decided) if isinstance(code, CautiousCode) else code.attempt(values, decided)
+        return out if type(out) is Disagreement else None
+
+    def _guarded(self) -> GuardedCode | CautiousCode:
+        if self._checking is None:
+            kind = CautiousCode if any(map(calls_python, self.closed.eqns)) else GuardedCode
+            self._checking = kind(self.closed, self.guards)
+        return self._checking
 
     @property
     def executable(self) -> Any:
@@ -115,10 +130,12 @@ class Paths:
 
     def follow(
         self, values: list[np.ndarray], trace: Callable[[Sequence[Guard]], Path], seen: tuple[Path, Disagreement] | None = None,
+        run: bool = True,
     ) -> tuple[Path, list[Any] | None]:
         """The path of these arguments and its results (None: it closes over outer tracers, and cannot run here).
 
-        ``trace(decided)`` traces the path that begins with the decided guards; `seen` is an attempt that has been made.
+        ``trace(decided)`` traces the path that begins with the decided guards; `seen` is an attempt that has been made. Without `run`
+        the path is found, and there are no results.
         """
         path = self.recent
         decided: tuple[Guard, ...] = ()
@@ -129,7 +146,7 @@ class Paths:
                     if path.open:
                         return path, None
                     path = self.add(path, decided)
-                out = path.attempt(values, len(decided))
+                out = path.attempt(values, len(decided)) if run else path.probe(values, len(decided))
                 if type(out) is not Disagreement:
                     self._use(path)
                     return path, out

@@ -27,9 +27,10 @@ from functrans.calls.checkpoint_policies import Policy, SaveExceptNames, saves
 from functrans.calls.jit import jit_p
 from functrans.compiler.simplify import inline_calls
 from functrans.core.interpret import eval_jaxpr
-from functrans.core.jaxpr import Atom, ClosedJaxpr, Eqn, Jaxpr, Var, subjaxprs
+from functrans.core.jaxpr import Atom, ClosedJaxpr, Eqn, Jaxpr, Var
 from functrans.primitives.markers import name_p, optimization_barrier_p
-from functrans.primitives.windows import GatherScatterMode
+from functrans.transforms.effects import repeatable
+from functrans.transforms.prune import has_effect
 from functrans.transforms.rewrite import linearize_jaxpr, memoized
 from functrans.transforms.stage import stage
 from functrans.util import safe_zip
@@ -70,6 +71,7 @@ def split_by_policy(closed: ClosedJaxpr, active: Mask, policy: Policy | None, pr
     again, needed = _needed_eqns(jaxpr.eqns, residuals, known)
     saved = [v for eqn in jaxpr.eqns for v in eqn.outvars if v in saveable and v in needed]
     kept = tuple(i for i, v in enumerate(jaxpr.invars) if v in needed)
+    again = tuple(map(repeatable, again))
     recompute = Jaxpr(jaxpr.constvars, (*(jaxpr.invars[i] for i in kept), *saved), again, tuple(residuals))
     forward = _with_saved(primal, n, saved) if saved else closed
     return Split(forward, _recomputing(recompute, primal.consts, linear, prevent_cse), kept, out_active)
@@ -108,29 +110,25 @@ def _decisions(eqn: Eqn, policy: Policy) -> set[bool]:
     return {saves(policy, eqn.primitive, [a.aval for a in eqn.invars], eqn.params)}
 
 
-def _needed_eqns(eqns: Sequence[Eqn], wanted: Iterable[Atom], known: set[Var], checks: bool = False) -> tuple[tuple[Eqn, ...], set[Var]]:
+def _needed_eqns(eqns: Sequence[Eqn], wanted: Iterable[Atom], known: set[Var], effects: bool = False) -> tuple[tuple[Eqn, ...], set[Var]]:
     """The equations that compute `wanted` from `known` variables, in order, and all variables they and `wanted` mention.
 
-    With `checks` those that may raise an error stay too.
+    With `effects` those that may raise an error, or call Python for its effect, stay too.
     """
     needed = {a for a in wanted if type(a) is Var}
     kept = []
     for eqn in reversed(eqns):
-        if any(v in needed and v not in known for v in eqn.outvars) or (checks and _may_raise(eqn)):
+        if any(v in needed and v not in known for v in eqn.outvars) or (effects and has_effect(eqn)):
             kept.append(eqn)
             needed.update(a for a in eqn.invars if type(a) is Var)
     return tuple(kept[::-1]), needed
-
-
-def _may_raise(eqn: Eqn) -> bool:
-    return eqn.params.get("mode") is GatherScatterMode.ERROR or any(_may_raise(e) for c in subjaxprs(eqn.params) for e in c.eqns)
 
 
 def _with_saved(primal: ClosedJaxpr, n: int, saved: Sequence[Var]) -> ClosedJaxpr:
     """The primal jaxpr with the saved values for results after the first `n`."""
     jaxpr = primal.jaxpr
     outvars = (*jaxpr.outvars[:n], *saved)
-    eqns, _ = _needed_eqns(jaxpr.eqns, outvars, {*jaxpr.constvars, *jaxpr.invars}, checks=True)
+    eqns, _ = _needed_eqns(jaxpr.eqns, outvars, {*jaxpr.constvars, *jaxpr.invars}, effects=True)
     return ClosedJaxpr(Jaxpr(jaxpr.constvars, jaxpr.invars, eqns, outvars), primal.consts)
 
 

@@ -26,6 +26,7 @@ from functrans.calls.bodies import (
 )
 from functrans.calls.closed import run_call
 from functrans.calls.hoist import hoist_invariant
+from functrans.calls.one_by_one import has_effects, one_by_one
 from functrans.core.aval import ShapedArray, Zero, tangent_aval
 from functrans.core.interpret import eval_jaxpr
 from functrans.core.jaxpr import ClosedJaxpr
@@ -115,6 +116,8 @@ def _linearize(
 def _batch(
     size: Any, args: Sequence[Any], dims: Sequence[int | None], *, jaxpr: ClosedJaxpr, num_consts: int,
 ) -> tuple[list[Any], list[int | None]]:
+    if dims[0] is not None and has_effects(jaxpr):
+        return one_by_one(repeat_p, size, args, dims, {"jaxpr": jaxpr, "num_consts": num_consts})
     (n, *args), (n_dim, *dims) = args, dims
     (consts, init), (const_dims, init_dims) = split_list(args, [num_consts]), split_list(dims, [num_consts])
     batched = tuple(d is not None or n_dim is not None for d in init_dims)

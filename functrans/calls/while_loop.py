@@ -33,6 +33,7 @@ from functrans.calls.bodies import (
 )
 from functrans.calls.closed import run_call, trace_closed, with_leading_inputs
 from functrans.calls.hoist import hoist_invariant
+from functrans.calls.one_by_one import has_effects, one_by_one
 from functrans.calls.repeat import check_operands, repeat_tangents, with_zeros
 from functrans.core.aval import ShapedArray, tangent_aval
 from functrans.core.interpret import eval_jaxpr
@@ -126,6 +127,9 @@ def _batch(
     mask = batch_body(body_jaxpr, body_nconsts, n, name, const_dims, tuple(d is not None for d in init_dims)).mask
     cond, (cond_dim,) = batch_jaxpr(cond_jaxpr, n, name, (*cond_dims, *(0 if m else None for m in mask)))
     ragged = cond_dim is not None
+    if ragged and (has_effects(cond_jaxpr) or has_effects(body_jaxpr)):
+        params = {"cond_jaxpr": cond_jaxpr, "body_jaxpr": body_jaxpr, "cond_nconsts": cond_nconsts, "body_nconsts": body_nconsts}
+        return one_by_one(while_p, n, args, dims, params)
     if ragged:
         mask = (True,) * len(mask)
         cond, _ = batch_jaxpr(cond_jaxpr, n, name, (*cond_dims, *(0 for _ in mask)), (True,))

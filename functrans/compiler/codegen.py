@@ -2,7 +2,8 @@
 
 Each distinct kernel is one function, however many steps use it; the steps become calls in program order, cut into parts of
 bounded length so that the code generator's time stays linear. The entry point takes one argument, a Python tuple of
-ndarrays (inputs, constants, outputs, flags, arena), and reads the data pointers out of it: no marshalling in Python.
+ndarrays (inputs, constants, outputs, flags, arena), and reads the data pointers out of it: no marshalling in Python. The callables
+of callbacks follow the arrays; their slots of the frame hold the objects themselves.
 """
 
 from __future__ import annotations
@@ -11,14 +12,17 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 from math import prod
 
+from functrans import lapack
 from functrans.compiler.control import Call, Control, element_bytes, is_empty
 from functrans.compiler.flat import Flat, flatten_nest
 from functrans.compiler.gemm import Tile, choose_tile, emit_gemm, scratch_elements, wants_packing
+from functrans.compiler.library import emit_library
 from functrans.compiler.memory import plan_memory, stack_buffers
 from functrans.compiler.nest import emit_nest
+from functrans.compiler.sort import emit_sort, sort_scratch
 from functrans.compiler.text import I1, I64, PTR, Function, Val
 from functrans.compiler.transpose import emit_transpose
-from functrans.kernel import Branch, Buffer, Contract, Loop, Nest, Program
+from functrans.kernel import Branch, Buffer, Callback, Contract, Library, Loop, Nest, Program, Sort
 
 __all__ = ["Layout", "Module", "Target", "generate"]
 
@@ -44,13 +48,19 @@ class Layout:
 
 @dataclass(frozen=True, slots=True)
 class Module:
-    """The text of a module, its entry point, the sizes of what a call must provide, and the functions of loops and branches."""
+    """The text of a module, its entry point, what a call must provide, the functions of loops and branches, and the library
+    routines it calls.
+
+    `callbacks` are the steps whose callables a call passes after its arrays, in this order.
+    """
 
     text: str
     entry: str
     arena_bytes: int
     kernels: int
     controls: tuple[str, ...] = ()
+    callbacks: tuple[Callback, ...] = ()
+    routines: tuple[str, ...] = ()
 
 
 _ELEM_BYTES = {"float": 4, "double": 8}
@@ -65,6 +75,7 @@ class _Generator:
         self.controls: list[Function] = []
         self.kernels: dict[Flat, str] = {}
         self.tiles: dict[tuple[Tile, bool], str] = {}
+        self.routines: dict[tuple[lapack.Call, int], str] = {}
         self.stack = stack_buffers(program.steps)
         self.offsets, self.arena = plan_memory(program, {b for buffers in self.stack.values() for b in buffers})
         self.scratch = 0
@@ -74,6 +85,7 @@ class _Generator:
         assert program.flags is not None
         self.slots[program.flags] = len(self.slots)
         self.arena_slot = len(self.slots)
+        self.callbacks: dict[Callback, int] = {}
 
     # -- steps --------------------------------------------------------------------------------------------------
 
@@ -81,18 +93,22 @@ class _Generator:
         """The calls of the whole program, in order."""
         found: list[Call] = []
         for i, step in enumerate(self.program.steps):
-            if isinstance(step, (Loop, Branch)):
+            if isinstance(step, (Loop, Branch, Callback)):
                 name = f"control{len(self.controls)}"
-                self.controls.append(Control(self, name, self.stack[i]).run(step))
+                self.controls.append(Control(self, name, self.stack.get(i, ())).run(step))
                 found.append(Call(name, control=True))
-            elif isinstance(step, Contract) or not is_empty(step):
+            elif not isinstance(step, Nest) or not is_empty(step):
                 found += self.calls(step)
         return found
 
-    def calls(self, step: Nest | Contract) -> list[Call]:
+    def calls(self, step: Nest | Contract | Sort | Library) -> list[Call]:
         """The calls that a step becomes."""
         if isinstance(step, Contract):
             return [self.contract(step)]
+        if isinstance(step, Sort):
+            return [self.sort(step, key, refine=i > 0) for i, key in enumerate(reversed(step.keys))]
+        if isinstance(step, Library):
+            return [self.library(step)]
         flat, params = flatten_nest(step)
         transposition = self.transposition(flat, params)
         if transposition is not None:
@@ -138,6 +154,22 @@ class _Generator:
         name = self.batched(entry, elem, step) if prod(step.batch) > 1 else entry
         pointers = [(a.buffer, a.offset, step.elem) for a in (step.c, step.a, step.b)]
         return Call(name, [*pointers, (None, 0, step.elem)], sizes)
+
+    def sort(self, step: Sort, key: Buffer, refine: bool) -> Call:
+        """One stable sort by `key`, of the order so far if `refine`: from the last key to the first, they sort by all."""
+        function = emit_sort(key.dtype.itemsize)
+        self.functions.setdefault(function.name, function)
+        self.scratch = max(self.scratch, sort_scratch(key.dtype.itemsize, step.n))
+        pointers = [(step.order, 0, "int64"), (key, 0, key.elem), (None, 0, "uint8")]
+        return Call(function.name, pointers, [step.rows, step.n, int(refine)])
+
+    def library(self, step: Library) -> Call:
+        key = (step.call, step.batch)
+        name = self.routines.get(key)
+        if name is None:
+            name = self.routines[key] = f"library{len(self.routines)}"
+            self.functions[name] = emit_library(step, name)
+        return Call(name, [(b, 0, b.elem) for b in (*step.operands, *step.scratch)])
 
     def gemm(self, tile: Tile, packed: bool) -> str:
         name = self.tiles.get((tile, packed))
@@ -190,6 +222,10 @@ class _Generator:
             return self.arena_slot, self.offsets[buffer]
         return self.slots[buffer], 0
 
+    def callback_slot(self, step: Callback) -> int:
+        """The frame's slot of the Python object that a callback calls."""
+        return self.arena_slot + 1 + self.callbacks.setdefault(step, len(self.callbacks))
+
     def pointer(self, f: Function, frame: Val, buffer: Buffer | None, offset: int, elem: str) -> Val:
         """The address of element `offset` of a buffer; None is the scratch area behind the temporaries."""
         slot, start = self.base(buffer)
@@ -213,21 +249,11 @@ class _Generator:
             f.ret(f.const(I1, True))
             made.append(f)
         entry = Function("functrans_main", [PTR], I1, linkage="dso_local", attributes="nounwind")
-        count = self.arena_slot + 1
+        arrays = self.arena_slot + 1
+        count = arrays + len(self.callbacks)
         frame = entry.emit(PTR, f"alloca [{count} x ptr], align 8")
-        if count <= UNROLLED_SLOTS:
-            for slot in range(count):
-                self.read_slot(entry, frame, entry.const(I64, slot))
-        else:  # instruction selection is quadratic in the length of a block
-            before, head, done = entry.block, entry.fresh("loop"), entry.fresh("done")
-            entry.br(head)
-            entry.label(head)
-            at, phi = entry.phi_open(I64, entry.const(I64, 0), before)
-            self.read_slot(entry, frame, at)
-            following = entry.add(at, entry.const(I64, 1))
-            entry.phi_close(phi, following, entry.block)
-            entry.cond_br(entry.icmp("slt", following, entry.const(I64, count)), head, done)
-            entry.label(done)
+        self.read_slots(entry, frame, range(arrays), data=True)
+        self.read_slots(entry, frame, range(arrays, count), data=False)
         for f in made:
             _call_or_leave(entry, f.name, frame)
         entry.ret(entry.const(I1, False))
@@ -235,12 +261,30 @@ class _Generator:
         entry.ret(entry.const(I1, True))
         return [*made, entry]
 
-    def read_slot(self, entry: Function, frame: Val, slot: Val) -> None:
-        """The data pointer of one array of the call's tuple, into the frame."""
+    def read_slots(self, entry: Function, frame: Val, slots: range, data: bool) -> None:
+        """The items of the call's tuple, or their `data` pointers, into the frame."""
+        if len(slots) <= UNROLLED_SLOTS:
+            for slot in slots:
+                self.read_slot(entry, frame, entry.const(I64, slot), data)
+            return
+        # a loop: instruction selection is quadratic in the length of a block
+        before, head, done = entry.block, entry.fresh("loop"), entry.fresh("done")
+        entry.br(head)
+        entry.label(head)
+        at, phi = entry.phi_open(I64, entry.const(I64, slots.start), before)
+        self.read_slot(entry, frame, at, data)
+        following = entry.add(at, entry.const(I64, 1))
+        entry.phi_close(phi, following, entry.block)
+        entry.cond_br(entry.icmp("slt", following, entry.const(I64, slots.stop)), head, done)
+        entry.label(done)
+
+    def read_slot(self, entry: Function, frame: Val, slot: Val, data: bool) -> None:
+        """One item of the call's tuple, or the `data` pointer of an array, into the frame."""
         items = entry.gep("i8", entry.params[0], entry.const(I64, self.layout.tuple_items))
-        array = entry.load(PTR, entry.gep("ptr", items, slot), 8)
-        data = entry.load(PTR, entry.gep("i8", array, entry.const(I64, self.layout.array_data)), 8)
-        entry.store(data, entry.gep("ptr", frame, slot), 8)
+        item = entry.load(PTR, entry.gep("ptr", items, slot), 8)
+        if data:
+            item = entry.load(PTR, entry.gep("i8", item, entry.const(I64, self.layout.array_data)), 8)
+        entry.store(item, entry.gep("ptr", frame, slot), 8)
 
 
 def _call_or_leave(f: Function, name: str, frame: Val) -> None:
@@ -262,4 +306,5 @@ def generate(program: Program, target: Target, layout: Layout) -> Module:
     text = "\n".join([
         *(d for name, d in declarations.items() if name not in defined), *(f.text() for f in functions), ""])
     return Module(text, "functrans_main", generator.arena + generator.scratch, len(generator.kernels),
-                  tuple(f.name for f in generator.controls))
+                  tuple(f.name for f in generator.controls), tuple(generator.callbacks),
+                  tuple(dict.fromkeys(call.routine for call, _ in generator.routines)))

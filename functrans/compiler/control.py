@@ -3,7 +3,9 @@
 Small temporaries lie on the function's stack and small nests are written out in place, unrolled; LLVM's scalar passes then
 keep the state of a loop in registers. Larger kernels and contractions are called. Nothing is allocated on a turn and no
 Python runs, but every few milliseconds a loop lets other threads have the interpreter and asks whether Ctrl-C was pressed:
-the function then returns true with the exception set, and its callers return at once.
+the function then returns true with the exception set, and its callers return at once. So it is when a Python callback raises:
+compiled code hands it the addresses of its operands and results, and the callable itself stands in the frame. Callbacks with an
+effect do not run once a check has failed.
 """
 
 from __future__ import annotations
@@ -15,13 +17,15 @@ from typing import Protocol
 
 from functrans.compiler.flat import Flat, flatten_nest
 from functrans.compiler.nest import emit_nest_inline
-from functrans.compiler.text import I1, I32, I64, PTR, Function, Ty, Val
-from functrans.kernel import Branch, Buffer, Contract, Loop, Nest, Step, Steps
+from functrans.compiler.text import I1, I8, I32, I64, PTR, Function, Ty, Val
+from functrans.kernel import Branch, Buffer, Callback, Contract, Library, Loop, Nest, Sort, Step, Steps
 
 __all__ = ["Call", "Control", "element_bytes", "is_empty"]
 
 UNROLL = 512
 """Scalar operations up to which a nest inside a loop is written out in place."""
+UNROLLED_FLAGS = 16
+"""Checks up to which a callback looks at each by itself whether it has failed."""
 PATIENCE = 1 << 21
 """Scalar operations between two looks for Ctrl-C: some milliseconds at most."""
 
@@ -44,10 +48,12 @@ class Kernels(Protocol):
 
     vector_bits: int
 
-    def calls(self, step: Nest | Contract) -> list[Call]:
+    def calls(self, step: Nest | Contract | Sort | Library) -> list[Call]:
         """The calls that a step becomes."""
     def base(self, buffer: Buffer | None) -> tuple[int, int]:
         """The frame's slot of a buffer, and the bytes from there to its first element."""
+    def callback_slot(self, step: Callback) -> int:
+        """The frame's slot of the Python object that a callback calls."""
 
 
 def element_bytes(elem: str) -> int:
@@ -67,7 +73,7 @@ def _memory(elem: str) -> str:
 
 
 class Control:
-    """Writes the function ``i1 @name(ptr frame)`` of a loop or branch."""
+    """Writes the function ``i1 @name(ptr frame)`` of a loop, branch or callback."""
 
     def __init__(self, kernels: Kernels, name: str, stack: Sequence[Buffer]) -> None:
         self.kernels = kernels
@@ -75,6 +81,7 @@ class Control:
         self.bases: dict[int, Val] = {}
         self.counters: dict[Buffer, Val] = {}
         self.places: dict[Buffer, Val] = {}
+        self.depth = 0
         for b in stack:
             self.places[b] = self.f.early(PTR, f"alloca [{b.elements} x {_memory(b.elem)}], align 64")
 
@@ -115,14 +122,16 @@ class Control:
         match step:
             case Nest() if is_empty(step):
                 pass
-            case Nest() | Contract():
+            case Nest() | Contract() | Sort() | Library():
                 self.plain(step)
             case Loop():
                 self.loop(step)
             case Branch():
                 self.branch(step)
+            case Callback():
+                self.callback(step)
 
-    def plain(self, step: Nest | Contract) -> None:
+    def plain(self, step: Nest | Contract | Sort | Library) -> None:
         if isinstance(step, Nest):
             flat, params = flatten_nest(step)
             if _unrollable(flat):
@@ -145,6 +154,48 @@ class Control:
             f.br(done)
         f.label(done)
 
+    def callback(self, step: Callback) -> None:
+        """Call the Python object of the step with the address of an array of addresses: of its inputs, then of its outputs."""
+        f = self.f
+        if step.failed is not None and step.failed.elements:
+            self.leave_if_any(step.failed)
+        buffers = (*step.inputs, *step.outputs)
+        places = f.early(PTR, f"alloca [{max(1, len(buffers))} x ptr], align 8")
+        for i, b in enumerate(buffers):
+            f.store(self.pointer(b, 0, b.elem), f.gep("ptr", places, f.const(I64, i)), 8)
+        function = f.load(PTR, f.gep("ptr", f.params[0], f.const(I64, self.kernels.callback_slot(step))), 8)
+        # The calls of one argument that are not variadic: vararg calls need a convention that differs between platforms.
+        f.declare("PyLong_FromVoidPtr", PTR, [PTR])
+        f.declare("PyObject_CallOneArg", PTR, [PTR, PTR])
+        f.declare("Py_DecRef", None, [PTR])
+        address = f.call("PyLong_FromVoidPtr", PTR, places)
+        self.leave_if_null(address)
+        result = f.call("PyObject_CallOneArg", PTR, function, address)
+        f.call_void("Py_DecRef", address)
+        self.leave_if_null(result)
+        f.call_void("Py_DecRef", result)
+
+    def leave_if_any(self, flags: Buffer) -> None:
+        """Return at once where a check has failed: the program has an error here, and what comes after it must not happen."""
+        f = self.f
+        first, failed, go = self.pointer(flags, 0, "bool"), f.const(I64, 0), f.fresh("go")
+        if flags.elements <= UNROLLED_FLAGS:
+            for i in range(flags.elements):
+                failed = f.or_(failed, f.cast("zext", f.load(I8, f.gep("i8", first, f.const(I64, i)), 1), "i64"))
+        else:
+            f.declare("memchr", PTR, [PTR, I32, I64])
+            found = f.call("memchr", PTR, first, f.const(I32, 1), f.const(I64, flags.elements))
+            failed = f.cast("ptrtoint", found, "i64")
+        f.cond_br(f.icmp("ne", failed, f.const(I64, 0)), "abort", go)
+        f.label(go)
+
+    def leave_if_null(self, result: Val) -> None:
+        """Return at once where Python has raised: the exception stays set, and is raised again by whoever called us."""
+        f = self.f
+        go = f.fresh("go")
+        f.cond_br(f.icmp("eq", result, Val("null", PTR)), "abort", go)
+        f.label(go)
+
     def loop(self, step: Loop) -> None:
         f = self.f
         self.steps(step.before)
@@ -165,7 +216,9 @@ class Control:
             inside = f.fresh("body")
             f.cond_br(holds, inside, done)
             f.label(inside)
+        self.depth += 1
         self.steps(step.body)
+        self.depth -= 1
         self.look_around(i, step)
         following = f.add(i, f.const(I64, 1))
         f.phi_close(i_slot, following, f.block)
@@ -201,6 +254,10 @@ class Control:
         if step.count is not None and step.count < every:
             return
         look, go = f.fresh("look"), f.fresh("go")
+        if step.count is None and self.depth:  # it may be entered often for few turns each: count on from one time to the next
+            place = f.variable(f.const(I64, 0))
+            i = f.load(I64, place, 8)
+            f.store(f.add(i, f.const(I64, 1)), place, 8)
         phase = f.and_(i, f.const(I64, every - 1))
         f.cond_br(f.icmp("eq", phase, f.const(I64, every - 1)), look, go)
         f.label(look)
@@ -227,10 +284,17 @@ def _work(steps: Steps) -> int:
                 total += prod(step.axes) * sum(n.weight + 1 for s in step.body for n in (s.nodes if hasattr(s, "nodes") else (s.node,)))
             case Contract():
                 total += prod(step.batch) * step.m * step.n * step.k // 8
+            case Sort():
+                total += step.rows * step.n * 3 * sum(k.dtype.itemsize for k in step.keys)
+            case Library():
+                total += 16 * sum(b.elements for b in step.operands)
             case Loop():
-                total += sum(map(_work, (step.before, step.after))) + (step.count or 64) * (_work(step.body) + _work(step.condition))
+                turns = 1 if step.count is None else step.count
+                total += sum(map(_work, (step.before, step.after))) + turns * (_work(step.body) + _work(step.condition))
             case Branch():
                 total += max(map(_work, step.branches))
+            case Callback():
+                total += 1000
     return total
 
 

@@ -18,7 +18,7 @@ from typing import Any
 import numpy as np
 
 from functrans.compiler.codegen import Module, generate
-from functrans.compiler.engine import Linked, assembly, host_layout, host_target, link
+from functrans.compiler.engine import HostCall, Linked, assembly, host_layout, host_target, link
 from functrans.compiler.lower import lower_jaxpr
 from functrans.compiler.simplify import simplify
 from functrans.config import options
@@ -55,7 +55,7 @@ def compile_jaxpr(closed: ClosedJaxpr) -> Executable:
     if checking:
         verify(program)
     module = generate(program, host_target(), host_layout())
-    linked = link(module.text, module.entry, module.controls)
+    linked = link(module.text, module.entry, module.controls, module.routines)
     return Executable(Stages(closed, simplified, program, module), linked)
 
 
@@ -68,7 +68,7 @@ class Executable:
     ``("const", array)``).
     """
 
-    __slots__ = ("_arena_bytes", "_arenas", "_call", "_checks", "_consts", "_linked", "_simple", "buffers", "plan", "stages")
+    __slots__ = ("_arena_bytes", "_arenas", "_call", "_callables", "_checks", "_consts", "_linked", "_simple", "buffers", "plan", "stages")
 
     def __init__(self, stages: Stages, linked: Linked) -> None:
         self.stages = stages
@@ -80,6 +80,7 @@ class Executable:
         self._checks = program.checks
         self.plan = _output_plan(stages.simplified)
         self._simple = self.plan == [("out", i) for i in range(len(self.buffers))]
+        self._callables = tuple(map(HostCall, stages.module.callbacks))
         self._arena_bytes = stages.module.arena_bytes
         self._arenas: list[np.ndarray] = []  # list.pop and append are atomic: a pool without a lock
 
@@ -98,7 +99,7 @@ class Executable:
             arena = np.empty(self._arena_bytes + 128, np.uint8)
             arena = arena[-arena.ctypes.data % 64:]
         flags = np.zeros(len(self._checks), np.bool_) if self._checks else arena
-        self._call((*values, *self._consts, *outputs, flags, arena))
+        self._call((*values, *self._consts, *outputs, flags, arena, *self._callables))
         self._arenas.append(arena)
         return self._checks[int(flags.argmax())] if self._checks and flags.any() else None
 

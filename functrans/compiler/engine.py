@@ -12,13 +12,16 @@ import ctypes
 import threading
 from collections.abc import Sequence
 from functools import cache
+from math import prod
 
 import llvmlite.binding as llvm
 import numpy as np
 
 from functrans.compiler.codegen import Layout, Target
+from functrans.kernel import Callback
+from functrans.lapack import address
 
-__all__ = ["Linked", "assembly", "host_layout", "host_target", "link"]
+__all__ = ["HostCall", "Linked", "assembly", "host_layout", "host_target", "link"]
 
 _lock = threading.Lock()  # LLVM contexts are not safe to share between threads
 _counter = iter(range(1 << 62))
@@ -79,25 +82,68 @@ class Linked:
         self.call = ctypes.PYFUNCTYPE(None, ctypes.py_object)(address)  # raises what the code has left as an exception
 
 
+class HostCall:
+    """What compiled code calls for a callback: ``call(address)`` of an array of addresses, of the inputs and then of the outputs.
+
+    The function gets copies, since compiled code uses its memory again, and what it returns is copied.
+    """
+
+    __slots__ = ("_count", "_function", "_in_types", "_out_types")
+
+    def __init__(self, step: Callback) -> None:
+        self._function = step.function
+        self._in_types = [(shape, dtype, prod(shape) * dtype.itemsize) for shape, dtype in step.in_types]
+        self._out_types = step.out_types
+        self._count = len(step.inputs) + len(step.outputs)
+
+    def __call__(self, address: int) -> None:
+        places = (ctypes.c_uint64 * self._count).from_address(address)
+        args = [np.ndarray(shape, dtype, ctypes.string_at(place, nbytes) if nbytes else b"")  # bytes: a read-only array
+                for place, (shape, dtype, nbytes) in zip(places, self._in_types, strict=False)]
+        results = self._function(args)
+        for place, value, (shape, dtype) in zip(places[len(args):], results, self._out_types, strict=True):
+            value = np.ascontiguousarray(value, dtype)
+            assert value.shape == shape or value.size == prod(shape)
+            ctypes.memmove(place, value.ctypes.data, value.nbytes)
+
+
 def _parsed(text: str, scalar: Sequence[str]) -> llvm.ModuleRef:
-    """The module, with the scalar passes run over the functions named."""
-    module = llvm.parse_assembly(text)
-    module.triple = _machine().triple
-    module.data_layout = str(_machine().target_data)
+    """The module, with the scalar passes run over the functions named.
+
+    A pass that leaves a function invalid would end the process in code generation: such a module is compiled as it was written.
+    """
+    module = _read(text)
     if scalar:
         builder = llvm.create_pass_builder(_machine(), llvm.create_pipeline_tuning_options(speed_level=2))
         passes = builder.getFunctionPassManager()
         for name in scalar:
             passes.run(module.get_function(name), builder)
+    return module if not scalar or _is_valid(module) else _read(text)
+
+
+def _read(text: str) -> llvm.ModuleRef:
+    module = llvm.parse_assembly(text)
+    module.triple = _machine().triple
+    module.data_layout = str(_machine().target_data)
     return module
 
 
-def link(text: str, entry: str, scalar: Sequence[str] = ()) -> Linked:
-    """Compile a module and load it; the functions named in `scalar` go through the scalar passes."""
+def _is_valid(module: llvm.ModuleRef) -> bool:
+    try:
+        module.verify()
+    except RuntimeError:  # how llvmlite answers no
+        return False
+    return True
+
+
+def link(text: str, entry: str, scalar: Sequence[str] = (), routines: Sequence[str] = ()) -> Linked:
+    """Compile a module and load it; the functions named in `scalar` go through the scalar passes, `routines` are bound by address."""
     with _lock:
         module = _parsed(text, scalar)
         image = _machine().emit_object(module)
         builder = llvm.JITLibraryBuilder().add_object_img(image).add_current_process().export_symbol(entry)
+        for name in routines:
+            builder.import_symbol(f"lapack_{name}", address(name))
         tracker = builder.link(_jit(), f"functrans{next(_counter)}")
         return Linked(tracker, tracker[entry])
 

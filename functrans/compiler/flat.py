@@ -53,7 +53,12 @@ class FlatReduce:
 
 @dataclass(frozen=True, slots=True)
 class Flat:
-    """A nest without names: sizes of the axes (parallel first, then `reduce` many), instructions, statements."""
+    """A nest without names: sizes of the axes (parallel first, then `reduce` many), instructions, statements.
+
+    ``neighbours[i]`` is the parameter that lies one element beyond parameter i in the same buffer, where there is one: the
+    imaginary parts of complex numbers.
+    `lag`: where a serial nest reads what it has written before, how many elements away that is; else 0.
+    """
 
     axes: tuple[int, ...]
     reduce: int
@@ -62,6 +67,8 @@ class Flat:
     body: tuple[FlatStore | FlatReduce, ...]
     elems: tuple[str, ...]
     written: tuple[bool, ...]
+    neighbours: tuple[int | None, ...]
+    lag: int = 0
 
 
 class _Flattener:
@@ -125,8 +132,16 @@ def flatten_nest(nest: Nest) -> tuple[Flat, list[tuple[Buffer, int]]]:
         for s in body)
     params = list(flattener.params)
     flat = Flat(sizes, sum(is_reduce for _, _, is_reduce in groups), nest.serial, instrs, flat_body,
-                tuple(b.elem for b, _ in params), tuple(i in flattener.written for i in range(len(params))))
+                tuple(b.elem for b, _ in params), tuple(i in flattener.written for i in range(len(params))),
+                tuple(flattener.params.get((b, offset + 1)) for b, offset in params),
+                _lag(params, flattener.written) if nest.serial else 0)
     return flat, params
+
+
+def _lag(params: Sequence[tuple[Buffer, int]], written: set[int]) -> int:
+    """The least distance between two parameters that lie in one buffer and of which one is written and the other is not."""
+    return min((abs(offset - params[w][1]) for w in written for i, (buffer, offset) in enumerate(params)
+                if i not in written and buffer is params[w][0]), default=0)
 
 
 def _all_strides(instrs: Sequence[Instr], body: Sequence[FlatStore | FlatReduce]) -> list[Strides]:

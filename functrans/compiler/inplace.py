@@ -11,7 +11,25 @@ from collections.abc import Sequence
 from dataclasses import replace
 
 from functrans.compiler.views import contiguous_strides
-from functrans.kernel import Access, Branch, Buffer, Contract, Loop, Nest, Node, Reduce, Step, Steps, Store, map_leaves, reads, writes
+from functrans.kernel import (
+    Access,
+    Branch,
+    Buffer,
+    Callback,
+    Contract,
+    Library,
+    Loop,
+    Nest,
+    Node,
+    Reduce,
+    Sort,
+    Step,
+    Steps,
+    Store,
+    map_leaves,
+    reads,
+    writes,
+)
 
 __all__ = ["copied_buffer", "renamed", "update_in_place"]
 
@@ -79,10 +97,12 @@ def _renamed(step: Step, names: dict[Buffer, Buffer]) -> Step:
         return step
 
     def name(buffer: Buffer) -> Buffer:
-        if buffer.role == "window" and buffer.source.parent in names:
-            moved = Buffer(buffer.dtype, buffer.shape, "window")
-            moved.source = replace(buffer.source, parent=names[buffer.source.parent])
-            names[buffer] = moved
+        if buffer.role == "window" and buffer not in names:
+            parent = name(buffer.source.parent)  # which may be a window itself
+            if parent is not buffer.source.parent:
+                moved = Buffer(buffer.dtype, buffer.shape, "window")
+                moved.source = replace(buffer.source, parent=parent)
+                names[buffer] = moved
         return names.get(buffer, buffer)
 
     def access(a: Access) -> Access:
@@ -91,12 +111,19 @@ def _renamed(step: Step, names: dict[Buffer, Buffer]) -> Step:
     match step:
         case Contract():
             return replace(step, a=access(step.a), b=access(step.b), c=access(step.c))
+        case Sort():
+            return replace(step, order=name(step.order), keys=tuple(map(name, step.keys)))
+        case Library():
+            parts = (step.inputs, step.updates, step.outputs, step.scratch)
+            return Library(step.call, step.batch, *(tuple(map(name, part)) for part in parts))
         case Loop():
             before, condition, body, after = (renamed(p, names) for p in step.parts)
             return Loop(name(step.counter), step.count, body, before, after, condition, step.predicate and name(step.predicate),
                         tuple((name(a), name(b)) for a, b in step.swaps))
         case Branch():
             return Branch(name(step.index), tuple(renamed(p, names) for p in step.branches))
+        case Callback():
+            return replace(step, inputs=tuple(map(name, step.inputs)), outputs=tuple(map(name, step.outputs)))
     memo: dict[int, Node] = {}
 
     def leaf(node: Node) -> Node:

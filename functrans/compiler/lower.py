@@ -10,7 +10,26 @@ import numpy as np
 
 from functrans.compiler.regions import Lowering
 from functrans.core.jaxpr import ClosedJaxpr, Jaxpr, Var
-from functrans.kernel import Access, Branch, Buffer, Contract, Expr, Loop, Nest, Program, Reduce, Step, Steps, Store, reads, writes
+from functrans.kernel import (
+    Access,
+    Branch,
+    Buffer,
+    Callback,
+    Contract,
+    Expr,
+    Library,
+    Loop,
+    Nest,
+    Program,
+    Reduce,
+    Sort,
+    Step,
+    Steps,
+    Store,
+    has_effect,
+    reads,
+    writes,
+)
 
 __all__ = ["lower_jaxpr", "prune"]
 
@@ -72,16 +91,25 @@ def _pruned(steps: Sequence[Step], read: set[Buffer]) -> Steps:
             case Contract():
                 if not _lasting(step.c.buffer, read):
                     continue
+            case Sort():
+                if not _lasting(step.order, read):
+                    continue
+            case Library():
+                if not any(_lasting(b, read) for b in (*step.updates, *step.outputs)):
+                    continue
             case Branch():
                 step = Branch(step.index, tuple(_pruned(part, set(read)) for part in step.branches))
                 if not any(step.branches):
                     continue
             case Loop():
-                if not any(_lasting(b, read) for b in writes(step)):
+                if not has_effect(step) and not any(_lasting(b, read) for b in writes(step)):
                     continue
                 inside = read | reads(step)  # what a turn writes, the next one may read
                 before, condition, body, after = (_pruned(part, set(inside)) for part in step.parts)
                 step = replace(step, before=before, condition=condition, body=body, after=after)
+            case Callback():
+                if not has_effect(step) and not any(_lasting(b, read) for b in step.outputs):
+                    continue
         read |= reads(step)
         kept.append(step)
     return tuple(kept[::-1])

@@ -109,7 +109,8 @@ class _Emitter:
         return axis, max(limit, 1)
 
     def _choose_serial(self, vector_bits: int) -> tuple[int, int]:
-        """A scatter runs in order; within one window along the last axis its elements are distinct."""
+        """A scatter runs in order; within one window along the last axis its elements are distinct. What a running sum reads
+        must have been written by an earlier vector."""
         axis = len(self.axes) - 1
         n, width = self.axes[axis], max(1, vector_bits // self._widest_bits())
         sets = []
@@ -122,7 +123,7 @@ class _Emitter:
             assert isinstance(s, FlatStore)
             if s.strides[axis] != 1 or any(axis in sets[x] for x in (s.dynamic, s.mask) if x is not None):
                 return axis, 1
-        while width > 1 and n % width:
+        while width > 1 and (n % width or 0 < self.flat.lag < width):
             width //= 2
         return axis, width
 
@@ -154,9 +155,7 @@ class _Emitter:
             if isinstance(self.flat.body[0], FlatReduce):
                 self._reduce(depth)
             elif depth == len(self.order):
-                for s in self.flat.body:
-                    assert isinstance(s, FlatStore)
-                    self._store(s)
+                self._stores([s for s in self.flat.body if isinstance(s, FlatStore)])
             return
         self._loop(self.order[depth], lambda: self._inside(depth + 1, lambda: self._level(depth + 1)))
 
@@ -274,6 +273,11 @@ class _Emitter:
                 value = f.load(Ty(elem), address)
             elif step == 1:
                 value = f.load(Ty(elem, self.width), address)
+            elif step == 2 and elem in ("float", "double"):
+                # Two vectors that overlap by one element, so that nothing beyond the last one is read.
+                w = self.width
+                low, high = f.load(Ty(elem, w), address), f.load(Ty(elem, w), f.gep(elem, address, f.const(I64, w - 1)))
+                value = f.shuffle(low, high, [k if k < w else k + 1 for k in range(0, 2 * w, 2)])
             elif step == -1:
                 first = f.gep(elem, address, f.const(I64, 1 - self.width))
                 value = f.shuffle(f.load(Ty(elem, self.width), first), None, list(range(self.width - 1, -1, -1)))
@@ -297,6 +301,31 @@ class _Emitter:
         return out
 
     # -- statements ---------------------------------------------------------------------------------------------
+
+    def _stores(self, body: list[FlatStore]) -> None:
+        """The stores in order; two that write the parts of the same complex numbers are one."""
+        k = 0
+        while k < len(body):
+            pair = body[k:k + 2]
+            if len(pair) == 2 and self._interleaved(*pair):
+                self._store_parts(*pair)
+                k += 2
+            else:
+                self._store(body[k])
+                k += 1
+
+    def _interleaved(self, re: FlatStore, im: FlatStore) -> bool:
+        return (self.width > 1 and not self.flat.serial and self.flat.neighbours[re.param] == im.param and re.strides == im.strides
+                and re.strides[self.vector_axis] == 2 and re.elem in ("float32", "float64"))
+
+    def _store_parts(self, re: FlatStore, im: FlatStore) -> None:
+        """Real and imaginary parts, in turn."""
+        f, w = self.f, self.width
+        parts = [self._lanes(s.value, self.values[s.value], True) for s in (re, im)]
+        address = self._address(re.param, re.strides, None)
+        for half in (0, 1):
+            lanes = [lane + part * w for lane in range(half * w // 2, (half + 1) * w // 2) for part in (0, 1)]
+            f.store(f.shuffle(*parts, lanes), f.gep(_memory_elem(re.elem), address, f.const(I64, half * w)) if half else address)
 
     def _store(self, s: FlatStore) -> None:
         f = self.f

@@ -12,20 +12,37 @@ the loop's counter. They cost an addition.
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Sequence
+from collections.abc import Callable, Iterator, Sequence
 from contextlib import contextmanager
 from math import prod
 from typing import Any
 
 import numpy as np
 
-from functrans.compiler.fuse import CHEAP, LARGE, Fuser, Group
+from functrans.compiler.contract import Contractions
+from functrans.compiler.fuse import CHEAP, LARGE, Group
 from functrans.compiler.inplace import update_in_place
 from functrans.compiler.views import contiguous_strides
 from functrans.core.array import Array
 from functrans.core.jaxpr import ClosedJaxpr, Jaxpr, Literal, Var
 from functrans.core.source import describe
-from functrans.kernel import Branch, Buffer, Contract, Expr, Loop, Nest, Program, Step, Steps, Window, reads, writes
+from functrans.kernel import (
+    ArrayType,
+    Branch,
+    Buffer,
+    Callback,
+    Contract,
+    Expr,
+    Loop,
+    Nest,
+    Program,
+    Sort,
+    Step,
+    Steps,
+    Window,
+    reads,
+    writes,
+)
 
 __all__ = ["Lowering"]
 
@@ -33,8 +50,8 @@ SMALL = 512
 """Bytes up to which a loop carry is copied from turn to turn rather than swapped."""
 
 
-class Lowering(Fuser):
-    """A `Fuser` that also lowers whole jaxprs, and regions within them."""
+class Lowering(Contractions):
+    """A `Fuser` that lowers whole jaxprs, and regions within them."""
 
     def __init__(self, program: Program) -> None:
         super().__init__(program)
@@ -132,6 +149,22 @@ class Lowering(Fuser):
                     self.assign(buffer, x)
             regions.append(tuple(steps))
         self.steps.append(Branch(chosen, tuple(regions)))
+        return [self.load(b) for b in outs]
+
+    # -- callbacks ----------------------------------------------------------------------------------------------
+
+    def callback(self, function: Callable[[list[np.ndarray]], Sequence[np.ndarray]], args: Sequence[Expr],
+                 out_types: Sequence[ArrayType], effectful: bool) -> list[Expr]:
+        inputs = []
+        for x in args:
+            buffer = self.whole_buffer(self.stored(x))
+            assert buffer is not None
+            inputs.append(buffer)
+        self.close_all()
+        outs = [self.temp(dtype, shape) for shape, dtype in out_types]
+        in_types = tuple((x.shape, x.dtype) for x in args)
+        self.steps.append(Callback(function, tuple(inputs), tuple(outs), in_types, tuple(out_types), effectful,
+                                   self.program.flags if effectful else None))
         return [self.load(b) for b in outs]
 
     # -- loops --------------------------------------------------------------------------------------------------
@@ -251,6 +284,8 @@ class _Carries:
              predicate: Buffer | None = None) -> Loop:
         lowering = self._lowering
         moving = {counter, *(now for now, n in zip(self._now, self._next, strict=True) if n is not None)}
+        # The next value of a large carry changes places with the carry: the one stored before the loop would be gone after a turn.
+        moving.update(n for n, small in zip(self._next, self._small, strict=True) if n is not None and not small)
         body, invariant = without_invariant(body, condition, moving)
         body, in_place = update_in_place(body, {n: now for now, n in zip(self._now, self._next, strict=True) if n is not None})
         moved = [(now, n, small) for now, n, small in zip(self._now, self._next, self._small, strict=True)
@@ -280,7 +315,7 @@ def without_invariant(body: Sequence[Step], condition: Sequence[Step], moving: s
     invariant: list[Step] = []
     for step in body:
         outs = writes(step)
-        fixed = isinstance(step, (Nest, Contract)) and all(
+        fixed = isinstance(step, (Nest, Contract, Sort)) and all(
             b.role != "window" and varying.get(b, 0) == 0 for b in reads(step)) and all(
             b.role == "temp" and varying[b] == 1 for b in outs)
         (invariant if fixed else kept).append(step)

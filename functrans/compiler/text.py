@@ -13,7 +13,7 @@ define internal <8 x double> @axpy(<8 x double> %p0, <8 x double> %p1) {
 from __future__ import annotations
 
 import struct
-from collections.abc import Iterable, Sequence
+from collections.abc import Callable, Iterable, Sequence
 from dataclasses import dataclass
 from functools import cache
 
@@ -133,6 +133,12 @@ class Function:
         self._prologue.append(f"  {ref} = {instruction}")
         return Val(ref, ty)
 
+    def variable(self, first: Val) -> Val:
+        """A place on the stack that holds `first` when the function starts."""
+        place = self.early(PTR, f"alloca {first.ty}, align 8")
+        self._prologue.append(f"  store {first}, ptr {place.ref}, align 8")
+        return place
+
     def do(self, instruction: str) -> None:
         """Append an instruction without a result."""
         self._lines.append("  " + instruction)
@@ -163,6 +169,21 @@ class Function:
 
     def phi_close(self, slot: int, value: Val, block: str) -> None:
         self._lines[slot] += f", [ {value.ref}, %{block} ]"
+
+    def loop(self, hint: str, start: Val, end: Val, step: Val) -> tuple[Val, Callable[[], None]]:
+        """Open ``for i in range(start, end, step)``, known to run at least once; call the second result to close it."""
+        before, head, done = self.block, self.fresh(hint), self.fresh(f"{hint}_end")
+        self.br(head)
+        self.label(head)
+        i, slot = self.phi_open(start.ty, start, before)
+
+        def close() -> None:
+            following = self.add(i, step)
+            self.phi_close(slot, following, self.block)
+            self.cond_br(self.icmp("slt", following, end), head, done)
+            self.label(done)
+
+        return i, close
 
     # -- constants ----------------------------------------------------------------------------------------------
 

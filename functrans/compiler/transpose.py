@@ -14,8 +14,6 @@ serves every type of that size.
 
 from __future__ import annotations
 
-from collections.abc import Callable
-
 from functrans.compiler.text import I64, PTR, Function, Ty, Val
 
 __all__ = ["SQUARE", "emit_transpose"]
@@ -47,12 +45,12 @@ def emit_transpose(elem: str, width: int) -> Function:
         f.cond_br(f.icmp("slt", shortest, side), "element_rows", "squares")
         f.label("squares")
         square = f.const(I64, SQUARE)
-        i0, close_i0 = _loop(f, "square_row", zero, rows, square)
+        i0, close_i0 = f.loop("square_row", zero, rows, square)
         i_end = f.call("llvm.smin.i64", I64, f.add(i0, square), rows)
-        j0, close_j0 = _loop(f, "square_col", zero, cols, square)
+        j0, close_j0 = f.loop("square_col", zero, cols, square)
         j_end = f.call("llvm.smin.i64", I64, f.add(j0, square), cols)
-        j, close_j = _loop(f, "block_col", j0, j_end, side)
-        i, close_i = _loop(f, "block_row", i0, i_end, side)
+        j, close_j = f.loop("block_col", j0, j_end, side)
+        i, close_i = f.loop("block_row", i0, i_end, side)
         row, col = f.call("llvm.smin.i64", I64, i, last_row), f.call("llvm.smin.i64", I64, j, last_col)
         _block(f, Ty(elem, width), f.gep(elem, f.gep(elem, out, f.mul(col, out_rs)), row), out_rs,
                f.gep(elem, f.gep(elem, in_, f.mul(row, in_rs)), col), in_rs)
@@ -62,9 +60,9 @@ def emit_transpose(elem: str, width: int) -> Function:
     else:
         f.br("element_rows")
     f.label("element_rows")
-    i, close_i = _loop(f, "element_row", zero, rows, f.const(I64, 1))
+    i, close_i = f.loop("element_row", zero, rows, f.const(I64, 1))
     source, target = f.gep(elem, in_, f.mul(i, in_rs)), f.gep(elem, out, i)
-    j, close_j = _loop(f, "element", zero, cols, f.const(I64, 1))
+    j, close_j = f.loop("element", zero, cols, f.const(I64, 1))
     f.store(f.load(Ty(elem), f.gep(elem, source, j)), f.gep(elem, target, f.mul(j, out_rs)))
     close_j()
     close_i()
@@ -72,22 +70,6 @@ def emit_transpose(elem: str, width: int) -> Function:
     f.label("done")
     f.ret()
     return f
-
-
-def _loop(f: Function, name: str, start: Val, end: Val, step: Val) -> tuple[Val, Callable[[], None]]:
-    """Open ``for i in range(start, end, step)``, known to run at least once; call the second result to close it."""
-    before = f.block
-    f.br(name)
-    f.label(name)
-    i, slot = f.phi_open(I64, start, before)
-
-    def close() -> None:
-        following = f.add(i, step)
-        f.phi_close(slot, following, f.block)
-        f.cond_br(f.icmp("slt", following, end), name, f"{name}_end")
-        f.label(f"{name}_end")
-
-    return i, close
 
 
 def _block(f: Function, ty: Ty, out: Val, out_rs: Val, in_: Val, in_rs: Val) -> None:

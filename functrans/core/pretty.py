@@ -234,7 +234,7 @@ class EqnPrinter:
             return repr(value)
         if isinstance(value, ShapedArray):
             return value.str_short()
-        if dataclasses.is_dataclass(value) and not isinstance(value, type):
+        if dataclasses.is_dataclass(value) and not isinstance(value, type) and not callable(value):
             return self._record(value, [f.name for f in dataclasses.fields(value) if f.init and f.repr])
         return opaque_text(value)
 

@@ -2,9 +2,7 @@
 
 How many there are depends on values. So traced arrays need a static ``size``: what is longer is cut, what is shorter is filled.
 The k-th element that is not zero is found by counting: the number of such elements up to and including it says in which slot of
-the result its position belongs, and one scatter takes it there. The running count goes by blocks: within a block it is a product
-with a triangular matrix of ones, and the totals of the blocks are counted in turn by the same means. That takes O(n) operations
-in a number of steps that is logarithmic in n (Blelloch, *Prefix Sums and Their Applications*, 1990).
+the result its position belongs, and one scatter takes it there (Blelloch, *Prefix Sums and Their Applications*, 1990).
 """
 
 from __future__ import annotations
@@ -20,17 +18,16 @@ from functrans.core.source import describe, user_source
 from functrans.core.trace import Tracer, to_numpy, typeof
 from functrans.errors import ConcretizationTypeError
 from functrans.numpy.util import check_arraylike, promote_args
-from functrans.primitives.arithmetic import add_p, div_p, lt_p, rem_p, select_n_p, sub_p
-from functrans.primitives.contraction import dot_general
+from functrans.primitives.arithmetic import div_p, lt_p, rem_p, select_n_p, sub_p
+from functrans.primitives.cumulative import cumsum_p
 from functrans.primitives.indexing import ScatterDimensionNumbers, scatter
 from functrans.primitives.logic import ne_p
-from functrans.primitives.movement import full, iota, pad, slice_in_dim
-from functrans.primitives.structural import broadcast_in_dim, convert_element_type, reshape
+from functrans.primitives.movement import full, iota, slice_in_dim
+from functrans.primitives.structural import convert_element_type, reshape
 
 __all__ = ["concrete_values", "nonzero", "places_of"]
 
 _INT = np.dtype(np.int64)
-_BLOCK = 16
 
 
 def concrete_values(name: str, x: Any, repair: str = "") -> np.ndarray:
@@ -124,24 +121,9 @@ def _traced_places(x: Any, length: int) -> tuple[Any, Any]:
     if not aval.size:
         return full((length,), np.int64(0)), full((length,), np.False_)
     mask = reshape(x if aval.dtype == np.bool_ else ne_p.bind(x, aval.dtype.type(0)), (aval.size,))
-    counts = _running_count(convert_element_type(mask, _INT))
+    counts = cumsum_p.bind(convert_element_type(mask, _INT), axis=0, reverse=False)
     slots = select_n_p.bind(mask, np.int64(length), sub_p.bind(counts, np.int64(1)))  # what is not to be found is dropped
     numbers = ScatterDimensionNumbers((), (0,), (0,))
     flat = scatter(full((length,), np.int64(0)), reshape(slots, (aval.size, 1)), iota(_INT, aval.size), numbers, mode="drop")
     total = reshape(slice_in_dim(counts, aval.size - 1, aval.size), ())
     return flat, lt_p.bind(iota(_INT, length), total)
-
-
-def _running_count(x: Any) -> Any:
-    """The sums of the first 1, 2, ... elements of a vector."""
-    n = typeof(x).size
-    ones = np.triu(np.ones((_BLOCK, _BLOCK), _INT))
-    if n <= _BLOCK:
-        return dot_general(x, ones[:n, :n], (((0,), (0,)), ((), ())))
-    blocks = -(-n // _BLOCK)
-    whole = reshape(pad(x, np.int64(0), ((0, blocks * _BLOCK - n, 0),)), (blocks, _BLOCK))
-    within = dot_general(whole, ones, (((1,), (0,)), ((), ())))
-    totals = reshape(slice_in_dim(within, _BLOCK - 1, _BLOCK, axis=1), (blocks,))
-    before = sub_p.bind(_running_count(totals), totals)
-    counts = add_p.bind(within, broadcast_in_dim(before, (blocks, _BLOCK), (0,)))
-    return slice_in_dim(reshape(counts, (blocks * _BLOCK,)), 0, n)

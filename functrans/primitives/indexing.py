@@ -61,7 +61,7 @@ from functrans.primitives.windows import (
 __all__ = [
     "GatherDimensionNumbers", "GatherScatterMode", "ScatterDimensionNumbers", "gather", "gather_p", "scatter", "scatter_add",
     "scatter_add_p", "scatter_max", "scatter_max_p", "scatter_min", "scatter_min_p", "scatter_mul", "scatter_mul_p", "scatter_p",
-    "scatter_sub",
+    "scatter_sub", "take_along",
 ]
 
 
@@ -192,6 +192,17 @@ def gather(
         operand, start_indices, dimension_numbers=GatherDimensionNumbers(*map(_ints, dimension_numbers)),
         slice_sizes=_ints(slice_sizes), indices_are_sorted=bool(indices_are_sorted), unique_indices=bool(unique_indices),
         mode=GatherScatterMode.from_any(mode), fill_value=None if fill_value is None else np.asarray(fill_value).item())
+
+
+def take_along(x: Any, index: Any, axis: int) -> Any:
+    """For each line of `x` along `axis` the elements at its own `index`, which is known to be in bounds."""
+    shape, index_shape = typeof(x).shape, typeof(index).shape
+    if not all(index_shape):
+        return zeros(ShapedArray(index_shape, typeof(x).dtype))
+    others = tuple(d for d in range(len(shape)) if d != axis)
+    numbers = GatherDimensionNumbers((), (axis,), (axis,), others, others)
+    return gather_p.bind(x, reshape(index, (*index_shape, 1)), dimension_numbers=numbers, slice_sizes=(1,) * len(shape),
+                         indices_are_sorted=False, unique_indices=False, mode=GatherScatterMode.PROMISE_IN_BOUNDS, fill_value=None)
 
 
 def _ints(xs: Any) -> tuple[int, ...]:

@@ -10,7 +10,7 @@ import pytest
 
 from functrans import lax
 from functrans.compiler.driver import compile_jaxpr
-from functrans.kernel import Access, Buffer, Contract, Nest, Node, Program, Reduce, Store, affine_index, const
+from functrans.kernel import Access, Buffer, Contract, Nest, Node, Program, Reduce, Sort, Store, affine_index, const
 from functrans.kernel_interpret import convert, run
 from functrans.kernel_verify import KernelError, verify
 from functrans.transforms.tracing import make_jaxpr
@@ -51,6 +51,16 @@ PROGRAMS: dict[str, tuple[Callable[..., Any], tuple[Any, ...]]] = {
     "input, literal and result": (lambda x: (x, 3.0, lax.neg(x), x), (X,)),
     "one result twice": (lambda x: (lambda y: (y, y, lax.reshape(y, (20,))))(lax.neg(x)), (X,)),
     "transpose": (lambda x: lax.transpose(x, (2, 0, 1)), (Z,)),
+    "sort of rows": (lambda x: lax.sort(x), (RNG.normal(size=(3, 7)),)),
+    "sort of long rows": (lambda x: lax.sort(x), (RNG.normal(size=(3, 100)),)),
+    "sort of columns": (lambda x: lax.sort(x, 0), (K,)),
+    "sort by two keys": (lambda x, k: lax.sort((k, x, x), num_keys=2), (RNG.normal(size=(2, 90)), RNG.integers(0, 3, (2, 90)))),
+    "sort of small integers": (lambda k: lax.sort(k, 0), (RNG.integers(-9, 9, 300).astype(np.int16),)),
+    "sort of complex numbers": (lambda c: lax.sort(c), (C,)),
+    "running sums": (lambda x: (lax.cumsum(x, 1), lax.cumsum(x, 0, reverse=True)), (X,)),
+    "running sums of wide rows": (lambda x: lax.cumsum(x, 0), (RNG.normal(size=(5, 64)),)),
+    "running sums of narrow rows": (lambda x: lax.cumsum(x, 0), (RNG.normal(size=(32, 2)),)),
+    "running products of complex numbers": (lambda c: lax.cumprod(c, 0), (C,)),
     "large transpose": (lambda x: lax.transpose(x, (1, 0)), (RNG.normal(size=(37, 50)),)),
     "reshape of a transpose": (lambda x: lax.reshape(lax.transpose(x, (1, 0)), (2, 10)), (X,)),
     "reshape of a sum": (lambda x: lax.reshape(lax.reduce_sum(x, [0]), (2, 2, 5)), (Z,)),
@@ -219,6 +229,7 @@ def test_run_refuses_to_leave_a_buffer() -> None:
 IN, OUT, TEMP = Buffer(F64, (4, 5), "input", 0), Buffer(F64, (4, 5), "output", 0), Buffer(F64, (4, 5), "temp", 0)
 SUMS, FLOATS, INTS, BOOLS = (Buffer(d, (4,), "output", 1) for d in (F64, F32, I64, BOOL))
 A, B, CC = (Buffer(F64, s, r, 0) for s, r in (((8, 9), "input"), ((9, 7), "input"), ((8, 7), "output")))
+KEYS = Buffer(np.dtype("uint64"), (4,), "input", 2)
 OK = load(IN, (5, 1))
 FLAT = (5, 1)
 
@@ -270,6 +281,9 @@ MALFORMED: dict[str, tuple[Any, str]] = {
     "a product past the end": (product(a=Access(A, 1, (9, 1))), "reaches elements 1 to 72 of 72"),
     "a product of another type": (product(elem="float32"), "holds float64, not float32"),
     "a product of columns": (product(b=Access(B, 0, (1, 9))), "must have column stride 1"),
+    "an order of other size": (Sort(Buffer(I64, (3,), "temp", 4), (KEYS,), 1, 4), "cannot hold the order of 1 rows of 4"),
+    "a key of another type": (Sort(INTS, (IN,), 1, 4), "is not 4 unsigned integers"),
+    "a key not written": (Sort(INTS, (Buffer(KEYS.dtype, (4,), "temp", 5),), 1, 4), "is read before it is written"),
     "a product not written": (product(b=Access(Buffer(F64, (9, 7), "temp", 3), 0, (7, 1))), "is read before it is written"),
 }
 

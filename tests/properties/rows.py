@@ -208,6 +208,7 @@ class Row:
         straight: whether tangents pass through the primitive itself although it is piecewise constant.
         dtypes: the accepted dtypes, where `kinds` does not tell.
         name: what to call the row where a primitive has several.
+        result: which result of a primitive with several the row is about.
     """
 
     prim: Primitive
@@ -226,6 +227,17 @@ class Row:
     straight: bool = False
     dtypes: tuple[np.dtype, ...] = ()
     name: str = ""
+    result: int | None = None
+
+    def bind(self, *args: Any, **params: Any) -> Any:
+        """The result of a call."""
+        out = self.prim.bind(*args, **params)
+        return out if self.result is None else out[self.result]
+
+    def abstract(self, *avals: Any, **params: Any) -> Any:
+        """The aval of the result of a call."""
+        out = self.prim.rule("abstract")(*avals, **params)
+        return out if self.result is None else out[self.result]
 
     def __repr__(self) -> str:
         return self.name or self.prim.name

@@ -31,7 +31,7 @@ def check(row: Row, calls: list[Call]) -> None:
     """Compile all `calls` of the row as one program and compare with evaluation."""
 
     def program(groups: list[list[Any]]) -> list[Any]:
-        return [row.prim.bind(*args, **case.params) for (case, _), args in zip(calls, groups, strict=True)]
+        return [row.bind(*args, **case.params) for (case, _), args in zip(calls, groups, strict=True)]
 
     groups = [args for _, args in calls]
     for (case, args), got, want in zip(calls, jit(program)(groups), program(groups), strict=True):
@@ -63,7 +63,7 @@ def test_jit_of_transformations(row: Row, data: Any) -> None:
     args = case.args(rng, dtype, sample)
     active = [i for i in row.active if i < len(args) and args[i].dtype == dtype and dtype.kind in "fc"]
     vs = [normal(rng, args[i]) for i in active]
-    y = np.asarray(row.prim.bind(*args, **case.params))
+    y = np.asarray(row.bind(*args, **case.params))
     ct = normal(rng, y) if y.dtype.kind in "fc" else None
     others = case.args(rng, dtype, sample)
     pairs = [np.stack(pair) for pair in zip(args, others, strict=True)]
@@ -73,9 +73,9 @@ def test_jit_of_transformations(row: Row, data: Any) -> None:
             operands = list(args)
             for i, x in zip(active, xs, strict=True):
                 operands[i] = x
-            return row.prim.bind(*operands, **case.params)
+            return row.bind(*operands, **case.params)
 
-        out = [vmap(lambda *xs: row.prim.bind(*xs, **case.params))(*pairs)] if pairs else []
+        out = [vmap(lambda *xs: row.bind(*xs, **case.params))(*pairs)] if pairs else []
         if active and ct is not None:
             xs = [args[i] for i in active]
             out += [jvp(fun, tuple(xs), tuple(vs))[1], *vjp(fun, *xs)[1](ct)]
@@ -174,7 +174,7 @@ def test_layouts(row: Row, data: Any) -> None:
     before = [x.copy() for x in args]
 
     def fun(*xs: Any) -> Any:
-        return row.prim.bind(*xs, **case.params)
+        return row.bind(*xs, **case.params)
 
     compiled = jit(fun)
     eager, native = np.asarray(fun(*args)), np.asarray(compiled(*args))

@@ -43,7 +43,7 @@ def closed_over(
         operands: list[Any] = [x.astype(typeof(xs[0]).dtype) if x.dtype == dtype else x for x in args]
         for i, x in zip(active, xs, strict=True):
             operands[i] = x
-        return row.prim.bind(*operands, **case.params)
+        return row.bind(*operands, **case.params)
 
     return fun, [args[i] for i in active], rng
 
@@ -189,14 +189,14 @@ def test_tangents_have_the_dtype_of_results(row: Row, data: Any) -> None:
 
         def fun(*xs: Any, args: Any = args, case: Any = case, moved: Any = moved) -> Any:
             given = dict(zip(moved, xs, strict=True))
-            return row.prim.bind(*(given.get(i, x) for i, x in enumerate(args)), **case.params)
+            return row.bind(*(given.get(i, x) for i, x in enumerate(args)), **case.params)
 
         dots = [normal(rng, args[i]) if args[i].dtype.kind in "fc" else np.zeros(args[i].shape, float0) for i in moved]
         y, y_dot = jvp(fun, tuple(args[i] for i in moved), tuple(dots))
         expected = typeof(y).dtype if typeof(y).dtype.kind in "fc" else float0
         assert np.shape(y_dot) == typeof(y).shape and y_dot.dtype == expected
         if not row.active and expected != float0:
-            want = row.prim.bind(dots[0], **case.params) if row.straight else np.zeros(typeof(y).shape)
+            want = row.bind(dots[0], **case.params) if row.straight else np.zeros(typeof(y).shape)
             np.testing.assert_array_equal(np.asarray(y_dot), np.asarray(want))
 
 

@@ -46,7 +46,7 @@ def test_vmap_equals_a_loop(row: Row, data: Any) -> None:
     samples = [case.args(rng, dtype) for _ in range(size)]
 
     def fun(*xs: Any) -> Any:
-        return row.prim.bind(*xs, **case.params)
+        return row.bind(*xs, **case.params)
 
     for dims in axes_choices(data, [len(o.shape) for o in case.operands]):
         args = stacked(samples, dims)
@@ -73,7 +73,7 @@ def test_vmap_of_gradients_equals_a_loop(row: Row, data: Any) -> None:
     case, rng = draw_case(data, row, dtype)
     size = data.draw(st.integers(1, 3))
     samples = [case.args(rng, dtype, row.smooth) for _ in range(size)]
-    y = np.asarray(row.prim.bind(*samples[0], **case.params))
+    y = np.asarray(row.bind(*samples[0], **case.params))
     if y.dtype.kind not in "fc":
         return
     ct = normal(rng, y)
@@ -85,7 +85,7 @@ def test_vmap_of_gradients_equals_a_loop(row: Row, data: Any) -> None:
             operands = list(xs)
             for i, x in zip(active, chosen, strict=True):
                 operands[i] = x
-            return row.prim.bind(*operands, **case.params)
+            return row.bind(*operands, **case.params)
 
         return vjp(fun, *(xs[i] for i in active))[1](ct)
 

@@ -38,7 +38,7 @@ def test_eager_equals_reference(row: Row, data: Any) -> None:
     for dtype in row.accepted:
         case, rng = draw_case(data, row, dtype)
         args = case.args(rng, dtype)
-        got = row.prim.bind(*args, **case.params)
+        got = row.bind(*args, **case.params)
         if row.reference is not None:
             assert_close(
                 got,
@@ -60,8 +60,8 @@ def test_aval_foretells_result(row: Row, data: Any) -> None:
                 Array(x.copy(), weak) if weak and o.dtype is None and x.dtype.kind != "b" else x
                 for x, o in zip(args, case.operands, strict=True)
             ]
-            foretold = row.prim.abstract(*map(typeof, operands), **case.params)
-            got = row.prim.bind(*operands, **case.params)
+            foretold = row.abstract(*map(typeof, operands), **case.params)
+            got = row.bind(*operands, **case.params)
             assert type(foretold) is ShapedArray and typeof(got) == foretold, (
                 f"{row} of {[typeof(x) for x in operands]} {case.params}"
             )

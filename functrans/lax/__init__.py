@@ -19,6 +19,7 @@ from functrans.calls.scan_api import map as map
 from functrans.calls.scan_api import scan as scan
 from functrans.calls.while_loop import while_loop as while_loop
 from functrans.calls.while_loop import while_p as while_p
+from functrans.lax import linalg as linalg
 from functrans.primitives.arithmetic import RoundingMethod as RoundingMethod
 from functrans.primitives.arithmetic import abs as abs
 from functrans.primitives.arithmetic import abs_p as abs_p
@@ -91,6 +92,18 @@ from functrans.primitives.contraction import batch_matmul as batch_matmul
 from functrans.primitives.contraction import dot as dot
 from functrans.primitives.contraction import dot_general as dot_general
 from functrans.primitives.contraction import dot_general_p as dot_general_p
+from functrans.primitives.cumulative import cumlogsumexp as cumlogsumexp
+from functrans.primitives.cumulative import cumlogsumexp_p as cumlogsumexp_p
+from functrans.primitives.cumulative import cummax as cummax
+from functrans.primitives.cumulative import cummax_p as cummax_p
+from functrans.primitives.cumulative import cummin as cummin
+from functrans.primitives.cumulative import cummin_p as cummin_p
+from functrans.primitives.cumulative import cumprod as cumprod
+from functrans.primitives.cumulative import cumprod_p as cumprod_p
+from functrans.primitives.cumulative import cumsum as cumsum
+from functrans.primitives.cumulative import cumsum_p as cumsum_p
+from functrans.primitives.cumulative import linear_recurrence as linear_recurrence
+from functrans.primitives.cumulative import linear_recurrence_p as linear_recurrence_p
 from functrans.primitives.dynamic_slice import dynamic_index_in_dim as dynamic_index_in_dim
 from functrans.primitives.dynamic_slice import dynamic_slice as dynamic_slice
 from functrans.primitives.dynamic_slice import dynamic_slice_in_dim as dynamic_slice_in_dim
@@ -180,6 +193,10 @@ from functrans.primitives.reduction import reduce_prod as reduce_prod
 from functrans.primitives.reduction import reduce_prod_p as reduce_prod_p
 from functrans.primitives.reduction import reduce_xor as reduce_xor
 from functrans.primitives.reduction import reduce_xor_p as reduce_xor_p
+from functrans.primitives.sort import sort as sort
+from functrans.primitives.sort import sort_key_val as sort_key_val
+from functrans.primitives.sort import sort_p as sort_p
+from functrans.primitives.sort import top_k as top_k
 from functrans.primitives.special import bessel_i0e as bessel_i0e
 from functrans.primitives.special import bessel_i0e_p as bessel_i0e_p
 from functrans.primitives.special import bessel_i1e as bessel_i1e
