@@ -18,7 +18,7 @@ from typing import Protocol
 from functrans.compiler.flat import Flat, flatten_nest
 from functrans.compiler.nest import emit_nest_inline
 from functrans.compiler.text import I1, I8, I32, I64, PTR, Function, Ty, Val
-from functrans.kernel import Branch, Buffer, Callback, Contract, Loop, Nest, Sort, Step, Steps
+from functrans.kernel import Branch, Buffer, Callback, Contract, Library, Loop, Nest, Sort, Step, Steps
 
 __all__ = ["Call", "Control", "element_bytes", "is_empty"]
 
@@ -48,7 +48,7 @@ class Kernels(Protocol):
 
     vector_bits: int
 
-    def calls(self, step: Nest | Contract | Sort) -> list[Call]:
+    def calls(self, step: Nest | Contract | Sort | Library) -> list[Call]:
         """The calls that a step becomes."""
     def base(self, buffer: Buffer | None) -> tuple[int, int]:
         """The frame's slot of a buffer, and the bytes from there to its first element."""
@@ -81,6 +81,7 @@ class Control:
         self.bases: dict[int, Val] = {}
         self.counters: dict[Buffer, Val] = {}
         self.places: dict[Buffer, Val] = {}
+        self.depth = 0
         for b in stack:
             self.places[b] = self.f.early(PTR, f"alloca [{b.elements} x {_memory(b.elem)}], align 64")
 
@@ -121,7 +122,7 @@ class Control:
         match step:
             case Nest() if is_empty(step):
                 pass
-            case Nest() | Contract() | Sort():
+            case Nest() | Contract() | Sort() | Library():
                 self.plain(step)
             case Loop():
                 self.loop(step)
@@ -130,7 +131,7 @@ class Control:
             case Callback():
                 self.callback(step)
 
-    def plain(self, step: Nest | Contract | Sort) -> None:
+    def plain(self, step: Nest | Contract | Sort | Library) -> None:
         if isinstance(step, Nest):
             flat, params = flatten_nest(step)
             if _unrollable(flat):
@@ -215,7 +216,9 @@ class Control:
             inside = f.fresh("body")
             f.cond_br(holds, inside, done)
             f.label(inside)
+        self.depth += 1
         self.steps(step.body)
+        self.depth -= 1
         self.look_around(i, step)
         following = f.add(i, f.const(I64, 1))
         f.phi_close(i_slot, following, f.block)
@@ -251,6 +254,10 @@ class Control:
         if step.count is not None and step.count < every:
             return
         look, go = f.fresh("look"), f.fresh("go")
+        if step.count is None and self.depth:  # it may be entered often for few turns each: count on from one time to the next
+            place = f.variable(f.const(I64, 0))
+            i = f.load(I64, place, 8)
+            f.store(f.add(i, f.const(I64, 1)), place, 8)
         phase = f.and_(i, f.const(I64, every - 1))
         f.cond_br(f.icmp("eq", phase, f.const(I64, every - 1)), look, go)
         f.label(look)
@@ -279,8 +286,11 @@ def _work(steps: Steps) -> int:
                 total += prod(step.batch) * step.m * step.n * step.k // 8
             case Sort():
                 total += step.rows * step.n * 3 * sum(k.dtype.itemsize for k in step.keys)
+            case Library():
+                total += 16 * sum(b.elements for b in step.operands)
             case Loop():
-                total += sum(map(_work, (step.before, step.after))) + (step.count or 64) * (_work(step.body) + _work(step.condition))
+                turns = 1 if step.count is None else step.count
+                total += sum(map(_work, (step.before, step.after))) + turns * (_work(step.body) + _work(step.condition))
             case Branch():
                 total += max(map(_work, step.branches))
             case Callback():

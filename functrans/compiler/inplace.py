@@ -17,6 +17,7 @@ from functrans.kernel import (
     Buffer,
     Callback,
     Contract,
+    Library,
     Loop,
     Nest,
     Node,
@@ -96,10 +97,12 @@ def _renamed(step: Step, names: dict[Buffer, Buffer]) -> Step:
         return step
 
     def name(buffer: Buffer) -> Buffer:
-        if buffer.role == "window" and buffer.source.parent in names:
-            moved = Buffer(buffer.dtype, buffer.shape, "window")
-            moved.source = replace(buffer.source, parent=names[buffer.source.parent])
-            names[buffer] = moved
+        if buffer.role == "window" and buffer not in names:
+            parent = name(buffer.source.parent)  # which may be a window itself
+            if parent is not buffer.source.parent:
+                moved = Buffer(buffer.dtype, buffer.shape, "window")
+                moved.source = replace(buffer.source, parent=parent)
+                names[buffer] = moved
         return names.get(buffer, buffer)
 
     def access(a: Access) -> Access:
@@ -110,6 +113,9 @@ def _renamed(step: Step, names: dict[Buffer, Buffer]) -> Step:
             return replace(step, a=access(step.a), b=access(step.b), c=access(step.c))
         case Sort():
             return replace(step, order=name(step.order), keys=tuple(map(name, step.keys)))
+        case Library():
+            parts = (step.inputs, step.updates, step.outputs, step.scratch)
+            return Library(step.call, step.batch, *(tuple(map(name, part)) for part in parts))
         case Loop():
             before, condition, body, after = (renamed(p, names) for p in step.parts)
             return Loop(name(step.counter), step.count, body, before, after, condition, step.predicate and name(step.predicate),
