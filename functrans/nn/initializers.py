@@ -16,7 +16,7 @@ al. 2018 (arXiv:1806.05393).
 from __future__ import annotations
 
 import math
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from typing import Any, Protocol
 
 import numpy as np
@@ -144,7 +144,7 @@ def _fans(shape: Sequence[int], in_axis: Axes, out_axis: Axes, batch_axis: Axes)
     return inputs * window, outputs * window
 
 
-_MEANS = {
+_MEANS: dict[str, Callable[[float, float], float]] = {
     "fan_in": lambda inputs, outputs: inputs,
     "fan_out": lambda inputs, outputs: outputs,
     "fan_avg": lambda inputs, outputs: (inputs + outputs) / 2,
@@ -272,7 +272,7 @@ def orthogonal(scale: Any = 1.0, column_axis: int = -1, dtype: Any = None) -> In
         ValueError: (from the initializer) for shapes of rank 0 or 1.
 
     >>> q = orthogonal()(random.key(0), (4, 2))
-    >>> (q.T @ q).round(12)
+    >>> abs(q.T @ q).round(12)
     Array([[1., 0.],
            [0., 1.]], dtype=float64)
     """
@@ -314,7 +314,7 @@ def delta_orthogonal(scale: Any = 1.0, column_axis: int = -1, dtype: Any = None)
         if shape[-1] < shape[-2]:
             raise ValueError(f"delta_orthogonal: there may be no more inputs than outputs; got {shape[-2]} and {shape[-1]}, at "
                              f"{describe(user_source())}.")
-        matrix = orthogonal(scale, column_axis, wanted)(key, (shape[-1], shape[-1]))[:shape[-2]]
+        matrix = orthogonal(scale, column_axis, wanted)(key, shape[-2:])
         return fnp.zeros(shape, wanted).at[tuple((k - 1) // 2 for k in shape[:-2])].set(matrix)
 
     return init
