@@ -18,6 +18,7 @@ from functrans import debug as debug
 from functrans import errors as errors
 from functrans import experimental as experimental
 from functrans import flatten_util as flatten_util
+from functrans import image as image
 from functrans import lax as lax
 from functrans import nn as nn
 from functrans import numpy as numpy
