@@ -13,7 +13,7 @@ ROOT = Path(functrans.__file__).parent
 LAYERS = [
     ["source", "util", "errors", "config", "pytree", "tree_util", "tree"],
     ["core"],
-    ["kernel", "kernel_verify", "scalar_ops", "kernel_interpret"],
+    ["lapack", "kernel", "kernel_verify", "scalar_ops", "kernel_interpret"],
     ["primitives"],
     ["numpy"],
     ["transforms"],

@@ -19,6 +19,7 @@ import numpy as np
 
 from functrans.compiler.codegen import Layout, Target
 from functrans.kernel import Callback
+from functrans.lapack import address
 
 __all__ = ["HostCall", "Linked", "assembly", "host_layout", "host_target", "link"]
 
@@ -96,7 +97,7 @@ class HostCall:
         self._count = len(step.inputs) + len(step.outputs)
 
     def __call__(self, address: int) -> None:
-        places = (ctypes.c_void_p * self._count).from_address(address)
+        places = (ctypes.c_uint64 * self._count).from_address(address)
         args = [np.ndarray(shape, dtype, ctypes.string_at(place, nbytes) if nbytes else b"")  # bytes: a read-only array
                 for place, (shape, dtype, nbytes) in zip(places, self._in_types, strict=False)]
         results = self._function(args)
@@ -119,12 +120,14 @@ def _parsed(text: str, scalar: Sequence[str]) -> llvm.ModuleRef:
     return module
 
 
-def link(text: str, entry: str, scalar: Sequence[str] = ()) -> Linked:
-    """Compile a module and load it; the functions named in `scalar` go through the scalar passes."""
+def link(text: str, entry: str, scalar: Sequence[str] = (), routines: Sequence[str] = ()) -> Linked:
+    """Compile a module and load it; the functions named in `scalar` go through the scalar passes, `routines` are bound by address."""
     with _lock:
         module = _parsed(text, scalar)
         image = _machine().emit_object(module)
         builder = llvm.JITLibraryBuilder().add_object_img(image).add_current_process().export_symbol(entry)
+        for name in routines:
+            builder.import_symbol(f"lapack_{name}", address(name))
         tracker = builder.link(_jit(), f"functrans{next(_counter)}")
         return Linked(tracker, tracker[entry])
 

@@ -19,7 +19,8 @@ from typing import Any
 
 import numpy as np
 
-from functrans.compiler.fuse import CHEAP, LARGE, Fuser, Group
+from functrans.compiler.contract import Contractions
+from functrans.compiler.fuse import CHEAP, LARGE, Group
 from functrans.compiler.inplace import update_in_place
 from functrans.compiler.views import contiguous_strides
 from functrans.core.array import Array
@@ -49,8 +50,8 @@ SMALL = 512
 """Bytes up to which a loop carry is copied from turn to turn rather than swapped."""
 
 
-class Lowering(Fuser):
-    """A `Fuser` that also lowers whole jaxprs, and regions within them."""
+class Lowering(Contractions):
+    """A `Fuser` that lowers whole jaxprs, and regions within them."""
 
     def __init__(self, program: Program) -> None:
         super().__init__(program)

@@ -19,6 +19,7 @@ from functrans.numpy.util import asarray_internal, canonical_axes, check_arrayli
 __all__ = [
     "ComplexWarning",
     "ScalarType",
+    "bool",
     "bool_",
     "can_cast",
     "cdouble",
