@@ -97,10 +97,12 @@ def _renamed(step: Step, names: dict[Buffer, Buffer]) -> Step:
         return step
 
     def name(buffer: Buffer) -> Buffer:
-        if buffer.role == "window" and buffer.source.parent in names:
-            moved = Buffer(buffer.dtype, buffer.shape, "window")
-            moved.source = replace(buffer.source, parent=names[buffer.source.parent])
-            names[buffer] = moved
+        if buffer.role == "window" and buffer not in names:
+            parent = name(buffer.source.parent)  # which may be a window itself
+            if parent is not buffer.source.parent:
+                moved = Buffer(buffer.dtype, buffer.shape, "window")
+                moved.source = replace(buffer.source, parent=parent)
+                names[buffer] = moved
         return names.get(buffer, buffer)
 
     def access(a: Access) -> Access:

@@ -284,6 +284,8 @@ class _Carries:
              predicate: Buffer | None = None) -> Loop:
         lowering = self._lowering
         moving = {counter, *(now for now, n in zip(self._now, self._next, strict=True) if n is not None)}
+        # The next value of a large carry changes places with the carry: the one stored before the loop would be gone after a turn.
+        moving.update(n for n, small in zip(self._next, self._small, strict=True) if n is not None and not small)
         body, invariant = without_invariant(body, condition, moving)
         body, in_place = update_in_place(body, {n: now for now, n in zip(self._now, self._next, strict=True) if n is not None})
         moved = [(now, n, small) for now, n, small in zip(self._now, self._next, self._small, strict=True)
