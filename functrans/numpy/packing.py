@@ -49,7 +49,8 @@ def packbits(a: Any, axis: int | None = None, bitorder: str = "big") -> Any:
     """
     check_arraylike("packbits", a)
     if typeof(a).dtype.kind not in "biu":
-        raise TypeError(f"packbits: expected an input array of integer or boolean data type; got {typeof(a)}, at {describe(user_source())}.")
+        raise TypeError(f"packbits: expected an input array of integer or boolean data type; got {typeof(a)}, at "
+                        f"{describe(user_source())}.")
     places = _places("packbits", bitorder)
     a, axis = _last_axis(a, axis)
     *outer, n = typeof(a).shape
