@@ -320,14 +320,6 @@ class Fuser:
         self._emit(Nest(inner.shape, 1, (Reduce(op, (inner.nodes[0], index), accesses),)))
         return self.convert(self.load(where), dtype)
 
-    def library(self, call: Call, batch: int, inputs: Sequence[Expr], updates: Sequence[Expr],
-                outputs: Sequence[tuple[np.dtype, tuple[int, ...]]]) -> list[Expr]:
-        step = library_step(self, call, batch, inputs, updates, outputs)
-        for buffer in (*step.inputs, *step.updates):
-            self._close_for(buffer)
-        self.steps.append(step)
-        return [self.load(b) for b in (*step.updates, *step.outputs)]
-
     # -- storage ------------------------------------------------------------------------------------------------
 
     def temp(self, dtype: np.dtype, shape: tuple[int, ...]) -> Buffer:

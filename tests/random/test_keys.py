@@ -54,7 +54,7 @@ def test_indexing_shapes_and_iteration():
         (keys.take(np.array([2]), 1), data[:, [2]]), (keys.copy().block_until_ready(), data), (next(iter(keys)), data[0]),
     ):
         np.testing.assert_array_equal(words(changed), want)
-    first, second = random.split(random.key(5))
+    first, _second = random.split(random.key(5))
     np.testing.assert_array_equal(words(first), words(random.split(random.key(5)))[0])
     np.testing.assert_array_equal(keys == keys[0], [[True] * 3, [False] * 3])
     np.testing.assert_array_equal(keys != keys[0], [[False] * 3, [True] * 3])

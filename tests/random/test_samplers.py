@@ -192,7 +192,7 @@ def test_ends_of_the_range():
     assert random.randint(KEY, (5,), 7, 3).tolist() == [7] * 5
     assert bool((random.truncated_normal(KEY, 1.0, 1.0 + 1e-9, (100,)) > 1).all())
     u = random.uniform(KEY, (N,), "float16")
-    assert 0 <= float(u.min()) and float(u.max()) < 1
+    assert float(u.min()) >= 0 and float(u.max()) < 1
     assert np.isfinite(np.asarray(random.loggamma(KEY, 1e-5, (100,)))).all()
     assert random.normal(KEY, (0, 3)).shape == (0, 3) and random.gamma(KEY, 1.0, (0,)).shape == (0,)
     assert random.poisson(KEY, 1.0, (0,)).shape == (0,)
