@@ -3,7 +3,7 @@
 ::
 
     program ::= buffers ; step*
-    step    ::= nest | contract | sort | loop(step*) | branch(step*, ...) | callback
+    step    ::= nest | contract | sort | library | loop(step*) | branch(step*, ...) | callback
     nest    ::= axes ; statement*                      axes: size, parallel or reduce
     statement ::= store buffer[affine (+ dynamic)] = node  (combined with what is there, under a mask)
                 | reduce(op, node...) over the reduce axes into buffer[affine]
@@ -28,8 +28,10 @@ from typing import Any, Protocol
 
 import numpy as np
 
+from functrans.lapack import Call
+
 __all__ = [
-    "COMBINE", "COMPARISONS", "REDUCE_STATES", "Access", "Branch", "Buffer", "Builder", "Callback", "Contract", "Expr", "Loop",
+    "COMBINE", "COMPARISONS", "REDUCE_STATES", "Access", "Branch", "Buffer", "Builder", "Callback", "Contract", "Expr", "Library", "Loop",
     "Nest", "Node", "Program", "Reduce", "Sort", "Step", "Steps", "Store", "Window", "affine_index", "const", "has_effect",
     "map_leaves", "node_accesses", "postorder", "reads", "real_name", "writes",
 ]
@@ -224,6 +226,9 @@ class Builder(Protocol):
         """`op`: add, mul, min, max, and, or, xor (min and max propagate nan; empty axes give the identity)."""
     def arg_reduce(self, op: str, x: Expr, axis: int, dtype: np.dtype) -> Expr:
         """The first index of the extremum (of the first nan, where there is one)."""
+    def library(self, call: Call, batch: int, inputs: Sequence[Expr], updates: Sequence[Expr],
+                outputs: Sequence[tuple[np.dtype, tuple[int, ...]]]) -> list[Expr]:
+        """The changed `updates`, and the `outputs` of the given dtypes and shapes, of a routine called for each of `batch` matrices."""
     def contract(self, a: Expr, b: Expr, contract: Sequence[Sequence[int]], batch: Sequence[Sequence[int]], dtype: np.dtype) -> Expr:
         """`dot_general`: the result has axes (batch, a's rest, b's rest)."""
     def stored(self, x: Expr) -> Expr:
@@ -349,6 +354,31 @@ class Sort:
 
 
 @dataclass(frozen=True, slots=True)
+class Library:
+    """A routine of the linear algebra library, called for each of `batch` matrices.
+
+    Its slots count `inputs` (read only), `updates` (changed in place) and `outputs` (only written), in this order. `scratch` are
+    its workspaces. All are whole buffers; the slots' steps are in elements, complex ones counting once.
+    """
+
+    call: Call
+    batch: int
+    inputs: tuple[Buffer, ...]
+    updates: tuple[Buffer, ...]
+    outputs: tuple[Buffer, ...]
+    scratch: tuple[Buffer, ...] = ()
+
+    @property
+    def operands(self) -> tuple[Buffer, ...]:
+        return self.inputs + self.updates + self.outputs
+
+    def __str__(self) -> str:
+        names = ("in", "update", "out")
+        parts = (f"{n} {', '.join(map(str, bs))}" for n, bs in zip(names, (self.inputs, self.updates, self.outputs), strict=True) if bs)
+        return f"library {self.batch} x {self.call}\n  {'; '.join(parts)}"
+
+
+@dataclass(frozen=True, slots=True)
 class Window:
     """Where a window lies on a turn of a loop: from element ``offset + step * counter`` of `parent`."""
 
@@ -422,7 +452,7 @@ class Callback:
         return f"callback {name}\n  {', '.join(map(str, self.outputs)) or 'nothing'} = {', '.join(map(str, self.inputs)) or 'nothing'}"
 
 
-Step = Nest | Contract | Sort | Loop | Branch | Callback
+Step = Nest | Contract | Sort | Library | Loop | Branch | Callback
 Steps = tuple[Step, ...]
 
 
@@ -440,6 +470,8 @@ def reads(step: Step) -> set[Buffer]:
             found = {step.a.buffer, step.b.buffer}
         case Sort():
             found = set(step.keys)
+        case Library():
+            found = {*step.inputs, *step.updates}
         case Nest():
             found = set()
             for s in step.body:
@@ -475,6 +507,8 @@ def writes(step: Step) -> set[Buffer]:
             found = {step.c.buffer}
         case Sort():
             found = {step.order}
+        case Library():
+            found = {*step.updates, *step.outputs, *step.scratch}
         case Nest():
             found = {a.buffer for s in step.body for a in (s.accesses if isinstance(s, Reduce) else (s.access,))}
         case Loop():

@@ -20,6 +20,7 @@ from typing import Any
 
 import numpy as np
 
+from functrans import lapack
 from functrans.kernel import (
     COMBINE,
     Access,
@@ -27,6 +28,7 @@ from functrans.kernel import (
     Buffer,
     Callback,
     Contract,
+    Library,
     Loop,
     Nest,
     Node,
@@ -199,6 +201,8 @@ def _steps(steps: Sequence[Step], memory: Memory) -> None:
             case Sort():
                 keys = [memory[k].reshape(step.rows, step.n) for k in step.keys]
                 memory[step.order][:] = np.lexsort(keys[::-1], axis=-1).reshape(-1)
+            case Library():
+                lapack.run(step.call, step.batch, [memory[b].view(b.dtype) for b in step.operands])
             case Nest():
                 _nest(step, memory)
             case Loop():

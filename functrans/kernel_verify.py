@@ -18,6 +18,7 @@ from functrans.kernel import (
     Buffer,
     Callback,
     Contract,
+    Library,
     Loop,
     Nest,
     Node,
@@ -30,6 +31,7 @@ from functrans.kernel import (
     reads,
     writes,
 )
+from functrans.lapack import Slot
 from functrans.scalar_ops import SCALAR_OPS
 
 __all__ = ["KernelError", "verify"]
@@ -63,6 +65,8 @@ def _steps(steps: Sequence[Step], known: set[Buffer]) -> None:
                     _contract(step, known)
                 case Sort():
                     _sort(step, known)
+                case Library():
+                    _library(step, known)
                 case Nest():
                     _nest(step, known)
                 case Loop():
@@ -164,6 +168,19 @@ def _sort(step: Sort, known: set[Buffer]) -> None:
         if key.dtype.kind != "u" or key.elements != size:
             raise KernelError(f"{key} is not {size} unsigned integers")
     known.add(step.order)
+
+
+def _library(step: Library, known: set[Buffer]) -> None:
+    for b in (*step.inputs, *step.updates):
+        if b not in known:
+            raise KernelError(f"{b} is read before it is written")
+    for a in step.call.args:
+        if isinstance(a, Slot) and a.step * (step.batch - 1) >= prod(step.operands[a.operand].shape):
+            raise KernelError(f"{a} leaves {step.operands[a.operand]}")
+    needed = [(s.dtype, s.size) for s in step.call.scratch]
+    if [(b.dtype.name, b.elements) for b in step.scratch] != [(d, n * (2 if d.startswith("c") else 1)) for d, n in needed]:
+        raise KernelError(f"the workspaces {step.scratch} are not {needed}")
+    known.update(step.outputs)
 
 
 def _nest(nest: Nest, known: set[Buffer]) -> None:

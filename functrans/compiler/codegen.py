@@ -12,15 +12,17 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 from math import prod
 
+from functrans import lapack
 from functrans.compiler.control import Call, Control, element_bytes, is_empty
 from functrans.compiler.flat import Flat, flatten_nest
 from functrans.compiler.gemm import Tile, choose_tile, emit_gemm, scratch_elements, wants_packing
+from functrans.compiler.library import emit_library
 from functrans.compiler.memory import plan_memory, stack_buffers
 from functrans.compiler.nest import emit_nest
 from functrans.compiler.sort import emit_sort, sort_scratch
 from functrans.compiler.text import I1, I64, PTR, Function, Val
 from functrans.compiler.transpose import emit_transpose
-from functrans.kernel import Branch, Buffer, Callback, Contract, Loop, Nest, Program, Sort
+from functrans.kernel import Branch, Buffer, Callback, Contract, Library, Loop, Nest, Program, Sort
 
 __all__ = ["Layout", "Module", "Target", "generate"]
 
@@ -46,7 +48,8 @@ class Layout:
 
 @dataclass(frozen=True, slots=True)
 class Module:
-    """The text of a module, its entry point, what a call must provide, and the functions of loops and branches.
+    """The text of a module, its entry point, what a call must provide, the functions of loops and branches, and the library
+    routines it calls.
 
     `callbacks` are the steps whose callables a call passes after its arrays, in this order.
     """
@@ -57,6 +60,7 @@ class Module:
     kernels: int
     controls: tuple[str, ...] = ()
     callbacks: tuple[Callback, ...] = ()
+    routines: tuple[str, ...] = ()
 
 
 _ELEM_BYTES = {"float": 4, "double": 8}
@@ -71,6 +75,7 @@ class _Generator:
         self.controls: list[Function] = []
         self.kernels: dict[Flat, str] = {}
         self.tiles: dict[tuple[Tile, bool], str] = {}
+        self.routines: dict[tuple[lapack.Call, int], str] = {}
         self.stack = stack_buffers(program.steps)
         self.offsets, self.arena = plan_memory(program, {b for buffers in self.stack.values() for b in buffers})
         self.scratch = 0
@@ -92,16 +97,18 @@ class _Generator:
                 name = f"control{len(self.controls)}"
                 self.controls.append(Control(self, name, self.stack.get(i, ())).run(step))
                 found.append(Call(name, control=True))
-            elif isinstance(step, (Contract, Sort)) or not is_empty(step):
+            elif not isinstance(step, Nest) or not is_empty(step):
                 found += self.calls(step)
         return found
 
-    def calls(self, step: Nest | Contract | Sort) -> list[Call]:
+    def calls(self, step: Nest | Contract | Sort | Library) -> list[Call]:
         """The calls that a step becomes."""
         if isinstance(step, Contract):
             return [self.contract(step)]
         if isinstance(step, Sort):
             return [self.sort(step, key, refine=i > 0) for i, key in enumerate(reversed(step.keys))]
+        if isinstance(step, Library):
+            return [self.library(step)]
         flat, params = flatten_nest(step)
         transposition = self.transposition(flat, params)
         if transposition is not None:
@@ -155,6 +162,14 @@ class _Generator:
         self.scratch = max(self.scratch, sort_scratch(key.dtype.itemsize, step.n))
         pointers = [(step.order, 0, "int64"), (key, 0, key.elem), (None, 0, "uint8")]
         return Call(function.name, pointers, [step.rows, step.n, int(refine)])
+
+    def library(self, step: Library) -> Call:
+        key = (step.call, step.batch)
+        name = self.routines.get(key)
+        if name is None:
+            name = self.routines[key] = f"library{len(self.routines)}"
+            self.functions[name] = emit_library(step, name)
+        return Call(name, [(b, 0, b.elem) for b in (*step.operands, *step.scratch)])
 
     def gemm(self, tile: Tile, packed: bool) -> str:
         name = self.tiles.get((tile, packed))
@@ -291,4 +306,5 @@ def generate(program: Program, target: Target, layout: Layout) -> Module:
     text = "\n".join([
         *(d for name, d in declarations.items() if name not in defined), *(f.text() for f in functions), ""])
     return Module(text, "functrans_main", generator.arena + generator.scratch, len(generator.kernels),
-                  tuple(f.name for f in generator.controls), tuple(generator.callbacks))
+                  tuple(f.name for f in generator.controls), tuple(generator.callbacks),
+                  tuple(dict.fromkeys(call.routine for call, _ in generator.routines)))

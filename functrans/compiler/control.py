@@ -18,7 +18,7 @@ from typing import Protocol
 from functrans.compiler.flat import Flat, flatten_nest
 from functrans.compiler.nest import emit_nest_inline
 from functrans.compiler.text import I1, I8, I32, I64, PTR, Function, Ty, Val
-from functrans.kernel import Branch, Buffer, Callback, Contract, Loop, Nest, Sort, Step, Steps
+from functrans.kernel import Branch, Buffer, Callback, Contract, Library, Loop, Nest, Sort, Step, Steps
 
 __all__ = ["Call", "Control", "element_bytes", "is_empty"]
 
@@ -48,7 +48,7 @@ class Kernels(Protocol):
 
     vector_bits: int
 
-    def calls(self, step: Nest | Contract | Sort) -> list[Call]:
+    def calls(self, step: Nest | Contract | Sort | Library) -> list[Call]:
         """The calls that a step becomes."""
     def base(self, buffer: Buffer | None) -> tuple[int, int]:
         """The frame's slot of a buffer, and the bytes from there to its first element."""
@@ -122,7 +122,7 @@ class Control:
         match step:
             case Nest() if is_empty(step):
                 pass
-            case Nest() | Contract() | Sort():
+            case Nest() | Contract() | Sort() | Library():
                 self.plain(step)
             case Loop():
                 self.loop(step)
@@ -131,7 +131,7 @@ class Control:
             case Callback():
                 self.callback(step)
 
-    def plain(self, step: Nest | Contract | Sort) -> None:
+    def plain(self, step: Nest | Contract | Sort | Library) -> None:
         if isinstance(step, Nest):
             flat, params = flatten_nest(step)
             if _unrollable(flat):
@@ -286,6 +286,8 @@ def _work(steps: Steps) -> int:
                 total += prod(step.batch) * step.m * step.n * step.k // 8
             case Sort():
                 total += step.rows * step.n * 3 * sum(k.dtype.itemsize for k in step.keys)
+            case Library():
+                total += 16 * sum(b.elements for b in step.operands)
             case Loop():
                 turns = 1 if step.count is None else step.count
                 total += sum(map(_work, (step.before, step.after))) + turns * (_work(step.body) + _work(step.condition))

@@ -55,7 +55,7 @@ def compile_jaxpr(closed: ClosedJaxpr) -> Executable:
     if checking:
         verify(program)
     module = generate(program, host_target(), host_layout())
-    linked = link(module.text, module.entry, module.controls)
+    linked = link(module.text, module.entry, module.controls, module.routines)
     return Executable(Stages(closed, simplified, program, module), linked)
 
 

@@ -19,6 +19,7 @@ import numpy as np
 
 from functrans.compiler.codegen import Layout, Target
 from functrans.kernel import Callback
+from functrans.lapack import address
 
 __all__ = ["HostCall", "Linked", "assembly", "host_layout", "host_target", "link"]
 
@@ -135,12 +136,14 @@ def _is_valid(module: llvm.ModuleRef) -> bool:
     return True
 
 
-def link(text: str, entry: str, scalar: Sequence[str] = ()) -> Linked:
-    """Compile a module and load it; the functions named in `scalar` go through the scalar passes."""
+def link(text: str, entry: str, scalar: Sequence[str] = (), routines: Sequence[str] = ()) -> Linked:
+    """Compile a module and load it; the functions named in `scalar` go through the scalar passes, `routines` are bound by address."""
     with _lock:
         module = _parsed(text, scalar)
         image = _machine().emit_object(module)
         builder = llvm.JITLibraryBuilder().add_object_img(image).add_current_process().export_symbol(entry)
+        for name in routines:
+            builder.import_symbol(f"lapack_{name}", address(name))
         tracker = builder.link(_jit(), f"functrans{next(_counter)}")
         return Linked(tracker, tracker[entry])
 

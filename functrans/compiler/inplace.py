@@ -17,6 +17,7 @@ from functrans.kernel import (
     Buffer,
     Callback,
     Contract,
+    Library,
     Loop,
     Nest,
     Node,
@@ -112,6 +113,9 @@ def _renamed(step: Step, names: dict[Buffer, Buffer]) -> Step:
             return replace(step, a=access(step.a), b=access(step.b), c=access(step.c))
         case Sort():
             return replace(step, order=name(step.order), keys=tuple(map(name, step.keys)))
+        case Library():
+            parts = (step.inputs, step.updates, step.outputs, step.scratch)
+            return Library(step.call, step.batch, *(tuple(map(name, part)) for part in parts))
         case Loop():
             before, condition, body, after = (renamed(p, names) for p in step.parts)
             return Loop(name(step.counter), step.count, body, before, after, condition, step.predicate and name(step.predicate),

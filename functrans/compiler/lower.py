@@ -17,6 +17,7 @@ from functrans.kernel import (
     Callback,
     Contract,
     Expr,
+    Library,
     Loop,
     Nest,
     Program,
@@ -93,6 +94,9 @@ def _pruned(steps: Sequence[Step], read: set[Buffer]) -> Steps:
                     continue
             case Sort():
                 if not _lasting(step.order, read):
+                    continue
+            case Library():
+                if not any(_lasting(b, read) for b in (*step.updates, *step.outputs)):
                     continue
             case Branch():
                 step = Branch(step.index, tuple(_pruned(part, set(read)) for part in step.branches))

@@ -19,8 +19,10 @@ from typing import Any
 
 import numpy as np
 
-from functrans.compiler.fuse import CHEAP, LARGE, Fuser, Group
+from functrans.compiler.contract import Contractions
+from functrans.compiler.fuse import CHEAP, LARGE, Group
 from functrans.compiler.inplace import update_in_place
+from functrans.compiler.library import library_step
 from functrans.compiler.views import contiguous_strides
 from functrans.core.array import Array
 from functrans.core.jaxpr import ClosedJaxpr, Jaxpr, Literal, Var
@@ -42,6 +44,7 @@ from functrans.kernel import (
     reads,
     writes,
 )
+from functrans.lapack import Call
 
 __all__ = ["Lowering"]
 
@@ -49,8 +52,8 @@ SMALL = 512
 """Bytes up to which a loop carry is copied from turn to turn rather than swapped."""
 
 
-class Lowering(Fuser):
-    """A `Fuser` that also lowers whole jaxprs, and regions within them."""
+class Lowering(Contractions):
+    """A `Fuser` that lowers whole jaxprs, and regions within them."""
 
     def __init__(self, program: Program) -> None:
         super().__init__(program)
@@ -136,6 +139,16 @@ class Lowering(Fuser):
         buffer.shape = x.shape
         taken.add(buffer)
         return buffer
+
+    # -- library routines ---------------------------------------------------------------------------------------
+
+    def library(self, call: Call, batch: int, inputs: Sequence[Expr], updates: Sequence[Expr],
+                outputs: Sequence[tuple[np.dtype, tuple[int, ...]]]) -> list[Expr]:
+        step = library_step(self, call, batch, inputs, updates, outputs)
+        for buffer in (*step.inputs, *step.updates):
+            self._close_for(buffer)
+        self.steps.append(step)
+        return [self.load(b) for b in (*step.updates, *step.outputs)]
 
     # -- branches -----------------------------------------------------------------------------------------------
 

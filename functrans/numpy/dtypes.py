@@ -17,7 +17,9 @@ from functrans.numpy.creation import array
 from functrans.numpy.util import asarray_internal, canonical_axes, check_arraylike, default_float
 
 __all__ = [
+    "ComplexWarning",
     "ScalarType",
+    "bool",
     "bool_",
     "can_cast",
     "cdouble",
@@ -76,6 +78,7 @@ pi, e, euler_gamma = math.pi, math.e, 0.5772156649015329
 inf, nan, newaxis = math.inf, math.nan, None
 
 dtype = np.dtype
+ComplexWarning = np.exceptions.ComplexWarning
 finfo, iinfo = np.finfo, np.iinfo
 generic, number, integer, signedinteger, unsignedinteger = np.generic, np.number, np.integer, np.signedinteger, np.unsignedinteger
 inexact, floating, complexfloating = np.inexact, np.floating, np.complexfloating

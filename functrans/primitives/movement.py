@@ -39,14 +39,15 @@ __all__ = [
     "broadcast", "broadcast_to_rank", "broadcasted_iota", "checked", "clamped_start", "collapse", "concatenate", "concatenate_p",
     "expand_dims", "full", "full_like",
     "index_in_dim", "iota", "iota_p", "pad", "pad_p", "rev", "rev_p", "slice", "slice_in_dim", "slice_p", "split",
-    "squeeze", "zeros_like",
+    "squeeze", "validate", "zeros_like",
 ]
 
 _slice = slice  # the built-in, which the public function below shadows
 
 
 @lru_cache(maxsize=4096)
-def _validate(abstract: Callable[..., Any], operands: tuple[Any, ...], params: tuple[Any, ...]) -> None:
+def validate(abstract: Callable[..., Any], operands: tuple[Any, ...], params: tuple[Any, ...]) -> None:
+    """Ask the aval rule about operands of these shapes and dtypes; what it has accepted once is remembered."""
     abstract(*(ShapedArray(shape, dtype) for shape, dtype in operands), **dict(params))
 
 
@@ -55,7 +56,7 @@ def checked(abstract: Callable[..., Any], impl: Callable[..., np.ndarray]) -> Ca
     where these primitives refuse. What has been accepted once is remembered."""
 
     def evaluate(*xs: np.ndarray, **params: Any) -> np.ndarray:
-        _validate(abstract, tuple([(x.shape, x.dtype) for x in xs]), tuple(params.items()))
+        validate(abstract, tuple([(x.shape, x.dtype) for x in xs]), tuple(params.items()))
         return impl(*xs, **params)
 
     return evaluate

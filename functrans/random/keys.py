@@ -192,7 +192,8 @@ def check_key(name: str, key: Any, batched: bool = False) -> None:
     """
     shape = key.shape if isinstance(key, KeyArray) else _check_data(name, key)[:-1]
     if shape and not batched:
-        refuse(ValueError, f"{name} accepts a single key, but was given a key array of shape {shape} != (). Use functrans.vmap for batching")
+        refuse(ValueError, f"{name} accepts a single key, but was given a key array of shape {shape} != (). Use functrans.vmap for "
+                           "batching")
 
 
 def _check_data(name: str, data: Any) -> Shape:

@@ -3,6 +3,7 @@
 They are stricter than `functrans.numpy`: operands must agree in dtype (Python numbers adapt) and in shape (rank 0 mixes).
 """
 
+import functrans.calls.ufunc
 import functrans.calls.while_reverse  # noqa: F401 - fills the transpose slots of loops
 from functrans.calls.cond import cond as cond
 from functrans.calls.cond import cond_p as cond_p
@@ -19,6 +20,7 @@ from functrans.calls.scan_api import map as map
 from functrans.calls.scan_api import scan as scan
 from functrans.calls.while_loop import while_loop as while_loop
 from functrans.calls.while_loop import while_p as while_p
+from functrans.lax import linalg as linalg
 from functrans.primitives.arithmetic import RoundingMethod as RoundingMethod
 from functrans.primitives.arithmetic import abs as abs
 from functrans.primitives.arithmetic import abs_p as abs_p
