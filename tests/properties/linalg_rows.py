@@ -160,7 +160,7 @@ def double(f: Callable[..., Any]) -> Callable[..., Any]:
 
 def cholesky(x: np.ndarray) -> np.ndarray:
     lower = np.tril(x, -1)
-    return np.linalg.cholesky(lower + lower.conj().T + np.diag(np.diag(x).real)) if x.size else x
+    return np.linalg.cholesky(lower + lower.conj().T + np.diag(np.diag(x).real)) if x.any() else x
 
 
 def operation(a: np.ndarray, lower: bool, transpose_a: bool, conjugate_a: bool, unit_diagonal: bool) -> np.ndarray:
@@ -242,6 +242,10 @@ def svd(which: int) -> Callable[..., Any]:
     return reference
 
 
+def schur(x: np.ndarray, *, vectors: bool) -> Any:
+    return sl.schur(x)[0] if x.size else x
+
+
 def adjugate(x: np.ndarray) -> np.ndarray:
     out = np.empty_like(x)
     for i, j in np.ndindex(*x.shape):
@@ -299,13 +303,13 @@ LINALG_ROWS = [
     row("qr", sampled(general, True, pivoting=FLAG, full_matrices=st.just(True)), qr(0), result=0, name="full qr"),
     row("geqrf", sampled(general, False), lambda x: sl.qr(x, mode="raw")[0][0] if x.size else x, result=0, active=()),
     row("householder_product", lambda dtype: reflections_case(), householder, active=()),
-    row("eigh", sampled(positive, True, **VALUES), lambda x, lower, vectors: np.linalg.eigvalsh(x, "L" if lower else "U"), result=-1),
+    row("eigh", sampled(general, True, **VALUES), lambda x, lower, vectors: np.linalg.eigvalsh(x, "L" if lower else "U"), result=-1),
     row("eigh", sampled(general, True, lower=FLAG, vectors=st.just(True)), eigh(0), result=0, dtypes=DOUBLE, name="vectors of eigh"),
     row("svd", sampled(general, False, full_matrices=OFF, compute_uv=FLAG), svd(0), result=0),
     row("svd", sampled(general, False, full_matrices=OFF, compute_uv=st.just(True)), svd(1), result=1, dtypes=DOUBLE, name="u of svd"),
     row("svd", sampled(general, False, full_matrices=OFF, compute_uv=st.just(True)), svd(2), result=2, dtypes=DOUBLE, name="vt of svd"),
     row("eig", sampled(general, True, left=OFF, right=FLAG), lambda x, left, right: np.linalg.eigvals(x).astype(complex), result=0),
-    row("schur", sampled(general, True, vectors=FLAG), lambda x, vectors: sl.schur(x)[0] if x.size else x, result=0, active=(), dtypes=DOUBLE),
+    row("schur", sampled(general, True, vectors=FLAG), schur, result=0, active=(), dtypes=DOUBLE),
     row("hessenberg", sampled(general, True), None, result=0, active=()),
     row("tridiagonal", sampled(positive, True, lower=FLAG), None, result=1, active=()),
     row("tridiagonal_solve", lambda dtype: tridiagonal_case(), tridiagonal_solve, active=(0, 1, 2, 3)),
