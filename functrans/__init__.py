@@ -21,6 +21,7 @@ from functrans import flatten_util as flatten_util
 from functrans import lax as lax
 from functrans import nn as nn
 from functrans import numpy as numpy
+from functrans import random as random
 from functrans import optim as optim
 from functrans import tree as tree
 from functrans import tree_util as tree_util
