@@ -49,11 +49,11 @@ float0: np.dtype = np.dtype([("float0", np.void, 0)])
 
 
 
-class extended(np.generic):  # noqa: N801 - named like the other scalar types
+class extended(np.generic):
     """The scalar type of all dtypes that NumPy does not know."""
 
 
-class prng_key(extended):  # noqa: N801
+class prng_key(extended):
     """The scalar type of random keys."""
 
 
