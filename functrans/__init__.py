@@ -24,6 +24,7 @@ from functrans import nn as nn
 from functrans import numpy as numpy
 from functrans import ops as ops
 from functrans import optim as optim
+from functrans import random as random
 from functrans import tree as tree
 from functrans import tree_util as tree_util
 from functrans.calls import checkpoint_policies as checkpoint_policies
