@@ -412,6 +412,7 @@ LOGIC = [
     point(P["shift_right_logical"], 2, shift(operator.rshift, lambda x: 0, logical=True), kinds="iu"),
     point(P["shift_right_arithmetic"], 2, arithmetic_right, kinds="iu"),
     point(P["population_count"], 1, integers(lambda x, bits: (x % 2**bits).bit_count()), kinds="iu"),
+    point(P["gcd"], 2, np.gcd, kinds="iu"),
     point(P["clz"], 1, integers(lambda x, bits: bits - (x % 2**bits).bit_length()), kinds="iu"),
     point(
         P["threefry2x32"],

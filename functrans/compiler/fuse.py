@@ -16,7 +16,6 @@ from typing import Any
 
 import numpy as np
 
-from functrans.compiler.library import library_step
 from functrans.compiler.views import (
     broadcast_expr,
     contiguous_strides,
@@ -43,7 +42,6 @@ from functrans.kernel import (
     node_accesses,
     real_name,
 )
-from functrans.lapack import Call
 
 __all__ = ["CHEAP", "LARGE", "Fuser", "split_affine"]
 
@@ -321,14 +319,6 @@ class Fuser:
         accesses = (Access(best, 0, strides), Access(where, 0, strides))
         self._emit(Nest(inner.shape, 1, (Reduce(op, (inner.nodes[0], index), accesses),)))
         return self.convert(self.load(where), dtype)
-
-    def library(self, call: Call, batch: int, inputs: Sequence[Expr], updates: Sequence[Expr],
-                outputs: Sequence[tuple[np.dtype, tuple[int, ...]]]) -> list[Expr]:
-        step = library_step(self, call, batch, inputs, updates, outputs)
-        for buffer in (*step.inputs, *step.updates):
-            self._close_for(buffer)
-        self.steps.append(step)
-        return [self.load(b) for b in (*step.updates, *step.outputs)]
 
     # -- storage ------------------------------------------------------------------------------------------------
 

@@ -22,6 +22,7 @@ import numpy as np
 from functrans.compiler.contract import Contractions
 from functrans.compiler.fuse import CHEAP, LARGE, Group
 from functrans.compiler.inplace import update_in_place
+from functrans.compiler.library import library_step
 from functrans.compiler.views import contiguous_strides
 from functrans.core.array import Array
 from functrans.core.jaxpr import ClosedJaxpr, Jaxpr, Literal, Var
@@ -43,6 +44,7 @@ from functrans.kernel import (
     reads,
     writes,
 )
+from functrans.lapack import Call
 
 __all__ = ["Lowering"]
 
@@ -135,6 +137,16 @@ class Lowering(Contractions):
         buffer.shape = x.shape
         taken.add(buffer)
         return buffer
+
+    # -- library routines ---------------------------------------------------------------------------------------
+
+    def library(self, call: Call, batch: int, inputs: Sequence[Expr], updates: Sequence[Expr],
+                outputs: Sequence[tuple[np.dtype, tuple[int, ...]]]) -> list[Expr]:
+        step = library_step(self, call, batch, inputs, updates, outputs)
+        for buffer in (*step.inputs, *step.updates):
+            self._close_for(buffer)
+        self.steps.append(step)
+        return [self.load(b) for b in (*step.updates, *step.outputs)]
 
     # -- branches -----------------------------------------------------------------------------------------------
 

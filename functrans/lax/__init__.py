@@ -3,6 +3,7 @@
 They are stricter than `functrans.numpy`: operands must agree in dtype (Python numbers adapt) and in shape (rank 0 mixes).
 """
 
+import functrans.calls.ufunc
 import functrans.calls.while_reverse  # noqa: F401 - fills the transpose slots of loops
 from functrans.calls.cond import cond as cond
 from functrans.calls.cond import cond_p as cond_p

@@ -38,9 +38,10 @@ from functrans.numpy.creation import (
     arange, array, asarray, astype, copy, diag, diagflat, empty, empty_like, eye, full, full_like, geomspace, identity,
     indices, linspace, logspace, meshgrid, ones, ones_like, tri, tril, triu, zeros, zeros_like,
 )
+from functrans.numpy.dtypes import bool_ as bool
 from functrans.numpy.dtypes import (
-    ComplexWarning, bool, bool_, can_cast, cdouble, character, complex128, complex64, complex_, complexfloating, csingle, default_types, double,
-    dtype, e, euler_gamma, finfo, flexible, float16, float32, float64, float_, floating, generic, iinfo, inexact, inf,
+    ComplexWarning, bool_, can_cast, cdouble, character, complex128, complex64, complex_, complexfloating, csingle, default_types,
+    double, dtype, e, euler_gamma, finfo, flexible, float16, float32, float64, float_, floating, generic, iinfo, inexact, inf,
     int16, int32, int64, int8, int_, integer, isdtype, isscalar, issubdtype, nan, ndim, newaxis, number, object_, pi,
     promote_types, result_type, shape, signedinteger, single, size, uint, uint16, uint32, uint64, uint8, unsignedinteger,
 )

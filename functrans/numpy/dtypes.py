@@ -130,7 +130,6 @@ uint8, uint16, uint32, uint64 = map(_scalar, ("uint8", "uint16", "uint32", "uint
 float16, float32, float64 = map(_scalar, ("float16", "float32", "float64"))
 complex64, complex128 = map(_scalar, ("complex64", "complex128"))
 int_, uint, float_, complex_ = int64, uint64, float64, complex128
-bool = bool_
 single, double, csingle, cdouble = float32, float64, complex64, complex128
 
 

@@ -65,8 +65,8 @@ def piecewise(x: Any, condlist: Any, funclist: Sequence[Any], *args: Any, **kw: 
     if len(functions) == len(condlist):
         functions.append(0)
     if len(functions) != len(condlist) + 1:
-        raise ValueError(f"piecewise: with {len(condlist)} condition(s), either {len(condlist)} or {len(condlist) + 1} functions are expected; "
-                         f"got {len(funclist)}, at {describe(user_source())}.")
+        raise ValueError(f"piecewise: with {len(condlist)} condition(s), either {len(condlist)} or {len(condlist) + 1} functions are "
+                         f"expected; got {len(funclist)}, at {describe(user_source())}.")
 
     def value(f: Any) -> Any:
         return convert_element_type(asarray_internal(f(x, *args, **kw) if callable(f) else f), x.dtype)

@@ -11,9 +11,9 @@ from typing import Any
 
 import numpy as np
 
+import functrans.numpy.linalg as linalg
 from functrans.core.source import describe, user_source
 from functrans.core.trace import typeof
-from functrans.numpy import linalg
 from functrans.numpy.contraction import matmul, outer
 from functrans.numpy.indexing import getitem
 from functrans.numpy.joining import concatenate

@@ -291,7 +291,8 @@ def setdiff1d(ar1: Any, ar2: Any, assume_unique: bool = False, *, size: int | No
     >>> setdiff1d(np.array([3, 1, 2, 3]), np.array([1]))
     Array([2, 3], dtype=int64)
     """
-    a, b = _vectors("setdiff1d", ar1, ar2)
+    check_arraylike("setdiff1d", ar1, ar2)
+    a, b = ravel(ar1), ravel(ar2)  # the result has the dtype of the first
     length = _size("setdiff1d", size)
     if length is None:
         return Array(np.setdiff1d(*_needs_values("setdiff1d", a, b), assume_unique=assume_unique))

@@ -236,11 +236,12 @@ def _elements(a: Any, index: Any) -> Any:
 
 
 def digitize(x: Any, bins: Any, right: bool = False, *, method: str | None = None) -> Any:
-    """Which bin each element is in: ``i`` where ``bins[i - 1] <= x < bins[i]`` (``bins[i - 1] < x <= bins[i]`` if `right`).
+    """Which bin each element is in: ``i`` where ``bins[i - 1] <= x < bins[i]`` (``bins[i - 1] < x <= bins[i]`` if `right`),
+    and with falling bins where ``bins[i - 1] > x >= bins[i]`` (``bins[i - 1] >= x > bins[i]``).
 
     Args:
         x: real numbers.
-        bins: the edges, rising or falling; where they fall, the comparisons turn round.
+        bins: the edges, rising or falling.
         right: whether bins hold their right edge.
         method: that of `searchsorted`.
 
@@ -258,6 +259,7 @@ def digitize(x: Any, bins: Any, right: bool = False, *, method: str | None = Non
     if n == 0:
         return full(typeof(x).shape, np.int64(0))
     how = "scan" if method is None else method
-    rising = searchsorted(bins, x, "left" if right else "right", method=how)
-    falling = sub_p.bind(np.int64(n), searchsorted(flip(bins), x, "right" if right else "left", method=how))
+    side = "left" if right else "right"
+    rising = searchsorted(bins, x, side, method=how)
+    falling = sub_p.bind(np.int64(n), searchsorted(flip(bins), x, side, method=how))
     return choose_where(_less(getitem(bins, n - 1), getitem(bins, 0), False), falling, rising)

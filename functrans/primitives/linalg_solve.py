@@ -86,6 +86,7 @@ def cholesky(a: Any, *, symmetrize_input: bool = True) -> Any:
     Raises:
         TypeError: unless the matrices are square and floating.
 
+    >>> import numpy as np
     >>> cholesky(np.array([[4.0, 2.0], [2.0, 5.0]]))
     Array([[2., 0.],
            [1., 2.]], dtype=float64)
@@ -191,6 +192,7 @@ def triangular_solve(
     Raises:
         TypeError: if dtypes or shapes do not fit.
 
+    >>> import numpy as np
     >>> a = np.array([[2.0, 0.0], [1.0, 4.0]])
     >>> triangular_solve(a, np.array([[2.0], [9.0]]), left_side=True, lower=True)
     Array([[1.],

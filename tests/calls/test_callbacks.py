@@ -604,6 +604,33 @@ def test_elements_of_a_batch_take_their_own_branches_and_turns(way):
     assert seen == log
 
 
+def test_effects_and_collectives_in_a_branch_of_its_own():
+    f = ft.vmap(lambda x: lax.cond(x > 0, lambda: (io_callback(print, None, x), lax.psum(x, "i"))[1], lambda: x), axis_name="i")
+    with pytest.raises(NotImplementedError, match=r"cond under vmap.*collective.*test_callbacks"):
+        f(np.array([-1.0, 2.0]))
+
+
+@ways
+def test_carries_updated_in_place_are_seen_as_they_are(way):
+    seen = []
+
+    def f(x):
+        def body(i, x):
+            x = x.at[i].add(1.0)
+            ft.debug.callback(lambda v: seen.append(float(np.asarray(v).sum())), x)
+            return x.at[i + 1].set(0.0)
+
+        return lax.fori_loop(0, 4, body, x)
+
+    x, log = np.ones(2000), []
+    for i in range(4):
+        x[i] += 1
+        log.append(x.sum())
+        x[i + 1] = 0
+    np.testing.assert_array_equal(way(f)(np.ones(2000)), x)
+    assert seen == log
+
+
 # -- calls within calls -------------------------------------------------------------------------------------------------------
 
 def test_a_callback_may_call_compiled_code_the_same_too():
