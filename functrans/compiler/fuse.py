@@ -93,6 +93,8 @@ class Fuser:
 
     def const(self, value: Any, dtype: Any) -> Expr:
         dtype = np.dtype(dtype)
+        if dtype.kind == "V":
+            return self.const(False, np.bool_)
         if dtype.kind == "c":
             return self.complex(self.const(complex(value).real, real_name(dtype)), self.const(complex(value).imag, real_name(dtype)))
         return Expr((), dtype, (const(value, dtype.name),))
@@ -323,7 +325,7 @@ class Fuser:
     # -- storage ------------------------------------------------------------------------------------------------
 
     def temp(self, dtype: np.dtype, shape: tuple[int, ...]) -> Buffer:
-        buffer = Buffer(dtype, shape, "temp", len(self.program.temps))
+        buffer = Buffer(np.dtype(bool) if dtype.kind == "V" else dtype, shape, "temp", len(self.program.temps))
         self.program.temps.append(buffer)
         return buffer
 

@@ -89,6 +89,8 @@ class Lowering(Contractions):
     def constant(self, value: Any) -> Expr:
         """An array as a constant of the program."""
         array = value._value if type(value) is Array else np.asarray(value)
+        if array.dtype.kind == "V":
+            return self.broadcast(self.const(False, np.bool_), array.shape, ())
         known = self._constants.get(id(array))
         if known is not None:
             return self.load(known)
