@@ -18,10 +18,13 @@ from functrans import debug as debug
 from functrans import errors as errors
 from functrans import experimental as experimental
 from functrans import flatten_util as flatten_util
+from functrans import image as image
 from functrans import lax as lax
 from functrans import nn as nn
 from functrans import numpy as numpy
+from functrans import ops as ops
 from functrans import optim as optim
+from functrans import random as random
 from functrans import tree as tree
 from functrans import tree_util as tree_util
 from functrans.calls import checkpoint_policies as checkpoint_policies

@@ -16,7 +16,6 @@ from typing import Any
 
 import numpy as np
 
-from functrans.compiler.library import library_step
 from functrans.compiler.views import (
     broadcast_expr,
     contiguous_strides,
@@ -43,7 +42,6 @@ from functrans.kernel import (
     node_accesses,
     real_name,
 )
-from functrans.lapack import Call
 
 __all__ = ["CHEAP", "LARGE", "Fuser", "split_affine"]
 
@@ -95,6 +93,8 @@ class Fuser:
 
     def const(self, value: Any, dtype: Any) -> Expr:
         dtype = np.dtype(dtype)
+        if dtype.kind == "V":
+            return self.const(False, np.bool_)
         if dtype.kind == "c":
             return self.complex(self.const(complex(value).real, real_name(dtype)), self.const(complex(value).imag, real_name(dtype)))
         return Expr((), dtype, (const(value, dtype.name),))
@@ -322,18 +322,10 @@ class Fuser:
         self._emit(Nest(inner.shape, 1, (Reduce(op, (inner.nodes[0], index), accesses),)))
         return self.convert(self.load(where), dtype)
 
-    def library(self, call: Call, batch: int, inputs: Sequence[Expr], updates: Sequence[Expr],
-                outputs: Sequence[tuple[np.dtype, tuple[int, ...]]]) -> list[Expr]:
-        step = library_step(self, call, batch, inputs, updates, outputs)
-        for buffer in (*step.inputs, *step.updates):
-            self._close_for(buffer)
-        self.steps.append(step)
-        return [self.load(b) for b in (*step.updates, *step.outputs)]
-
     # -- storage ------------------------------------------------------------------------------------------------
 
     def temp(self, dtype: np.dtype, shape: tuple[int, ...]) -> Buffer:
-        buffer = Buffer(dtype, shape, "temp", len(self.program.temps))
+        buffer = Buffer(np.dtype(bool) if dtype.kind == "V" else dtype, shape, "temp", len(self.program.temps))
         self.program.temps.append(buffer)
         return buffer
 

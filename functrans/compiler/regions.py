@@ -22,11 +22,13 @@ import numpy as np
 from functrans.compiler.contract import Contractions
 from functrans.compiler.fuse import CHEAP, LARGE, Group
 from functrans.compiler.inplace import update_in_place
+from functrans.compiler.library import library_step
 from functrans.compiler.views import contiguous_strides
 from functrans.core.array import Array
 from functrans.core.jaxpr import ClosedJaxpr, Jaxpr, Literal, Var
 from functrans.core.source import describe
 from functrans.kernel import (
+    Access,
     ArrayType,
     Branch,
     Buffer,
@@ -39,10 +41,12 @@ from functrans.kernel import (
     Sort,
     Step,
     Steps,
+    Store,
     Window,
     reads,
     writes,
 )
+from functrans.lapack import Call
 
 __all__ = ["Lowering"]
 
@@ -87,6 +91,8 @@ class Lowering(Contractions):
     def constant(self, value: Any) -> Expr:
         """An array as a constant of the program."""
         array = value._value if type(value) is Array else np.asarray(value)
+        if array.dtype.kind == "V":
+            return self.broadcast(self.const(False, np.bool_), array.shape, ())
         known = self._constants.get(id(array))
         if known is not None:
             return self.load(known)
@@ -135,6 +141,24 @@ class Lowering(Contractions):
         buffer.shape = x.shape
         taken.add(buffer)
         return buffer
+
+    # -- library routines ---------------------------------------------------------------------------------------
+
+    def library(self, call: Call, batch: int, inputs: Sequence[Expr], updates: Sequence[Expr],
+                outputs: Sequence[tuple[np.dtype, tuple[int, ...]]]) -> list[Expr]:
+        step = library_step(self, call, batch, inputs, updates, outputs)
+        for buffer in (*step.inputs, *step.updates):
+            self._close_for(buffer)
+        self.steps.append(step)
+        return [self.load(b) for b in (*step.updates, *step.outputs)]
+
+    def assemble(self, parts: Sequence[Expr]) -> Expr:
+        shape, size = parts[0].shape, prod(parts[0].shape)
+        out = self.temp(parts[0].dtype, (len(parts), *shape))
+        strides = contiguous_strides(shape)
+        stores = tuple(Store(Access(out, i * size, strides), part.nodes[0]) for i, part in enumerate(parts))
+        self._emit(Nest(shape, 0, stores))
+        return self.load(out)
 
     # -- branches -----------------------------------------------------------------------------------------------
 

@@ -102,9 +102,9 @@ def ormqr(a: Any, taus: Any, c: Any, *, left: bool = True, transpose: bool = Fal
         transpose: whether op is the conjugate transpose.
 
     >>> a, taus = geqrf(np.array([[3.0], [4.0]]))
-    >>> ormqr(a, taus, np.array([[3.0], [4.0]]), transpose=True).round(12)
-    Array([[-5.],
-           [ 0.]], dtype=float64)
+    >>> ormqr(a, taus, np.array([[5.0], [0.0]]))
+    Array([[-3.],
+           [-4.]], dtype=float64)
     """
     *batch, m, k = typeof(a).shape
     if k > m:

@@ -25,6 +25,7 @@ __all__ = ["cross", "diagonal", "matmul", "matrix_power", "multi_dot", "outer", 
 def matmul(x1: Any, x2: Any, /, *, precision: Any = None, preferred_element_type: Any = None) -> Any:
     """The matrix product; see `functrans.numpy.matmul`.
 
+    >>> import numpy as np
     >>> matmul(np.ones((2, 3)), np.ones((3, 4))).shape
     (2, 4)
     """
@@ -34,6 +35,7 @@ def matmul(x1: Any, x2: Any, /, *, precision: Any = None, preferred_element_type
 def tensordot(x1: Any, x2: Any, /, *, axes: Any = 2, precision: Any = None, preferred_element_type: Any = None) -> Any:
     """Sums of products over pairs of axes; see `functrans.numpy.tensordot`.
 
+    >>> import numpy as np
     >>> tensordot(np.ones((2, 3)), np.ones((3, 4)), axes=1).shape
     (2, 4)
     """
@@ -43,6 +45,7 @@ def tensordot(x1: Any, x2: Any, /, *, axes: Any = 2, precision: Any = None, pref
 def vecdot(x1: Any, x2: Any, /, *, axis: int = -1, precision: Any = None, preferred_element_type: Any = None) -> Any:
     """The sum of ``conj(x1) * x2`` over an axis; see `functrans.numpy.vecdot`.
 
+    >>> import numpy as np
     >>> vecdot(np.ones((2, 3)), np.ones((2, 3)))
     Array([3., 3.], dtype=float64)
     """
@@ -55,6 +58,7 @@ def outer(x1: Any, x2: Any, /) -> Any:
     Raises:
         ValueError: if they are not vectors.
 
+    >>> import numpy as np
     >>> outer(np.array([1, 2]), np.array([3, 4])).shape
     (2, 2)
     """
@@ -71,6 +75,7 @@ def cross(x1: Any, x2: Any, /, *, axis: int = -1) -> Any:
     Raises:
         ValueError: for vectors of another length.
 
+    >>> import numpy as np
     >>> cross(np.array([1.0, 0.0, 0.0]), np.array([0.0, 1.0, 0.0]))
     Array([0., 0., 1.], dtype=float64)
     """
@@ -84,6 +89,7 @@ def cross(x1: Any, x2: Any, /, *, axis: int = -1) -> Any:
 def diagonal(x: Any, /, *, offset: int = 0) -> Any:
     """The diagonals of the matrices in the last two axes; see `functrans.numpy.diagonal`.
 
+    >>> import numpy as np
     >>> diagonal(np.ones((5, 2, 3))).shape
     (5, 2)
     """
@@ -93,6 +99,7 @@ def diagonal(x: Any, /, *, offset: int = 0) -> Any:
 def trace(x: Any, /, *, offset: int = 0, dtype: Any = None) -> Any:
     """The sums of the diagonals of the matrices in the last two axes.
 
+    >>> import numpy as np
     >>> trace(np.ones((5, 2, 2)))
     Array([2., 2., 2., 2., 2.], dtype=float64)
     """
@@ -105,6 +112,7 @@ def matrix_power(a: Any, n: int) -> Any:
     Raises:
         TypeError: unless the matrices are square.
 
+    >>> import numpy as np
     >>> matrix_power(np.array([[1, 1], [0, 1]]), 5)
     Array([[1, 5],
            [0, 1]], dtype=int64)
@@ -136,6 +144,7 @@ def multi_dot(arrays: Sequence[Any], *, precision: Any = None) -> Any:
     Raises:
         ValueError: for fewer than two arrays, or other ranks.
 
+    >>> import numpy as np
     >>> multi_dot([np.ones((2, 3)), np.ones((3, 4)), np.ones(4)])
     Array([12., 12.], dtype=float64)
     """

@@ -81,7 +81,8 @@ def unpackbits(a: Any, axis: int | None = None, count: int | None = None, bitord
     """
     check_arraylike("unpackbits", a)
     if typeof(a).dtype != np.uint8:
-        raise TypeError(f"unpackbits: expected an input array of unsigned byte data type; got {typeof(a)}, at {describe(user_source())}.")
+        raise TypeError(f"unpackbits: expected an input array of unsigned byte data type; got {typeof(a)}, at "
+                        f"{describe(user_source())}.")
     places = _places("unpackbits", bitorder)
     a, axis = _last_axis(a, axis)
     *outer, n = typeof(a).shape

@@ -221,8 +221,7 @@ def _adjugate_jvp(primals: Sequence[Any], tangents: Sequence[Any]) -> tuple[Any,
 
 
 adjugate_p: Primitive = primitive("adjugate", **matrix_rules(_adjugate_program, _adjugate_abstract), abstract=_adjugate_abstract,
-                                  jvp=_adjugate_jvp,
-                       batch=batched_over_leading(lambda: adjugate_p), reasons=dict(no_transpose))
+                                   jvp=_adjugate_jvp, batch=batched_over_leading(lambda: adjugate_p), reasons=dict(no_transpose))
 
 
 def _slogdet_abstract(x: ShapedArray) -> list[ShapedArray]:
@@ -268,8 +267,8 @@ def _slogdet_jvp(primals: Sequence[Any], tangents: Sequence[Any]) -> tuple[list[
 
 
 slogdet_p: Primitive = primitive("slogdet", **matrix_rules(_slogdet_program, _slogdet_abstract), abstract=_slogdet_abstract,
-                                 jvp=_slogdet_jvp,
-                      batch=batched_over_leading(lambda: slogdet_p), multiple_results=True, reasons=dict(no_transpose))
+                                  jvp=_slogdet_jvp, batch=batched_over_leading(lambda: slogdet_p),
+                                  multiple_results=True, reasons=dict(no_transpose))
 
 
 # -- pseudo-inverses ------------------------------------------------------------------------------------------------------

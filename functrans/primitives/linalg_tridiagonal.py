@@ -45,9 +45,9 @@ def _tridiagonal_program(b: Any, x: Any, *, lower: bool) -> list[Any]:
 
 
 tridiagonal_p: Primitive = primitive("tridiagonal", **matrix_rules(_tridiagonal_program, _tridiagonal_abstract),
-                                     abstract=_tridiagonal_abstract,
-                          batch=batched_over_leading(lambda: tridiagonal_p), multiple_results=True,
-                          reasons={"jvp": "it has no derivative rule; differentiate eigh", "transpose": "it is not linear"})
+                                     abstract=_tridiagonal_abstract, batch=batched_over_leading(lambda: tridiagonal_p),
+                                     multiple_results=True, reasons={"jvp": "it has no derivative rule; differentiate eigh",
+                                                                     "transpose": "it is not linear"})
 
 
 def tridiagonal(a: Any, *, lower: bool = True) -> tuple[Any, Any, Any, Any]:
@@ -60,6 +60,7 @@ def tridiagonal(a: Any, *, lower: bool = True) -> tuple[Any, Any, Any, Any]:
     Returns:
         (factors, d, e, taus): the Householder vectors that make q; the diagonal and the off-diagonal of t; the reflections' factors.
 
+    >>> import numpy as np
     >>> factors, d, e, taus = tridiagonal(np.array([[2.0, 1.0], [1.0, 3.0]]))
     >>> d
     Array([2., 3.], dtype=float64)
@@ -111,7 +112,7 @@ def _solve_jvp(primals: Sequence[Any], tangents: Sequence[Any]) -> tuple[Any, An
     *diagonal_dots, b_dot = tangents
     x = tridiagonal_solve_p.bind(*diagonals, b)
     rhs = None if type(b_dot) is Zero else b_dot
-    if any(type(t) is not Zero for t in diagonal_dots):
+    if any(type(t) is not Zero for t in diagonal_dots) and 0 not in typeof(x).shape:
         dl_dot, d_dot, du_dot = map(instantiate, diagonal_dots)
         product = _product(dl_dot, d_dot, du_dot, x)
         rhs = negative(product) if rhs is None else minus(rhs, product)
@@ -152,6 +153,7 @@ def tridiagonal_solve(dl: Any, d: Any, du: Any, b: Any, *, perturb_singular: boo
         TypeError: if shapes or dtypes do not fit.
         NotImplementedError: if `perturb_singular` is asked for.
 
+    >>> import numpy as np
     >>> d = np.array([2.0, 2.0])
     >>> tridiagonal_solve(np.ones(2), d, np.ones(2), np.array([[3.0], [3.0]]))
     Array([[1.],

@@ -10,6 +10,7 @@ of binomial random variates" (1993), algorithm BTRS.
 
 from __future__ import annotations
 
+import math
 from typing import Any
 
 import numpy as np
@@ -18,6 +19,7 @@ import functrans.lax as lax
 import functrans.numpy as fnp
 from functrans.core.trace import typeof
 from functrans.numpy.util import promote_inexact
+from functrans.primitives.fma import fma_p
 from functrans.random.arguments import Shape, checked_shape, float_dtype, int_dtype, joined_shape, shape_of
 from functrans.random.bits import split_key
 from functrans.random.jitted import sampler
@@ -47,10 +49,35 @@ def _knuth(key: KeyArray, mean: Any, shape: Shape, limit: int) -> Any:
     return lax.while_loop(going, body, start)[1] - 1
 
 
+# Lanczos's series for the gamma function with g = 7 and nine terms (P. Godfrey, 2001), the first of which is 1 in float32.
+_LANCZOS = (
+    676.520368121885098567, -1259.13921672240287047, 771.323428777653078848, -176.615029162140599065, 12.5073432786869048144,
+    -0.138571095265720116895, 9.98436957801957085956e-6, 1.50563273514931155834e-7,
+)
+
+
+def _fused(x: Any, y: Any, z: Any) -> Any:
+    """``x * y + z`` in float32, rounded once."""
+    return fma_p.bind(*(_SINGLE.type(v) if type(v) is float else v for v in (x, y, z)))
+
+
+def _log_factorial(k: Any) -> Any:
+    """``log k!`` in float32, by Lanczos's series.
+
+    For large means the test of acceptance takes the difference of numbers so large that their roundings decide it, so
+    they must be those of this formula.
+    """
+    total: Any = 1.0
+    for i, c in enumerate(_LANCZOS):
+        total = _SINGLE.type(c) / (k + (i + 1.0)) + total
+    log_t = fnp.log1p(k * _SINGLE.type(1 / 7.5)) + math.log(7.5)
+    return _fused((k + 0.5) - (k + 7.5) / log_t, log_t, math.log(2 * math.pi) / 2) + fnp.log(total)
+
+
 def _ptrs(key: KeyArray, mean: Any, shape: Shape, limit: int) -> Any:
     log_mean = fnp.log(mean)
-    b = 0.931 + 2.53 * fnp.sqrt(mean)
-    a = -0.059 + 0.02483 * b
+    b = _fused(2.53, fnp.sqrt(mean), 0.931)
+    a = _fused(0.02483, b, -0.059)
     inverse_alpha = 1.1239 + 1.1328 / (b - 3.4)
     squeeze = 0.9277 - 3.6224 / (b - 2)
 
@@ -63,9 +90,9 @@ def _ptrs(key: KeyArray, mean: Any, shape: Shape, limit: int) -> Any:
         keys = split_key(key, 3)
         u, v = unit(keys[1], shape, _SINGLE) - 0.5, unit(keys[2], shape, _SINGLE)
         distance = 0.5 - fnp.abs(u)
-        k = fnp.floor((2 * a / distance + b) * u + mean + 0.43)
+        k = fnp.floor(_fused(2 * a / distance + b, u, mean) + 0.43)
         height = fnp.log(v * inverse_alpha / (a / (distance * distance) + b))
-        density = -mean + k * log_mean - lax.lgamma(k + 1)
+        density = _fused(k, log_mean, -mean) - _log_factorial(k)
         outside = (k < 0) | ((distance < 0.013) & (v > distance))
         accept = ((distance >= 0.07) & (v <= squeeze)) | (~outside & (height <= density))
         return turn + 1, fnp.where(accept, k, out), accepted | accept, keys[0]
@@ -212,7 +239,7 @@ def binomial(key: Any, n: Any, p: Any, shape: Any = None, dtype: Any = None) -> 
 @sampler
 def _multinomial(key: Any, n: Any, p: Any, shape: Shape, dtype: np.dtype) -> Any:
     n, p = fnp.broadcast_to(n, shape[:-1]), fnp.moveaxis(fnp.broadcast_to(p, shape), -1, 0)
-    left = lax.associative_scan(fnp.add, p, reverse=True)
+    left = lax.cumsum(p, 0, reverse=True)
     ratios = p / fnp.where(left == 0, 1, left)
 
     def step(remainder: Any, x: Any) -> Any:

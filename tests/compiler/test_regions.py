@@ -17,6 +17,7 @@ from functrans import lax
 from functrans.compiler.driver import compile_jaxpr
 from functrans.compiler.engine import link
 from functrans.compiler.memory import stack_buffers
+from functrans.core.dtypes import float0
 from functrans.kernel import Loop
 from functrans.kernel_interpret import run
 
@@ -316,3 +317,21 @@ def test_the_code_does_not_grow_with_the_number_of_turns(of: str) -> None:
         instructions.append(text.count("\n"))
     assert abs(sizes[1] - sizes[0]) < 0.05 * sizes[0]  # numbers have more digits, and a long loop looks for Ctrl-C
     assert abs(instructions[1] - instructions[0]) <= 16
+
+
+# -- float0 ---------------------------------------------------------------------------------------------------------------
+
+@pytest.mark.parametrize("where", ["vmap", "scan", "carry", "cond", "argument"])
+def test_tangents_of_integers_pass_through_compiled_code(where: str) -> None:
+    g = ft.grad(lambda x, n: x * n, (0, 1), allow_int=True)
+    xs, ns = np.arange(3.0), np.arange(3)
+    fun, args, shape = {
+        "vmap": (ft.vmap(g), (xs, ns), (3,)),
+        "scan": (lambda x, n: lax.scan(lambda c, i: (c, g(c, i)[1]), x, n)[::-1], (2.0, ns), (3,)),
+        "carry": (lambda x, n: lax.scan(lambda c, i: ((c[0] + 1, g(x, i)[1]), None), (0, g(x, n)[1]), ns)[0], (2.0, 3), ()),
+        "cond": (lambda x, n: lax.cond(n > 0, lambda: g(x, n), lambda: g(x, n + 1)), (1.0, 2), ()),
+        "argument": (lambda z: (1.0, fnp.reshape(z, (3, 1))), (np.zeros((3,), float0),), (3, 1)),
+    }[where]
+    for f in (fun, ft.jit(fun)):
+        found = [y for y in ft.tree.leaves(f(*args)) if getattr(y, "dtype", None) == float0]
+        assert [y.shape for y in found] == [shape]

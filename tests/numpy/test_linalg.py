@@ -29,7 +29,7 @@ def test_vector_norms(ord, dtype: str) -> None:
                                    np.linalg.vector_norm(x, ord=ord, axis=(0, 1), keepdims=True))
 
 
-@pytest.mark.parametrize("ord", [None, "fro", 1, -1, np.inf, -np.inf])
+@pytest.mark.parametrize("ord", [None, "fro", "nuc", 1, -1, 2, -2, np.inf, -np.inf])
 def test_matrix_norms(ord) -> None:
     x = rng.standard_normal((3, 4, 5))
     np.testing.assert_allclose(linalg.norm(x[0], ord), np.linalg.norm(x[0], ord))
@@ -42,9 +42,6 @@ def test_matrix_norms(ord) -> None:
 
 
 def test_norm_refuses() -> None:
-    for ord in (2, -2, "nuc"):
-        with pytest.raises(NotImplementedError, match="singular values"):
-            linalg.norm(np.eye(2), ord)
     with pytest.raises(ValueError, match="invalid order 3"):
         linalg.norm(np.eye(2), 3)
     with pytest.raises(ValueError, match="improper number of axes"):
@@ -65,10 +62,8 @@ def test_derivative_at_zero_is_zero(ord) -> None:
 
 def test_products() -> None:
     x, y = rng.standard_normal((2, 3, 3)), rng.standard_normal((2, 3, 3))
-    for n in (0, 1, 2, 3, 7):
-        np.testing.assert_allclose(linalg.matrix_power(x, n), np.linalg.matrix_power(x, n), atol=1e-12)
-    with pytest.raises(NotImplementedError, match="must not be negative"):
-        linalg.matrix_power(x, -1)
+    for n in (0, 1, 2, 3, 7, -1, -3):
+        np.testing.assert_allclose(linalg.matrix_power(x, n), np.linalg.matrix_power(x, n), rtol=1e-9, atol=1e-11)
     for shapes in ([(2, 3), (3, 4)], [(10, 30), (30, 5), (5, 60)], [(3,), (3, 4), (4, 5), (5,)], [(2, 9), (9, 1), (1, 9), (9, 2)]):
         xs = [rng.standard_normal(s) for s in shapes]
         np.testing.assert_allclose(linalg.multi_dot(xs), np.linalg.multi_dot(xs), rtol=1e-10)

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from itertools import pairwise
 from typing import Any
 
 import numpy as np
@@ -60,7 +61,7 @@ def test_two_loops_give_dense_bfgs() -> None:
     for p in points:
         direction, state = tx.update(hessian @ p, state, p)
     # the inverse Hessian update of Nocedal and Wright, equation 6.17, from the scale of the newest pair
-    pairs = [(b - a, hessian @ (b - a)) for a, b in zip(points[:-1], points[1:], strict=True)]
+    pairs = [(b - a, hessian @ (b - a)) for a, b in pairwise(points)]
     s, y = pairs[-1]
     inverse = np.eye(n) * (s @ y) / (y @ y)
     for s, y in pairs:
