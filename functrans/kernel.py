@@ -3,7 +3,7 @@
 ::
 
     program ::= buffers ; step*
-    step    ::= nest | contract | library | sort | loop(step*) | branch(step*, ...) | callback
+    step    ::= nest | contract | sort | library | loop(step*) | branch(step*, ...) | callback
     nest    ::= axes ; statement*                      axes: size, parallel or reduce
     statement ::= store buffer[affine (+ dynamic)] = node  (combined with what is there, under a mask)
                 | reduce(op, node...) over the reduce axes into buffer[affine]
@@ -31,8 +31,8 @@ import numpy as np
 from functrans.lapack import Call
 
 __all__ = [
-    "COMBINE", "COMPARISONS", "REDUCE_STATES", "Access", "Branch", "Buffer", "Builder", "Callback", "Contract", "Expr", "Library",
-    "Loop", "Nest", "Node", "Program", "Reduce", "Sort", "Step", "Steps", "Store", "Window", "affine_index", "const", "has_effect",
+    "COMBINE", "COMPARISONS", "REDUCE_STATES", "Access", "Branch", "Buffer", "Builder", "Callback", "Contract", "Expr", "Library", "Loop",
+    "Nest", "Node", "Program", "Reduce", "Sort", "Step", "Steps", "Store", "Window", "affine_index", "const", "has_effect",
     "map_leaves", "node_accesses", "postorder", "reads", "real_name", "writes",
 ]
 
@@ -343,6 +343,19 @@ class Contract:
 
 
 @dataclass(frozen=True, slots=True)
+class Sort:
+    """In each of `rows` rows of `n` elements, the int64 indices that sort unsigned `keys` stably, the first key counting most."""
+
+    order: Buffer
+    keys: tuple[Buffer, ...]
+    rows: int
+    n: int
+
+    def __str__(self) -> str:
+        return f"sort {self.rows} x {self.n}\n  {self.order} = order of {', '.join(map(str, self.keys))}"
+
+
+@dataclass(frozen=True, slots=True)
 class Library:
     """A routine of the linear algebra library, called for each of `batch` matrices.
 
@@ -365,19 +378,6 @@ class Library:
         names = ("in", "update", "out")
         parts = (f"{n} {', '.join(map(str, bs))}" for n, bs in zip(names, (self.inputs, self.updates, self.outputs), strict=True) if bs)
         return f"library {self.batch} x {self.call}\n  {'; '.join(parts)}"
-
-
-@dataclass(frozen=True, slots=True)
-class Sort:
-    """In each of `rows` rows of `n` elements, the int64 indices that sort unsigned `keys` stably, the first key counting most."""
-
-    order: Buffer
-    keys: tuple[Buffer, ...]
-    rows: int
-    n: int
-
-    def __str__(self) -> str:
-        return f"sort {self.rows} x {self.n}\n  {self.order} = order of {', '.join(map(str, self.keys))}"
 
 
 @dataclass(frozen=True, slots=True)
@@ -454,7 +454,7 @@ class Callback:
         return f"callback {name}\n  {', '.join(map(str, self.outputs)) or 'nothing'} = {', '.join(map(str, self.inputs)) or 'nothing'}"
 
 
-Step = Nest | Contract | Library | Sort | Loop | Branch | Callback
+Step = Nest | Contract | Sort | Library | Loop | Branch | Callback
 Steps = tuple[Step, ...]
 
 
@@ -470,10 +470,10 @@ def reads(step: Step) -> set[Buffer]:
     match step:
         case Contract():
             found = {step.a.buffer, step.b.buffer}
-        case Library():
-            found = {*step.inputs, *step.updates}
         case Sort():
             found = set(step.keys)
+        case Library():
+            found = {*step.inputs, *step.updates}
         case Nest():
             found = set()
             nodes: list[Node] = []  # of all statements together: they share most of what they compute
@@ -508,10 +508,10 @@ def writes(step: Step) -> set[Buffer]:
     match step:
         case Contract():
             found = {step.c.buffer}
-        case Library():
-            found = {*step.updates, *step.outputs, *step.scratch}
         case Sort():
             found = {step.order}
+        case Library():
+            found = {*step.updates, *step.outputs, *step.scratch}
         case Nest():
             found = {a.buffer for s in step.body for a in (s.accesses if isinstance(s, Reduce) else (s.access,))}
         case Loop():

@@ -198,11 +198,11 @@ def _steps(steps: Sequence[Step], memory: Memory) -> None:
         match step:
             case Contract():
                 _contract(step, memory)
-            case Library():
-                lapack.run(step.call, step.batch, [memory[b].view(b.dtype) for b in step.operands])
             case Sort():
                 keys = [memory[k].reshape(step.rows, step.n) for k in step.keys]
                 memory[step.order][:] = np.lexsort(keys[::-1], axis=-1).reshape(-1)
+            case Library():
+                lapack.run(step.call, step.batch, [memory[b].view(b.dtype) for b in step.operands])
             case Nest():
                 _nest(step, memory)
             case Loop():

@@ -63,10 +63,10 @@ def _steps(steps: Sequence[Step], known: set[Buffer]) -> None:
             match step:
                 case Contract():
                     _contract(step, known)
-                case Library():
-                    _library(step, known)
                 case Sort():
                     _sort(step, known)
+                case Library():
+                    _library(step, known)
                 case Nest():
                     _nest(step, known)
                 case Loop():
@@ -158,6 +158,18 @@ def _contract(step: Contract, known: set[Buffer]) -> None:
     known.add(step.c.buffer)
 
 
+def _sort(step: Sort, known: set[Buffer]) -> None:
+    size = step.rows * step.n
+    if step.order.dtype != "int64" or step.order.elements != size or size == 0:
+        raise KernelError(f"{step.order} cannot hold the order of {step.rows} rows of {step.n}")
+    for key in step.keys:
+        if key not in known:
+            raise KernelError(f"{key} is read before it is written")
+        if key.dtype.kind != "u" or key.elements != size:
+            raise KernelError(f"{key} is not {size} unsigned integers")
+    known.add(step.order)
+
+
 def _library(step: Library, known: set[Buffer]) -> None:
     for b in (*step.inputs, *step.updates):
         if b not in known:
@@ -169,18 +181,6 @@ def _library(step: Library, known: set[Buffer]) -> None:
     if [(b.dtype.name, b.elements) for b in step.scratch] != [(d, n * (2 if d.startswith("c") else 1)) for d, n in needed]:
         raise KernelError(f"the workspaces {step.scratch} are not {needed}")
     known.update(step.outputs)
-
-
-def _sort(step: Sort, known: set[Buffer]) -> None:
-    size = step.rows * step.n
-    if step.order.dtype != "int64" or step.order.elements != size or size == 0:
-        raise KernelError(f"{step.order} cannot hold the order of {step.rows} rows of {step.n}")
-    for key in step.keys:
-        if key not in known:
-            raise KernelError(f"{key} is read before it is written")
-        if key.dtype.kind != "u" or key.elements != size:
-            raise KernelError(f"{key} is not {size} unsigned integers")
-    known.add(step.order)
 
 
 def _nest(nest: Nest, known: set[Buffer]) -> None:

@@ -181,7 +181,7 @@ def _fma(x: Any, y: Any, z: Any) -> np.ndarray:
     x, y, z = np.broadcast_arrays(x, y, z)
     if x.dtype == np.float32:
         product, addend = np.multiply(x, y, dtype=np.float64), z.astype(np.float64)  # the product is exact
-        return np.asarray(_odd_sum(product, addend)).astype(np.float32)
+        return np.asarray(_odd_sum(product, addend), np.float32)
     product = np.asarray(x * y)
     error = _product_error(x, y, product)
     high, low = _two_sum(z, error)
@@ -217,14 +217,14 @@ def _product_error(x: Any, y: Any, product: Any) -> Any:
     return ((x1 * y1 - product) + x1 * y0 + x0 * y1) + x0 * y0
 
 
-def _odd_sum(x: Any, y: Any) -> Any:
+def _odd_sum(x: Any, y: Any) -> np.ndarray:
     """The sum of two doubles rounded to odd: where it is not exact, the neighbour with the odd last bit."""
     s, error = _two_sum(x, y)
     s = np.asarray(s)
     bits = s.view(np.int64)
     even = (error != 0) & np.isfinite(error) & (bits & 1 == 0)
     step = np.where((error > 0) == (s > 0), 1, -1)
-    return (bits + np.where(even, step, 0)).view(np.float64)
+    return np.asarray(bits + np.where(even, step, 0)).view(np.float64)
 
 
 def _exact_fma(x: float, y: float, z: float) -> float:
@@ -234,7 +234,7 @@ def _exact_fma(x: float, y: float, z: float) -> float:
     try:
         return float(exact)
     except OverflowError:
-        return math.copysign(math.inf, exact)
+        return math.inf if exact > 0 else -math.inf
 
 
 def _select(condition: Any, x: Any, y: Any) -> Any:

@@ -255,6 +255,21 @@ def conj_cases(dtype: np.dtype) -> st.SearchStrategy[Case]:
 
 
 BOTH = (0, 1)
+SINGLE_AND_DOUBLE = (np.dtype("float32"), np.dtype("float64"))
+
+
+def threefry(k0: int, k1: int, x0: int, x1: int) -> int:
+    """Threefry-2x32 with 20 rounds as its authors define it, on Python integers (Salmon et al. 2011, section 3.3)."""
+    keys, modulus = (k0, k1, 0x1BD11BDA ^ k0 ^ k1), 2**32
+    rotations = (13, 15, 26, 6, 17, 29, 16, 24)
+    for i in range(20):
+        if i % 4 == 0:
+            x0, x1 = (x0 + keys[i // 4 % 3]) % modulus, (x1 + keys[(i // 4 + 1) % 3] + i // 4) % modulus
+        x0, n = (x0 + x1) % modulus, rotations[i % 8]
+        x1 = (x1 << n | x1 >> (32 - n)) % modulus ^ x0
+    return (x0 + keys[2]) % modulus << 32 | (x1 + keys[0] + 5) % modulus
+
+
 ARITHMETIC = [
     point(P["add"], 2, np.add, active=BOTH, analytic=True),
     point(P["sub"], 2, np.subtract, kinds="iufc", active=BOTH, analytic=True),
@@ -316,6 +331,15 @@ ARITHMETIC = [
         name="integer_pow_negative",
     ),
     point(P["square"], 1, np.square, kinds="iufc", active=(0,), analytic=True, ulps=2),
+    point(
+        P["fma"],
+        3,
+        lambda x, y, z: x * y + z,
+        dtypes=SINGLE_AND_DOUBLE,
+        active=(0, 1, 2),
+        eager_ulps=1,
+        scale=lambda x, y, z: np.abs(x * y) + np.abs(z),
+    ),
     function(P["sqrt"], np.sqrt, POSITIVE),
     function(P["rsqrt"], lambda x: 1 / np.sqrt(x), POSITIVE),
     function(P["cbrt"], np.cbrt, kinds="f"),
@@ -389,7 +413,14 @@ LOGIC = [
     point(P["shift_right_logical"], 2, shift(operator.rshift, lambda x: 0, logical=True), kinds="iu"),
     point(P["shift_right_arithmetic"], 2, arithmetic_right, kinds="iu"),
     point(P["population_count"], 1, integers(lambda x, bits: (x % 2**bits).bit_count()), kinds="iu"),
+    point(P["gcd"], 2, np.gcd, kinds="iu"),
     point(P["clz"], 1, integers(lambda x, bits: bits - (x % 2**bits).bit_length()), kinds="iu"),
+    point(
+        P["threefry2x32"],
+        4,
+        lambda *words: np.asarray(np.frompyfunc(threefry, 4, 1)(*(w.astype(object) for w in words))).astype(np.uint64),
+        dtypes=(np.dtype("uint32"),),
+    ),
 ]
 TRANSCENDENTAL = [
     function(P["exp"], np.exp),
@@ -483,6 +514,17 @@ SPECIAL = [
     function(P["bessel_i1e"], in_double(sp.i1e), kinds="f", eager_ulps=8),
     # Two polynomials of degree 7, of like signs, and SciPy's own: an ulp for each of the products that count.
     function(P["erf_inv"], in_double(sp.erfinv), UNIT, kinds="f", eager_ulps=12),
+    # 1 - x**2 cancels near -1 and 1: a rounding error of x**2, 2**-24, changes the logarithm of numbers as small as 2**-23.
+    point(
+        P["erf_inv_giles"],
+        1,
+        in_double(sp.erfinv),
+        dtypes=SINGLE_AND_DOUBLE,
+        active=(0,),
+        smooth=UNIT,
+        ulps=64,
+        eager_ulps=300,
+    ),
     Row(
         P["zeta"],
         zeta_cases,

@@ -21,7 +21,7 @@ LAYERS = [
     ["calls"],
     [
         "lax", "ad_checkpoint", "custom_derivatives", "custom_batching", "debug", "experimental", "dtypes", "flatten_util", "random", "nn",
-        "optim", "ops", "image", "test_util", "scipy",
+        "optim", "ops", "image", "test_util", "host", "scipy",
     ],
 ]
 LAYER_OF = {name: i for i, names in enumerate(LAYERS) for name in names}
@@ -34,13 +34,20 @@ def module_of(path):
     return parts[:-1] if parts[-1] == "__init__" else parts
 
 
+def _module_behind(package, name):
+    """The module that ``from package import name`` imports: a file of the package, or the package itself."""
+    inner = ROOT.parent.joinpath(*package.split("."), name)
+    is_module = package == "functrans" or inner.with_suffix(".py").exists() or (inner / "__init__.py").exists()
+    return f"{package}.{name}" if package.startswith("functrans") and is_module else package
+
+
 def imports(tree):
     """(node, imported module, inside a function) for every import of our own modules."""
     inside = {id(n) for f in ast.walk(tree) if isinstance(f, (ast.FunctionDef, ast.AsyncFunctionDef, ast.Lambda)) for n in ast.walk(f)}
     for node in ast.walk(tree):
         if isinstance(node, ast.ImportFrom):
             assert node.level == 0, "imports are absolute"
-            names = [node.module] if node.module != "functrans" else [f"functrans.{a.name}" for a in node.names]
+            names = dict.fromkeys(_module_behind(node.module, a.name) for a in node.names)
         elif isinstance(node, ast.Import):
             names = [a.name for a in node.names]
         else:

@@ -20,6 +20,7 @@ from functrans.calls.custom_results import (
     check_same_structure,
     conform,
     conform_primals,
+    given_primal,
     given_tangent,
     leaf_paths_of,
     resolve_args,
@@ -37,6 +38,7 @@ from functrans.primitives.arithmetic import add_p
 from functrans.primitives.structural import materialize
 from functrans.transforms.batching import BatchTrace
 from functrans.transforms.flatten import check_arrays, fun_name, wraps
+from functrans.transforms.linearize import LinearizeTrace, LinearizeTracer, TangentTrace
 from functrans.tree_util import PyTreeDef, tree_flatten, tree_map, tree_unflatten
 from functrans.util import safe_zip
 
@@ -94,14 +96,35 @@ def _jvp(primals: Sequence[Any], tangents: Sequence[Any], *, fun: Any, rule: JVP
 
 
 def _linearize(trace: Any, primals: Sequence[Any], tangents: Sequence[Any], **params: Any) -> tuple[list[Any], list[Any]]:
-    name = params["rule"].name
+    recorded = len(trace.eqns)
     with running(trace):
         ys, y_dots = _jvp(primals, tangents, **params)
     if any(is_mine(y, trace) for y in ys):
-        raise TypeError(f"custom_jvp rule of {name}: the primal result depends on the tangents, at {describe(user_source())}. Compute it "
-                        "from the primals alone.")
+        del trace.eqns[recorded:]
+        return _linearize_apart(trace, primals, tangents, **params)
     # What does not depend on the tangents is the value of a linear map at 0, however the rule writes it.
     return ys, [t if is_mine(t, trace) else Zero(tangent_aval(typeof(y))) for y, t in safe_zip(ys, y_dots)]
+
+
+def _linearize_apart(trace: TangentTrace, primals: Sequence[Any], tangents: Sequence[Any], **params: Any) -> tuple[list[Any], list[Any]]:
+    """`_linearize` of a rule in which one equation gives results and tangents together: ``jvp`` of a loop, or of a jitted function.
+
+    The rule is linear in the tangents, so it is its own derivative in them. At tangents of 0, linearization takes such an equation
+    apart: into one of the parent, and a linear one of `trace`.
+    """
+    apart = LinearizeTrace(trace.parent)
+    apart.tangent_trace = trace
+    moving = [t if type(t) is Zero else LinearizeTracer(apart, materialize(Zero(typeof(t))), t) for t in tangents]
+    try:
+        with running(apart):
+            ys, y_dots = _jvp(primals, moving, **params)
+    finally:
+        apart.close()
+    if any(is_mine(y, apart) and type(y.tangent) is not Zero for y in ys):
+        raise TypeError(f"custom_jvp rule of {params['rule'].name}: the primal result depends on the tangents, at "
+                        f"{describe(user_source())}. Compute it from the primals alone.")
+    ys = [y.primal if is_mine(y, apart) else y for y in ys]
+    return ys, [t.tangent if is_mine(t, apart) else Zero(tangent_aval(typeof(y))) for y, t in safe_zip(ys, y_dots)]
 
 
 def _transpose(cts: Sequence[Any], *operands: Any, fun: Any, rule: JVPRule, num_consts: int) -> list[Any]:
@@ -220,7 +243,7 @@ def _flat_jvp(
     where = f"custom_jvp rule {fun_name(rule)} of {fun.name}"
 
     def jvp(primals: Sequence[Any], tangents: Sequence[Any]) -> tuple[list[Any], list[Any]]:
-        xs, _ = tree_unflatten(in_tree, primals)
+        xs, _ = tree_unflatten(in_tree, map(given_primal, primals))
         x_dots, _ = tree_unflatten(in_tree, [given_tangent(t, symbolic_zeros) for t in tangents])
         pair = rule(*nondiff, xs, x_dots)
         if not isinstance(pair, (tuple, list)) or len(pair) != 2:

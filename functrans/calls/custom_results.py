@@ -10,7 +10,11 @@ import inspect
 from collections.abc import Callable, Sequence
 from typing import Any
 
+import numpy as np
+
+from functrans.core.array import Array
 from functrans.core.aval import ShapedArray, Zero, tangent_aval
+from functrans.core.dtypes import float0
 from functrans.core.source import describe, user_source
 from functrans.core.trace import Tracer, is_array_like, typeof
 from functrans.primitives.structural import convert_element_type, materialize
@@ -20,7 +24,7 @@ from functrans.util import safe_zip
 
 __all__ = [
     "CalledFun", "CustomVJPPrimal", "SymbolicZero", "brief", "check_same_structure", "conform", "conform_primals",
-    "custom_vjp_primal_tree_values", "given_tangent", "leaf_paths", "leaf_paths_of", "resolve_args", "resolve_nondiff",
+    "custom_vjp_primal_tree_values", "given_primal", "given_tangent", "leaf_paths", "leaf_paths_of", "resolve_args", "resolve_nondiff",
     "signature_of", "split_nondiff", "zero_from_primal",
 ]
 
@@ -99,6 +103,13 @@ def zero_from_primal(val: Any, symbolic_zeros: bool = False) -> Any:
     array((b'',), dtype=[('float0', 'V')])
     """
     return given_tangent(Zero(tangent_aval(typeof(val))), symbolic_zeros)
+
+
+def given_primal(x: Any) -> Any:
+    """An argument as a rule takes it. In place of a caller's ndarray an `Array`, as from the operations around the call."""
+    if type(x) is not np.ndarray or x.dtype == float0:
+        return x
+    return Array(x.copy() if x.flags.writeable else x)
 
 
 def given_tangent(t: Any, symbolic_zeros: bool) -> Any:

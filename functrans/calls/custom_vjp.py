@@ -27,6 +27,7 @@ from functrans.calls.custom_results import (
     brief,
     conform,
     conform_primals,
+    given_primal,
     given_tangent,
     leaf_paths,
     resolve_args,
@@ -349,7 +350,9 @@ class _Rules:
     def forward(self, primals: Sequence[Any], perturbed: Sequence[bool]) -> tuple[list[Any], list[Any], Back]:
         """The results, the residuals, and the backward rule for these."""
         where = f"custom_vjp forward rule {fun_name(self.fwd)} of {self.fun.name}"
-        given = [CustomVJPPrimal(x, p) for x, p in safe_zip(primals, perturbed)] if self.symbolic_zeros else primals
+        given: list[Any] = list(map(given_primal, primals))
+        if self.symbolic_zeros:
+            given = [CustomVJPPrimal(x, p) for x, p in safe_zip(given, perturbed)]
         xs, _ = tree_unflatten(self.in_tree, given)
         pair = self.fwd(*self.merge(xs))
         if not isinstance(pair, (tuple, list)) or len(pair) != 2:

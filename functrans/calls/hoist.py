@@ -10,9 +10,10 @@ the outer part is ``w -> exp w``, the inner one ``w a x -> b = transpose a; c = 
 
 from __future__ import annotations
 
-from functrans.core.jaxpr import ClosedJaxpr, Eqn, Jaxpr, Literal, Var, subjaxprs
+from functrans.core.jaxpr import Atom, ClosedJaxpr, Eqn, Jaxpr, Literal, Var, subjaxprs
 from functrans.transforms.prune import has_effect, live_eqns
 from functrans.transforms.rewrite import memoized
+from functrans.util import safe_zip
 
 __all__ = ["hoist_invariant", "invariants", "is_cheap"]
 
@@ -31,8 +32,8 @@ def is_cheap(eqn: Eqn) -> bool:
 
 
 def invariants(jaxpr: Jaxpr, num_consts: int) -> set[Var]:
-    """The variables that depend on the first `num_consts` inputs alone. What has an effect has it on every turn."""
-    found = set(jaxpr.invars[:num_consts])
+    """The variables that depend on constants and the first `num_consts` inputs alone. What has an effect has it on every turn."""
+    found = {*jaxpr.constvars, *jaxpr.invars[:num_consts]}
     for eqn in jaxpr.eqns:
         if all(type(a) is Literal or a in found for a in eqn.invars) and not _stays(eqn):
             found.update(eqn.outvars)
@@ -51,7 +52,11 @@ def hoist_invariant(closed: ClosedJaxpr, num_consts: int) -> tuple[ClosedJaxpr, 
     hoistable = {v for e in before if not is_cheap(e) for v in e.outvars}
     inside, needed = live_eqns([e for e in jaxpr.eqns if not any(v in hoistable for v in e.outvars)], jaxpr.outvars)
     hoisted = tuple(v for e in before for v in e.outvars if v in hoistable and v in needed)
-    outside, _ = live_eqns(before, hoisted)
+    outside, needed_outside = live_eqns(before, hoisted)
     consts, rest = jaxpr.invars[:num_consts], jaxpr.invars[num_consts:]
-    outer = Jaxpr((), consts, tuple(outside), hoisted)
-    return ClosedJaxpr(outer, ()), ClosedJaxpr(Jaxpr((), (*consts, *hoisted, *rest), tuple(inside), jaxpr.outvars), ())
+
+    def part(invars: tuple[Var, ...], eqns: list[Eqn], outvars: tuple[Atom, ...], needed: set[Var]) -> ClosedJaxpr:
+        own = [(v, c) for v, c in safe_zip(jaxpr.constvars, closed.consts) if v in needed]
+        return ClosedJaxpr(Jaxpr(tuple(v for v, _ in own), invars, tuple(eqns), outvars), tuple(c for _, c in own))
+
+    return part(consts, outside, hoisted, needed_outside), part((*consts, *hoisted, *rest), inside, jaxpr.outvars, needed)

@@ -13,8 +13,10 @@ from typing import Any
 from functrans.calls.closed import with_leading_inputs
 from functrans.calls.scan import bind_scan
 from functrans.core.jaxpr import ClosedJaxpr
+from functrans.core.source import describe, user_source
 from functrans.core.trace import Primitive, typeof
 from functrans.primitives.structural import move_axis
+from functrans.transforms.batching import asks_for
 from functrans.transforms.effects import is_effectful
 from functrans.transforms.rewrite import memoized
 from functrans.transforms.stage import stage
@@ -32,7 +34,16 @@ def has_effects(closed: ClosedJaxpr) -> bool:
 def one_by_one(
     primitive: Primitive, size: int, args: Sequence[Any], dims: Sequence[int | None], params: dict[str, Any],
 ) -> tuple[list[Any], list[int | None]]:
-    """The `batch` rule of a call with several results, as a loop over the elements of the batch."""
+    """The `batch` rule of a call with several results, as a loop over the elements of the batch.
+
+    Raises:
+        NotImplementedError: if the call has a collective over the batch.
+    """
+    if asks_for(getattr(size, "name", None), params):
+        raise NotImplementedError(
+            f"{primitive} under vmap: elements of the batch take different ways, with an effect (a print, a callback) in one of them, so "
+            "that they run one by one; and a collective over the batch needs all at once. Take the collective out of the functions, or "
+            f"the effect, at {describe(user_source())}.")
     mapped = tuple(d is not None for d in dims)
     consts, _ = partition_list(mapped, args)
     rows = [move_axis(x, d, 0) for x, d in safe_zip(args, dims) if d is not None]

@@ -129,7 +129,7 @@ def _batch(
     ragged = cond_dim is not None
     if ragged and (has_effects(cond_jaxpr) or has_effects(body_jaxpr)):
         params = {"cond_jaxpr": cond_jaxpr, "body_jaxpr": body_jaxpr, "cond_nconsts": cond_nconsts, "body_nconsts": body_nconsts}
-        return one_by_one(while_p, n, args, dims, params)
+        return one_by_one(while_p, size, args, dims, params)
     if ragged:
         mask = (True,) * len(mask)
         cond, _ = batch_jaxpr(cond_jaxpr, n, name, (*cond_dims, *(0 for _ in mask)), (True,))

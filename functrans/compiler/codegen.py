@@ -59,8 +59,8 @@ class Module:
     arena_bytes: int
     kernels: int
     controls: tuple[str, ...] = ()
-    routines: tuple[str, ...] = ()
     callbacks: tuple[Callback, ...] = ()
+    routines: tuple[str, ...] = ()
 
 
 _ELEM_BYTES = {"float": 4, "double": 8}
@@ -105,10 +105,10 @@ class _Generator:
         """The calls that a step becomes."""
         if isinstance(step, Contract):
             return [self.contract(step)]
-        if isinstance(step, Library):
-            return [self.library(step)]
         if isinstance(step, Sort):
             return [self.sort(step, key, refine=i > 0) for i, key in enumerate(reversed(step.keys))]
+        if isinstance(step, Library):
+            return [self.library(step)]
         flat, params = flatten_nest(step)
         transposition = self.transposition(flat, params)
         if transposition is not None:
@@ -155,14 +155,6 @@ class _Generator:
         pointers = [(a.buffer, a.offset, step.elem) for a in (step.c, step.a, step.b)]
         return Call(name, [*pointers, (None, 0, step.elem)], sizes)
 
-    def library(self, step: Library) -> Call:
-        key = (step.call, step.batch)
-        name = self.routines.get(key)
-        if name is None:
-            name = self.routines[key] = f"library{len(self.routines)}"
-            self.functions[name] = emit_library(step, name)
-        return Call(name, [(b, 0, b.elem) for b in (*step.operands, *step.scratch)])
-
     def bound(self) -> tuple[str, ...]:
         """The library's routines that the module calls."""
         calls = [call for call, _ in self.routines]
@@ -176,6 +168,14 @@ class _Generator:
         self.scratch = max(self.scratch, sort_scratch(key.dtype.itemsize, step.n))
         pointers = [(step.order, 0, "int64"), (key, 0, key.elem), (None, 0, "uint8")]
         return Call(function.name, pointers, [step.rows, step.n, int(refine)])
+
+    def library(self, step: Library) -> Call:
+        key = (step.call, step.batch)
+        name = self.routines.get(key)
+        if name is None:
+            name = self.routines[key] = f"library{len(self.routines)}"
+            self.functions[name] = emit_library(step, name)
+        return Call(name, [(b, 0, b.elem) for b in (*step.operands, *step.scratch)])
 
     def gemm(self, tile: Tile, packed: bool) -> str:
         name = self.tiles.get((tile, packed))
@@ -312,5 +312,4 @@ def generate(program: Program, target: Target, layout: Layout) -> Module:
     text = "\n".join([
         *(d for name, d in declarations.items() if name not in defined), *(f.text() for f in functions), ""])
     return Module(text, "functrans_main", generator.arena + generator.scratch, len(generator.kernels),
-                  tuple(f.name for f in generator.controls), generator.bound(),
-                  tuple(generator.callbacks))
+                  tuple(f.name for f in generator.controls), tuple(generator.callbacks), generator.bound())

@@ -81,6 +81,7 @@ class Control:
         self.bases: dict[int, Val] = {}
         self.counters: dict[Buffer, Val] = {}
         self.places: dict[Buffer, Val] = {}
+        self.depth = 0
         for b in stack:
             self.places[b] = self.f.early(PTR, f"alloca [{b.elements} x {_memory(b.elem)}], align 64")
 
@@ -215,7 +216,9 @@ class Control:
             inside = f.fresh("body")
             f.cond_br(holds, inside, done)
             f.label(inside)
+        self.depth += 1
         self.steps(step.body)
+        self.depth -= 1
         self.look_around(i, step)
         following = f.add(i, f.const(I64, 1))
         f.phi_close(i_slot, following, f.block)
@@ -251,6 +254,10 @@ class Control:
         if step.count is not None and step.count < every:
             return
         look, go = f.fresh("look"), f.fresh("go")
+        if step.count is None and self.depth:  # it may be entered often for few turns each: count on from one time to the next
+            place = f.variable(f.const(I64, 0))
+            i = f.load(I64, place, 8)
+            f.store(f.add(i, f.const(I64, 1)), place, 8)
         phase = f.and_(i, f.const(I64, every - 1))
         f.cond_br(f.icmp("eq", phase, f.const(I64, every - 1)), look, go)
         f.label(look)
@@ -277,12 +284,13 @@ def _work(steps: Steps) -> int:
                 total += prod(step.axes) * sum(n.weight + 1 for s in step.body for n in (s.nodes if hasattr(s, "nodes") else (s.node,)))
             case Contract():
                 total += prod(step.batch) * step.m * step.n * step.k // 8
-            case Library():
-                total += 16 * sum(b.elements for b in step.operands)
             case Sort():
                 total += step.rows * step.n * 3 * sum(k.dtype.itemsize for k in step.keys)
+            case Library():
+                total += 16 * sum(b.elements for b in step.operands)
             case Loop():
-                total += sum(map(_work, (step.before, step.after))) + (step.count or 64) * (_work(step.body) + _work(step.condition))
+                turns = 1 if step.count is None else step.count
+                total += sum(map(_work, (step.before, step.after))) + turns * (_work(step.body) + _work(step.condition))
             case Branch():
                 total += max(map(_work, step.branches))
             case Callback():

@@ -97,7 +97,7 @@ class HostCall:
         self._count = len(step.inputs) + len(step.outputs)
 
     def __call__(self, address: int) -> None:
-        places = (ctypes.c_void_p * self._count).from_address(address)
+        places = (ctypes.c_uint64 * self._count).from_address(address)
         args = [np.ndarray(shape, dtype, ctypes.string_at(place, nbytes) if nbytes else b"")  # bytes: a read-only array
                 for place, (shape, dtype, nbytes) in zip(places, self._in_types, strict=False)]
         results = self._function(args)
@@ -108,16 +108,32 @@ class HostCall:
 
 
 def _parsed(text: str, scalar: Sequence[str]) -> llvm.ModuleRef:
-    """The module, with the scalar passes run over the functions named."""
-    module = llvm.parse_assembly(text)
-    module.triple = _machine().triple
-    module.data_layout = str(_machine().target_data)
+    """The module, with the scalar passes run over the functions named.
+
+    A pass that leaves a function invalid would end the process in code generation: such a module is compiled as it was written.
+    """
+    module = _read(text)
     if scalar:
         builder = llvm.create_pass_builder(_machine(), llvm.create_pipeline_tuning_options(speed_level=2))
         passes = builder.getFunctionPassManager()
         for name in scalar:
             passes.run(module.get_function(name), builder)
+    return module if not scalar or _is_valid(module) else _read(text)
+
+
+def _read(text: str) -> llvm.ModuleRef:
+    module = llvm.parse_assembly(text)
+    module.triple = _machine().triple
+    module.data_layout = str(_machine().target_data)
     return module
+
+
+def _is_valid(module: llvm.ModuleRef) -> bool:
+    try:
+        module.verify()
+    except RuntimeError:  # how llvmlite answers no
+        return False
+    return True
 
 
 def link(text: str, entry: str, scalar: Sequence[str] = (), routines: Sequence[str] = ()) -> Linked:

@@ -37,7 +37,7 @@ __all__ = ["lower_jaxpr", "prune"]
 def lower_jaxpr(closed: ClosedJaxpr) -> Program:
     """The program of a jaxpr whose equations all have `lower` rules; inputs and outputs in the jaxpr's order.
 
-    Outputs that are inputs, literals or repeats of one another are left to the caller: `Program.outputs` has one buffer
+    Outputs that are inputs, literals, of dtype float0 or repeats of one another are left to the caller: `Program.outputs` has one buffer
     for each distinct computed output variable, in order of first occurrence.
     """
     jaxpr = closed.jaxpr
@@ -48,7 +48,8 @@ def lower_jaxpr(closed: ClosedJaxpr) -> Program:
     for i, v in enumerate(jaxpr.invars):
         buffer = Buffer(v.aval.dtype, v.aval.shape, "input", i)
         program.inputs.append(buffer)
-        env[v] = lowering.load(buffer)
+        no_elements = v.aval.dtype.kind == "V"
+        env[v] = lowering.broadcast(lowering.const(False, np.bool_), v.aval.shape, ()) if no_elements else lowering.load(buffer)
     env.update(zip(jaxpr.constvars, map(lowering.constant, closed.consts), strict=True))
     lowering.evaluate(jaxpr, env)
     _store_outputs(jaxpr, program, lowering, env)
@@ -58,7 +59,7 @@ def lower_jaxpr(closed: ClosedJaxpr) -> Program:
 
 def _store_outputs(jaxpr: Jaxpr, program: Program, fuser: Lowering, env: dict[Any, Expr]) -> None:
     inputs = set(jaxpr.invars) | set(jaxpr.constvars)
-    for v in dict.fromkeys(a for a in jaxpr.outvars if type(a) is Var and a not in inputs):
+    for v in dict.fromkeys(a for a in jaxpr.outvars if type(a) is Var and a not in inputs and a.aval.dtype.kind != "V"):
         x = env[v]
         buffer = fuser.whole_buffer(x)
         if buffer is None or buffer.role != "temp":
@@ -91,11 +92,11 @@ def _pruned(steps: Sequence[Step], read: set[Buffer]) -> Steps:
             case Contract():
                 if not _lasting(step.c.buffer, read):
                     continue
-            case Library():
-                if not any(_lasting(b, read) for b in (*step.updates, *step.outputs)):
-                    continue
             case Sort():
                 if not _lasting(step.order, read):
+                    continue
+            case Library():
+                if not any(_lasting(b, read) for b in (*step.updates, *step.outputs)):
                     continue
             case Branch():
                 step = Branch(step.index, tuple(_pruned(part, set(read)) for part in step.branches))

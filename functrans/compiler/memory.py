@@ -11,7 +11,7 @@ one loop or branch uses are left to the stack, where the code generator can turn
 from __future__ import annotations
 
 from bisect import insort
-from collections.abc import Sequence, Set
+from collections.abc import Iterator, Sequence, Set
 
 from functrans.kernel import Branch, Buffer, Loop, Program, Step, reads, writes
 
@@ -35,11 +35,16 @@ def plan_memory(program: Program, stack: Set[Buffer] = frozenset()) -> tuple[dic
 
 
 def stack_buffers(steps: Sequence[Step]) -> dict[int, list[Buffer]]:
-    """For each loop or branch among `steps`, by position, the small temporaries that it alone touches."""
+    """For each loop or branch among `steps`, by position, the small temporaries that it alone touches.
+
+    Rows stored from the last to the first stay in memory: LLVM's scalar replacement (22.1) joins such stores where the last in
+    memory is written, before the others have their values, and its own code generation then fails.
+    """
+    backward = {b for step in steps for b in _stored_backward(step)}
     users: dict[Buffer, list[int]] = {}
     for i, step in enumerate(steps):
         for b in touched(step):
-            if b.role == "temp":
+            if b.role == "temp" and b not in backward:
                 users.setdefault(b, []).append(i)
     found: dict[int, list[Buffer]] = {i: [] for i, step in enumerate(steps) if isinstance(step, (Loop, Branch))}
     room = dict.fromkeys(found, STACK)
@@ -49,6 +54,22 @@ def stack_buffers(steps: Sequence[Step]) -> dict[int, list[Buffer]]:
             found[i].append(b)
             room[i] -= _rounded(b.nbytes)
     return found
+
+
+def _stored_backward(step: Step) -> Iterator[Buffer]:
+    """The buffers of which `step` stores rows of several elements with the last row first."""
+    if isinstance(step, (Loop, Branch)):
+        for part in step.parts:
+            for inner in part:
+                yield from _stored_backward(inner)
+        return
+    for b in writes(step):
+        moves, size = False, b.elements
+        while b.role == "window":
+            moves = moves or (b.source.step < 0 and size > 1)
+            b = b.source.parent
+        if moves:
+            yield b
 
 
 def _plan(steps: Sequence[Step], held: Set[Buffer]) -> tuple[dict[Buffer, int], int]:

@@ -19,7 +19,8 @@ from typing import Any
 
 import numpy as np
 
-from functrans.compiler.fuse import CHEAP, LARGE, Fuser, Group
+from functrans.compiler.contract import Contractions
+from functrans.compiler.fuse import CHEAP, LARGE, Group
 from functrans.compiler.inplace import update_in_place
 from functrans.compiler.library import library_step
 from functrans.compiler.views import contiguous_strides
@@ -53,8 +54,8 @@ SMALL = 512
 """Bytes up to which a loop carry is copied from turn to turn rather than swapped."""
 
 
-class Lowering(Fuser):
-    """A `Fuser` that also lowers whole jaxprs, and regions within them."""
+class Lowering(Contractions):
+    """A `Fuser` that lowers whole jaxprs, and regions within them."""
 
     def __init__(self, program: Program) -> None:
         super().__init__(program)
@@ -90,6 +91,8 @@ class Lowering(Fuser):
     def constant(self, value: Any) -> Expr:
         """An array as a constant of the program."""
         array = value._value if type(value) is Array else np.asarray(value)
+        if array.dtype.kind == "V":
+            return self.broadcast(self.const(False, np.bool_), array.shape, ())
         known = self._constants.get(id(array))
         if known is not None:
             return self.load(known)
@@ -305,6 +308,8 @@ class _Carries:
              predicate: Buffer | None = None) -> Loop:
         lowering = self._lowering
         moving = {counter, *(now for now, n in zip(self._now, self._next, strict=True) if n is not None)}
+        # The next value of a large carry changes places with the carry: the one stored before the loop would be gone after a turn.
+        moving.update(n for n, small in zip(self._next, self._small, strict=True) if n is not None and not small)
         body, invariant = without_invariant(body, condition, moving)
         body, in_place = update_in_place(body, {n: now for now, n in zip(self._now, self._next, strict=True) if n is not None})
         moved = [(now, n, small) for now, n, small in zip(self._now, self._next, self._small, strict=True)

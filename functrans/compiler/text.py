@@ -133,6 +133,12 @@ class Function:
         self._prologue.append(f"  {ref} = {instruction}")
         return Val(ref, ty)
 
+    def variable(self, first: Val) -> Val:
+        """A place on the stack that holds `first` when the function starts."""
+        place = self.early(PTR, f"alloca {first.ty}, align 8")
+        self._prologue.append(f"  store {first}, ptr {place.ref}, align 8")
+        return place
+
     def do(self, instruction: str) -> None:
         """Append an instruction without a result."""
         self._lines.append("  " + instruction)

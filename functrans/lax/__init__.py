@@ -3,6 +3,7 @@
 They are stricter than `functrans.numpy`: operands must agree in dtype (Python numbers adapt) and in shape (rank 0 mixes).
 """
 
+import functrans.calls.ufunc
 import functrans.calls.while_reverse  # noqa: F401 - fills the transpose slots of loops
 from functrans.calls.cond import cond as cond
 from functrans.calls.cond import cond_p as cond_p
@@ -14,6 +15,8 @@ from functrans.calls.implicit import custom_linear_solve as custom_linear_solve
 from functrans.calls.implicit import custom_linear_solve_p as custom_linear_solve_p
 from functrans.calls.implicit import custom_root as custom_root
 from functrans.calls.implicit import custom_root_p as custom_root_p
+from functrans.calls.reduce_window import reduce_window as reduce_window
+from functrans.calls.reduce_window import reduce_window_shape_tuple as reduce_window_shape_tuple
 from functrans.calls.scan import scan_p as scan_p
 from functrans.calls.scan_api import map as map
 from functrans.calls.scan_api import scan as scan
@@ -87,11 +90,34 @@ from functrans.primitives.arithmetic import square as square
 from functrans.primitives.arithmetic import square_p as square_p
 from functrans.primitives.arithmetic import sub as sub
 from functrans.primitives.arithmetic import sub_p as sub_p
+from functrans.primitives.assembly import broadcast_like as broadcast_like
+from functrans.primitives.assembly import broadcast_shapes as broadcast_shapes
+from functrans.primitives.assembly import dtype as dtype
+from functrans.primitives.assembly import empty as empty
+from functrans.primitives.assembly import index_take as index_take
+from functrans.primitives.assembly import stack as stack
+from functrans.primitives.assembly import tile as tile
+from functrans.primitives.assembly import unstack as unstack
 from functrans.primitives.contraction import DotDimensionNumbers as DotDimensionNumbers
 from functrans.primitives.contraction import batch_matmul as batch_matmul
 from functrans.primitives.contraction import dot as dot
 from functrans.primitives.contraction import dot_general as dot_general
 from functrans.primitives.contraction import dot_general_p as dot_general_p
+from functrans.primitives.convolution import ConvDimensionNumbers as ConvDimensionNumbers
+from functrans.primitives.convolution import ConvGeneralDilatedDimensionNumbers as ConvGeneralDilatedDimensionNumbers
+from functrans.primitives.convolution import Precision as Precision
+from functrans.primitives.convolution import PrecisionLike as PrecisionLike
+from functrans.primitives.convolution import conv as conv
+from functrans.primitives.convolution import conv_dimension_numbers as conv_dimension_numbers
+from functrans.primitives.convolution import conv_general_dilated as conv_general_dilated
+from functrans.primitives.convolution import conv_general_dilated_local as conv_general_dilated_local
+from functrans.primitives.convolution import conv_general_dilated_patches as conv_general_dilated_patches
+from functrans.primitives.convolution import conv_general_permutations as conv_general_permutations
+from functrans.primitives.convolution import conv_general_shape_tuple as conv_general_shape_tuple
+from functrans.primitives.convolution import conv_shape_tuple as conv_shape_tuple
+from functrans.primitives.convolution import conv_transpose as conv_transpose
+from functrans.primitives.convolution import conv_transpose_shape_tuple as conv_transpose_shape_tuple
+from functrans.primitives.convolution import conv_with_general_padding as conv_with_general_padding
 from functrans.primitives.cumulative import cumlogsumexp as cumlogsumexp
 from functrans.primitives.cumulative import cumlogsumexp_p as cumlogsumexp_p
 from functrans.primitives.cumulative import cummax as cummax
@@ -104,6 +130,7 @@ from functrans.primitives.cumulative import cumsum as cumsum
 from functrans.primitives.cumulative import cumsum_p as cumsum_p
 from functrans.primitives.cumulative import linear_recurrence as linear_recurrence
 from functrans.primitives.cumulative import linear_recurrence_p as linear_recurrence_p
+from functrans.primitives.divisors import gcd_p as gcd_p
 from functrans.primitives.dynamic_slice import dynamic_index_in_dim as dynamic_index_in_dim
 from functrans.primitives.dynamic_slice import dynamic_slice as dynamic_slice
 from functrans.primitives.dynamic_slice import dynamic_slice_in_dim as dynamic_slice_in_dim
@@ -193,6 +220,9 @@ from functrans.primitives.reduction import reduce_prod as reduce_prod
 from functrans.primitives.reduction import reduce_prod_p as reduce_prod_p
 from functrans.primitives.reduction import reduce_xor as reduce_xor
 from functrans.primitives.reduction import reduce_xor_p as reduce_xor_p
+from functrans.primitives.sliding import overlap_add_p as overlap_add_p
+from functrans.primitives.sliding import sliding_windows as sliding_windows
+from functrans.primitives.sliding import sliding_windows_p as sliding_windows_p
 from functrans.primitives.sort import sort as sort
 from functrans.primitives.sort import sort_key_val as sort_key_val
 from functrans.primitives.sort import sort_p as sort_p

@@ -6,6 +6,7 @@
 Array([0.5, 0.5], dtype=float64)
 """
 
+from functrans.nn import initializers as initializers
 from functrans.nn.activations import celu as celu
 from functrans.nn.activations import elu as elu
 from functrans.nn.activations import gelu as gelu

@@ -57,7 +57,8 @@ def logsumexp(a: Any, axis: Any = None, b: Any = None, keepdims: bool = False, r
 def _logsumexp_of(a: Any, b: Any = None, where: Any = None, *, axes: tuple[int, ...], keepdims: bool, return_sign: bool) -> Any:
     if b is not None:
         a = where_(b != 0, a, -np.inf)  # a term with factor 0 is 0, whatever its exponent
-    top = stop_gradient(max_(real(a), axes, keepdims=True, initial=-np.inf, where=where))
+    needs_initial = where is not None or 0 in typeof(a).shape
+    top = stop_gradient(max_(real(a), axes, keepdims=True, initial=-np.inf if needs_initial else None, where=where))
     top = where_(isfinite(top), top, 0)
     terms = exp(a - convert_element_type(top, typeof(a).dtype))
     total = sum_(terms if b is None else b * terms, axes, keepdims=True, where=where)

@@ -48,7 +48,8 @@ def _exponents(x: Any, where: Any, axes: tuple[int, ...]) -> tuple[Any, Any]:
     """``x - max(x)``, -inf where not selected, and its exponential."""
     if where is not None:
         x = where_(where, x, -np.inf)
-    top = stop_gradient(max_(real(x), axes, keepdims=True, initial=-np.inf))
+    empty = 0 in typeof(x).shape
+    top = stop_gradient(max_(real(x), axes, keepdims=True, initial=-np.inf if empty else None))
     if where is not None:
         top = where_(top == -np.inf, 0, top)  # nothing selected: exponents of -inf, not nan
     shifted = x - convert_element_type(top, typeof(x).dtype)

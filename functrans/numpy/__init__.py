@@ -38,9 +38,10 @@ from functrans.numpy.creation import (
     arange, array, asarray, astype, copy, diag, diagflat, empty, empty_like, eye, full, full_like, geomspace, identity,
     indices, linspace, logspace, meshgrid, ones, ones_like, tri, tril, triu, zeros, zeros_like,
 )
+from functrans.numpy.dtypes import bool_ as bool
 from functrans.numpy.dtypes import (
-    bool_, can_cast, cdouble, character, complex128, complex64, complex_, complexfloating, csingle, default_types, double,
-    dtype, e, euler_gamma, finfo, flexible, float16, float32, float64, float_, floating, generic, iinfo, inexact, inf,
+    ComplexWarning, bool_, can_cast, cdouble, character, complex128, complex64, complex_, complexfloating, csingle, default_types,
+    double, dtype, e, euler_gamma, finfo, flexible, float16, float32, float64, float_, floating, generic, iinfo, inexact, inf,
     int16, int32, int64, int8, int_, integer, isdtype, isscalar, issubdtype, nan, ndim, newaxis, number, object_, pi,
     promote_types, result_type, shape, signedinteger, single, size, uint, uint16, uint32, uint64, uint8, unsignedinteger,
 )
@@ -72,41 +73,86 @@ from functrans.numpy.ufuncs import (
     fmax, fmin, fmod, imag, maximum, minimum, mod, modf, multiply, negative, positive, pow, power, real, reciprocal,
     remainder, rint, round, sign, sqrt, square, subtract, true_divide, trunc,
 )
+from functrans.numpy.histograms import (
+    bincount, histogram, histogram2d, histogram_bin_edges, histogramdd, interp,
+)
+from functrans.numpy.packing import (
+    packbits, unpackbits,
+)
+from functrans.numpy.piecewise import (
+    apply_over_axes, gcd, iterable, lcm, piecewise, trim_zeros,
+)
+from functrans.numpy.polynomials import (
+    poly, polyadd, polyder, polydiv, polyfit, polyint, polymul, polysub, polyval, roots, vander,
+)
+from functrans.numpy.printing import (
+    array_repr, array_str, get_printoptions, printoptions, set_printoptions,
+)
+from functrans.numpy.quantiles import (
+    median, nanmedian, nanpercentile, nanquantile, percentile, quantile,
+)
+from functrans.numpy.running import (
+    cumprod, cumsum, cumulative_prod, cumulative_sum, nancumprod, nancumsum, trapezoid, unwrap,
+)
+from functrans.numpy.sets import (
+    intersect1d, isin, setdiff1d, setxor1d, union1d, unique, unique_all, unique_counts, unique_inverse, unique_values,
+)
+from functrans.numpy.signals import (
+    bartlett, blackman, convolve, corrcoef, correlate, cov, hamming, hanning, kaiser,
+)
+from functrans.numpy.sorting import (
+    argpartition, argsort, digitize, lexsort, partition, searchsorted, sort, sort_complex,
+)
+from functrans.numpy.sources import (
+    from_dlpack, frombuffer, fromfile, fromfunction, fromiter, fromstring, load, save, savez,
+)
 from functrans.numpy.operators import binary_operator as _binary_operator
+from functrans.numpy import bits as _bits
 from functrans.numpy.operators import install as _install
 from functrans.numpy.protocols import install_protocols as _install_protocols
 
 __all__ = [
-    "abs", "absolute", "acos", "acosh", "add", "all", "allclose", "amax", "amin", "angle", "any", "append", "arange",
-    "arccos", "arccosh", "arcsin", "arcsinh", "arctan", "arctan2", "arctanh", "argmax", "argmin", "argwhere", "around",
-    "array", "array_equal", "array_equiv", "array_split", "asarray", "asin", "asinh", "astype", "atan", "atan2", "atanh",
-    "atleast_1d", "atleast_2d", "atleast_3d", "average", "bitwise_and", "bitwise_count", "bitwise_invert",
-    "bitwise_left_shift", "bitwise_not", "bitwise_or", "bitwise_right_shift", "bitwise_xor", "block", "bool_",
-    "broadcast_arrays", "broadcast_shapes", "broadcast_to", "c_", "can_cast", "cbrt", "cdouble", "ceil", "character",
-    "choose", "clip", "column_stack", "complex128", "complex64", "complex_", "complexfloating", "compress", "concat",
-    "concatenate", "conj", "conjugate", "copy", "copysign", "cos", "cosh", "count_nonzero", "cross", "csingle",
-    "default_types", "deg2rad", "degrees", "delete", "diag", "diag_indices", "diag_indices_from", "diagflat", "diagonal",
-    "diff", "divide", "divmod", "dot", "double", "dsplit", "dstack", "dtype", "e", "ediff1d", "einsum", "einsum_path",
-    "empty", "empty_like", "equal", "euler_gamma", "exp", "exp2", "expand_dims", "expm1", "extract", "eye", "fabs", "fft",
-    "fill_diagonal", "finfo", "fix", "flatnonzero", "flexible", "flip", "fliplr", "flipud", "float16", "float32", "float64",
-    "float_", "float_power", "floating", "floor", "floor_divide", "fmax", "fmin", "fmod", "frexp", "full", "full_like",
-    "generic", "geomspace", "gradient", "greater", "greater_equal", "heaviside", "hsplit", "hstack", "hypot", "i0",
-    "identity", "iinfo", "imag", "index_exp", "indices", "inexact", "inf", "inner", "insert", "int16", "int32", "int64",
-    "int8", "int_", "integer", "invert", "isclose", "iscomplex", "iscomplexobj", "isdtype", "isfinite", "isinf", "isnan",
-    "isneginf", "isposinf", "isreal", "isrealobj", "isscalar", "issubdtype", "ix_", "kron", "ldexp", "left_shift", "less",
-    "less_equal", "linalg", "linspace", "log", "log10", "log1p", "log2", "logaddexp", "logaddexp2", "logical_and",
-    "logical_not", "logical_or", "logical_xor", "logspace", "mask_indices", "matmul", "matrix_transpose", "matvec", "max",
-    "maximum", "mean", "meshgrid", "mgrid", "min", "minimum", "mod", "modf", "moveaxis", "multiply", "nan", "nan_to_num",
-    "nanargmax", "nanargmin", "nanmax", "nanmean", "nanmin", "nanprod", "nanstd", "nansum", "nanvar", "ndarray", "ndim",
-    "negative", "newaxis", "nextafter", "nonzero", "not_equal", "number", "object_", "ogrid", "ones", "ones_like", "outer",
-    "pad", "permute_dims", "pi", "place", "positive", "pow", "power", "prod", "promote_types", "ptp", "put",
-    "put_along_axis", "r_", "rad2deg", "radians", "ravel", "ravel_multi_index", "real", "reciprocal", "remainder", "repeat",
-    "reshape", "resize", "result_type", "right_shift", "rint", "roll", "rollaxis", "rot90", "round", "s_", "select",
-    "shape", "sign", "signbit", "signedinteger", "sin", "sinc", "single", "sinh", "size", "spacing", "split", "sqrt",
-    "square", "squeeze", "stack", "std", "subtract", "sum", "swapaxes", "take", "take_along_axis", "tan", "tanh",
-    "tensordot", "tile", "trace", "transpose", "tri", "tril", "tril_indices", "tril_indices_from", "triu", "triu_indices",
-    "triu_indices_from", "true_divide", "trunc", "uint", "uint16", "uint32", "uint64", "uint8", "unravel_index",
-    "unsignedinteger", "unstack", "var", "vdot", "vecdot", "vecmat", "vsplit", "vstack", "where", "zeros", "zeros_like",
+    "ComplexWarning", "abs", "absolute", "acos", "acosh", "add", "all", "allclose", "amax", "amin", "angle", "any",
+    "append", "apply_over_axes", "arange", "arccos", "arccosh", "arcsin", "arcsinh", "arctan", "arctan2", "arctanh",
+    "argmax", "argmin", "argpartition", "argsort", "argwhere", "around", "array", "array_equal", "array_equiv",
+    "array_repr", "array_split", "array_str", "asarray", "asin", "asinh", "astype", "atan", "atan2", "atanh",
+    "atleast_1d", "atleast_2d", "atleast_3d", "average", "bartlett", "bincount", "bitwise_and", "bitwise_count",
+    "bitwise_invert", "bitwise_left_shift", "bitwise_not", "bitwise_or", "bitwise_right_shift", "bitwise_xor",
+    "blackman", "block", "bool", "bool_", "broadcast_arrays", "broadcast_shapes", "broadcast_to", "c_", "can_cast",
+    "cbrt", "cdouble", "ceil", "character", "choose", "clip", "column_stack", "complex128", "complex64", "complex_",
+    "complexfloating", "compress", "concat", "concatenate", "conj", "conjugate", "convolve", "copy", "copysign",
+    "corrcoef", "correlate", "cos", "cosh", "count_nonzero", "cov", "cross", "csingle", "cumprod", "cumsum",
+    "cumulative_prod", "cumulative_sum", "default_types", "deg2rad", "degrees", "delete", "diag", "diag_indices",
+    "diag_indices_from", "diagflat", "diagonal", "diff", "digitize", "divide", "divmod", "dot", "double", "dsplit",
+    "dstack", "dtype", "e", "ediff1d", "einsum", "einsum_path", "empty", "empty_like", "equal", "euler_gamma", "exp",
+    "exp2", "expand_dims", "expm1", "extract", "eye", "fabs", "fft", "fill_diagonal", "finfo", "fix", "flatnonzero",
+    "flexible", "flip", "fliplr", "flipud", "float16", "float32", "float64", "float_", "float_power", "floating",
+    "floor", "floor_divide", "fmax", "fmin", "fmod", "frexp", "from_dlpack", "frombuffer", "fromfile", "fromfunction",
+    "fromiter", "fromstring", "full", "full_like", "gcd", "generic", "geomspace", "get_printoptions", "gradient",
+    "greater", "greater_equal", "hamming", "hanning", "heaviside", "histogram", "histogram2d", "histogram_bin_edges",
+    "histogramdd", "hsplit", "hstack", "hypot", "i0", "identity", "iinfo", "imag", "index_exp", "indices", "inexact",
+    "inf", "inner", "insert", "int16", "int32", "int64", "int8", "int_", "integer", "interp", "intersect1d", "invert",
+    "isclose", "iscomplex", "iscomplexobj", "isdtype", "isfinite", "isin", "isinf", "isnan", "isneginf", "isposinf",
+    "isreal", "isrealobj", "isscalar", "issubdtype", "iterable", "ix_", "kaiser", "kron", "lcm", "ldexp", "left_shift",
+    "less", "less_equal", "lexsort", "linalg", "linspace", "load", "log", "log10", "log1p", "log2", "logaddexp",
+    "logaddexp2", "logical_and", "logical_not", "logical_or", "logical_xor", "logspace", "mask_indices", "matmul",
+    "matrix_transpose", "matvec", "max", "maximum", "mean", "median", "meshgrid", "mgrid", "min", "minimum", "mod",
+    "modf", "moveaxis", "multiply", "nan", "nan_to_num", "nanargmax", "nanargmin", "nancumprod", "nancumsum", "nanmax",
+    "nanmean", "nanmedian", "nanmin", "nanpercentile", "nanprod", "nanquantile", "nanstd", "nansum", "nanvar",
+    "ndarray", "ndim", "negative", "newaxis", "nextafter", "nonzero", "not_equal", "number", "object_", "ogrid", "ones",
+    "ones_like", "outer", "packbits", "pad", "partition", "percentile", "permute_dims", "pi", "piecewise", "place",
+    "poly", "polyadd", "polyder", "polydiv", "polyfit", "polyint", "polymul", "polysub", "polyval", "positive", "pow",
+    "power", "printoptions", "prod", "promote_types", "ptp", "put", "put_along_axis", "quantile", "r_", "rad2deg",
+    "radians", "ravel", "ravel_multi_index", "real", "reciprocal", "remainder", "repeat", "reshape", "resize",
+    "result_type", "right_shift", "rint", "roll", "rollaxis", "roots", "rot90", "round", "s_", "save", "savez",
+    "searchsorted", "select", "set_printoptions", "setdiff1d", "setxor1d", "shape", "sign", "signbit", "signedinteger",
+    "sin", "sinc", "single", "sinh", "size", "sort", "sort_complex", "spacing", "split", "sqrt", "square", "squeeze",
+    "stack", "std", "subtract", "sum", "swapaxes", "take", "take_along_axis", "tan", "tanh", "tensordot", "tile",
+    "trace", "transpose", "trapezoid", "tri", "tril", "tril_indices", "tril_indices_from", "trim_zeros", "triu",
+    "triu_indices", "triu_indices_from", "true_divide", "trunc", "uint", "uint16", "uint32", "uint64", "uint8",
+    "union1d", "unique", "unique_all", "unique_counts", "unique_inverse", "unique_values", "unpackbits",
+    "unravel_index", "unsignedinteger", "unstack", "unwrap", "vander", "var", "vdot", "vecdot", "vecmat", "vsplit",
+    "vstack", "where", "zeros", "zeros_like",
 ]
 
 
@@ -124,8 +170,10 @@ _install(
         "reshape": _reshape_method, "transpose": _transpose_method, "swapaxes": swapaxes, "ravel": ravel,
         "squeeze": squeeze, "repeat": repeat, "take": take, "diagonal": diagonal,
         "trace": trace, "dot": dot, "nonzero": nonzero, "compress": compress,
-        "choose": choose, "flatten": ravel,
+        "choose": choose, "flatten": ravel, "sort": sort, "argsort": argsort, "partition": partition, "argpartition": argpartition,
+        "searchsorted": searchsorted, "cumsum": cumsum, "cumprod": cumprod,
+        "view": _bits.view, "byteswap": _bits.byteswap, "clone": _bits.clone, "devices": _bits.devices, "to_device": _bits.to_device,
     },
-    properties={"T": transpose, "mT": matrix_transpose},
+    properties={"T": transpose, "mT": matrix_transpose, "device": _bits.device},
 )
 _install_protocols({"numpy": globals(), "numpy.linalg": vars(linalg), "numpy.fft": vars(fft)})

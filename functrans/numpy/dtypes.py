@@ -10,14 +10,16 @@ from typing import Any
 
 import numpy as np
 
-from functrans.core.dtypes import canonical, default_complex, default_int
+from functrans.core.dtypes import canonical, default_complex, default_int, extended
 from functrans.core.dtypes import result_type as _result_type
 from functrans.core.trace import is_array_like, typeof
 from functrans.numpy.creation import array
 from functrans.numpy.util import asarray_internal, canonical_axes, check_arraylike, default_float
 
 __all__ = [
+    "ComplexWarning",
     "ScalarType",
+    "bool",
     "bool_",
     "can_cast",
     "cdouble",
@@ -76,6 +78,7 @@ pi, e, euler_gamma = math.pi, math.e, 0.5772156649015329
 inf, nan, newaxis = math.inf, math.nan, None
 
 dtype = np.dtype
+ComplexWarning = np.exceptions.ComplexWarning
 finfo, iinfo = np.finfo, np.iinfo
 generic, number, integer, signedinteger, unsignedinteger = np.generic, np.number, np.integer, np.signedinteger, np.unsignedinteger
 inexact, floating, complexfloating = np.inexact, np.floating, np.complexfloating
@@ -164,7 +167,10 @@ def issubdtype(arg1: Any, arg2: Any) -> bool:
 
 
 def _plain(x: Any) -> Any:
-    return x.dtype if isinstance(x, ScalarType) else x
+    if isinstance(x, ScalarType):
+        return x.dtype
+    scalar = getattr(x, "type", None)
+    return scalar if isinstance(scalar, type) and issubclass(scalar, extended) else x
 
 
 def isdtype(dtype: Any, kind: Any) -> bool:

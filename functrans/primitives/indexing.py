@@ -222,6 +222,8 @@ def _scatter_primitive(name: str, combine: str, ufunc: np.ufunc | None, kinds: s
             return out
         sizes = window_sizes(d, ShapedArray(x.shape, x.dtype), updates.shape)
         starts, inside = window_starts(x.shape, indices, d, sizes, mode)
+        if not out.size:  # updates of size 1 fit nowhere into an axis of size 0
+            return out
         places, values = flat_places(x.shape, starts, d, updates.shape).reshape(-1), updates.reshape(-1)
         if inside is not None:
             kept = spread_mask(inside, d, updates.shape).reshape(-1)

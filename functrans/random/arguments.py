@@ -11,8 +11,8 @@ import numpy as np
 from functrans.config import options
 from functrans.core.dtypes import canonical, dtype_of, promote
 from functrans.core.source import describe, user_source
-from functrans.core.trace import Tracer, is_array_like, typeof
-from functrans.errors import ConcretizationTypeError, TypePromotionError
+from functrans.core.trace import is_array_like, typeof
+from functrans.errors import TracerIntegerConversionError, TypePromotionError
 from functrans.numpy.manipulation import broadcast_shapes
 
 __all__ = [
@@ -61,10 +61,11 @@ def int_dtype(name: str, dtype: Any, error: type[Exception] = ValueError) -> np.
 
 def checked_shape(name: str, shape: Any, *params: Any) -> Shape:
     """`shape` as a tuple of sizes, to which the parameters must broadcast."""
-    if isinstance(shape, Tracer):
-        refuse(ConcretizationTypeError, f"{name}: the shape must be known while tracing; it is {shape.describe()}. Make it static")
+    given = tuple(shape) if (isinstance(shape, Sequence) and not isinstance(shape, str)) or len(np.shape(shape)) == 1 else (shape,)
     try:
-        sizes = (operator.index(shape),) if np.ndim(shape) == 0 else tuple(map(operator.index, shape))
+        sizes = tuple(map(operator.index, given))
+    except TracerIntegerConversionError:
+        raise  # it names the value and the repair
     except TypeError:
         refuse(TypeError, f"{name}: shapes must be 1D sequences of concrete values of integer type, got {shape!r}")
     if any(n < 0 for n in sizes):
@@ -117,11 +118,10 @@ def check_params(name: str, dtype: np.dtype, *params: Any) -> None:
 
 
 def concrete_int(name: str, what: str, x: Any) -> int:
-    """A Python int that must be known while tracing."""
-    if isinstance(x, Tracer):
-        refuse(ConcretizationTypeError, f"{name}: {what} must be known while tracing, for it decides shapes; it is {x.describe()}. "
-                                        "Make it static (static_argnums or static_argnames of jit)")
+    """A Python int; of a traced value too, where the trace knows it."""
     try:
         return operator.index(x)
+    except TracerIntegerConversionError:
+        raise  # it names the value and the repair
     except TypeError:
         refuse(TypeError, f"{name}: {what} must be an integer, got {x!r}")

@@ -12,10 +12,10 @@ import numpy as np
 
 import functrans.lax as lax
 import functrans.numpy as fnp
-from functrans.calls.jitted import jit
 from functrans.core.dtypes import canonical
 from functrans.primitives.threefry import threefry2x32_p
 from functrans.random.arguments import Shape, checked_shape, refuse, shape_of, short_ints, size_of
+from functrans.random.jitted import jitted, sampler
 from functrans.random.keys import KeyArray, as_given, check_key, typed
 
 __all__ = ["bits", "fold_in", "random_bits", "split", "split_key"]
@@ -52,18 +52,18 @@ def random_bits(key: KeyArray, dtype: np.dtype, shape: Shape) -> Any:
     return lax.convert_element_type(lax.bitwise_xor(upper, lower), dtype)
 
 
-@jit(static_argnames=("shape",))
+@jitted("shape")
 def _split(key: Any, shape: Shape) -> Any:
     return as_given(key, split_key(typed(key), shape))
 
 
-@jit
+@jitted()
 def _fold_in(key: Any, data: Any) -> Any:
     first, second = typed(key)._words
     return as_given(key, KeyArray(*_words(threefry2x32_p.bind(first, second, np.uint32(0), data))))
 
 
-@jit(static_argnames=("shape", "dtype"))
+@sampler
 def _bits(key: Any, shape: Shape, dtype: np.dtype) -> Any:
     return random_bits(typed(key), dtype, shape)
 

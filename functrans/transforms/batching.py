@@ -17,7 +17,7 @@ from functrans.core.trace import Primitive, Trace, Tracer, current_trace, extend
 from functrans.primitives.structural import move_axis, moved_to_front
 from functrans.util import safe_zip
 
-__all__ = ["BatchAxis", "BatchTrace", "BatchTracer", "batch_flat", "from_batched"]
+__all__ = ["BatchAxis", "BatchTrace", "BatchTracer", "asks_for", "batch_flat", "from_batched"]
 
 
 class BatchAxis(int):
@@ -81,7 +81,7 @@ class BatchTrace(Trace):
                 dims.append(None)
         if primitive.named_batch is not None and axis.name is not None and axis.name in params["axes"]:
             rule = primitive.named_batch
-        elif all(d is None for d in dims) and (axis.name is None or not _asks_for(axis.name, params)):
+        elif all(d is None for d in dims) and (axis.name is None or not asks_for(axis.name, params)):
             return parent.process(primitive, values, params)
         else:
             rule = primitive.rule("batch")
@@ -92,9 +92,9 @@ class BatchTrace(Trace):
         return BatchTracer(self, out, dim)
 
 
-def _asks_for(name: Hashable, params: dict[str, Any]) -> bool:
+def asks_for(name: Hashable, params: dict[str, Any]) -> bool:
     """Whether a jaxpr among the params has a collective over the axis: its results may differ along the batch of their own."""
-    return any((e.primitive.named_batch is not None and name in e.params["axes"]) or _asks_for(name, e.params)
+    return any((e.primitive.named_batch is not None and name in e.params["axes"]) or asks_for(name, e.params)
                for closed in subjaxprs(params) for e in closed.eqns)
 
 

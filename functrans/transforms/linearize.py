@@ -36,8 +36,8 @@ from functrans.transforms.jvp import JVPTracer
 from functrans.util import safe_zip
 
 __all__ = [
-    "LinearProgram", "LinearTracer", "LinearizeTrace", "Residual", "TangentTrace", "check_linear_program", "evaluate_linear",
-    "linearize_flat", "record_linear", "transpose_jaxpr", "transpose_linear",
+    "LinearProgram", "LinearTracer", "LinearizeTrace", "LinearizeTracer", "Residual", "TangentTrace", "check_linear_program",
+    "evaluate_linear", "linearize_flat", "record_linear", "transpose_jaxpr", "transpose_linear",
 ]
 
 
@@ -59,7 +59,7 @@ class TangentTrace(Trace):
     __slots__ = ("eqns",)
     name = "linearize"
 
-    def __init__(self, parent: Trace) -> None:
+    def __init__(self, parent: Trace | None) -> None:
         super().__init__(parent)
         self.eqns: list[Eqn] = []
 
@@ -114,7 +114,7 @@ class LinearizeTrace(Trace):
     __slots__ = ("tangent_trace",)
     name = "grad (or vjp, linearize)"
 
-    def __init__(self, parent: Trace) -> None:
+    def __init__(self, parent: Trace | None) -> None:
         super().__init__(parent)
         self.tangent_trace = TangentTrace(parent)
 

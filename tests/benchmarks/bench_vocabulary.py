@@ -71,6 +71,24 @@ def case_solve():
         compare(f"solve gradient, {' x '.join(map(str, (*shape, n)))}", gradient, (a, rng.standard_normal((*shape, 1))), inner=3)
 
 
+# -- random numbers ----------------------------------------------------------------------------------------------------------
+
+def case_random():
+    samplers = {
+        "uniform": lambda random, k, dtype: random.uniform(k, (1_000_000,), dtype),
+        "normal": lambda random, k, dtype: random.normal(k, (1_000_000,), dtype),
+        "randint": lambda random, k, dtype: random.randint(k, (1_000_000,), 0, 1000, "int" + dtype[5:]),
+        "gamma": lambda random, k, dtype: random.gamma(k, 2.5, (100_000,), dtype),
+        "poisson": lambda random, k, dtype: random.poisson(k, 30.0, (100_000,), "int" + dtype[5:]),
+        "permutation": lambda random, k, dtype: random.permutation(k, 100_000),
+        "small normal": lambda random, k, dtype: random.normal(k, (16,), dtype),
+    }
+    for dtype in ("float64", "float32"):
+        for name, sampler in samplers.items():
+            compare(f"random {name} {dtype}", lambda library, xp, f=sampler, d=dtype: lambda k: f(library.random, k, d),
+                    (np.array([0, 42], "uint32"),), inner=1000 if name.startswith("small") else 3)
+
+
 CASES = {name.removeprefix("case_"): call for name, call in list(globals().items()) if name.startswith("case_")}
 
 if __name__ == "__main__":

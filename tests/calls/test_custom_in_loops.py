@@ -1,5 +1,7 @@
 """Functions with rules of their own inside loops, branches and checkpoints: the rule is asked there too."""
 
+from typing import Any
+
 import numpy as np
 import pytest
 
@@ -106,3 +108,52 @@ def test_implicit_differentiation_of_a_while_loop():
         np.testing.assert_allclose(wrap(ft.grad(root))(2.0), 0.5 / np.sqrt(2.0), rtol=1e-14)
         np.testing.assert_allclose(wrap(ft.grad(ft.grad(root)))(2.0), -0.25 * 2.0**-1.5, rtol=1e-13)
         np.testing.assert_allclose(wrap(ft.vmap(ft.grad(root)))(np.array([2.0, 9.0])), 0.5 / np.sqrt([2.0, 9.0]), rtol=1e-14)
+
+
+# -- loops in rules ------------------------------------------------------------------------------------------------------------
+
+CALLS = {
+    "jit": lambda x: ft.jit(fnp.sin)(x),
+    "checkpoint": lambda x: ft.checkpoint(fnp.sin)(x),
+    "cond": lambda x: lax.cond(x > 0, fnp.sin, fnp.cos, x),
+    "scan": lambda x: lax.scan(lambda c, _: (fnp.sin(c) * x, c), x, None, length=3)[0],
+    "checkpointed scan": lambda x: lax.scan(lambda c, _: (fnp.sin(c) * x, c), x, None, length=9, checkpoint=True)[0],
+    "while": lambda x: lax.while_loop(lambda s: s[0] < 3, lambda s: (s[0] + 1, fnp.sin(s[1]) * x), (0, x))[1],
+    "map": lambda x: fnp.sum(lax.map(fnp.sin, fnp.stack([x, 2 * x]))),
+}
+
+
+@pytest.mark.parametrize("run", [lambda f: f, ft.jit], ids=["eager", "jit"])
+@pytest.mark.parametrize("name", CALLS)
+def test_rules_that_are_the_jvp_of_a_call(name: str, run: Any) -> None:
+    """One equation of the rule gives the result and its tangent together; reverse mode takes it apart."""
+    f = CALLS[name]
+    g = ft.custom_jvp(f)
+    g.defjvp(lambda primals, tangents: ft.jvp(f, primals, tangents))
+    first, second = ft.grad(f), ft.grad(ft.grad(f))
+    for x in (0.3, -0.4):
+        assert float(run(ft.grad(g))(x)) == pytest.approx(float(first(x)), rel=1e-12)
+        assert float(run(ft.grad(ft.grad(g)))(x)) == pytest.approx(float(second(x)), rel=1e-12)
+        assert float(run(lambda x: ft.jvp(ft.grad(g), (x,), (1.0,))[1])(x)) == pytest.approx(float(second(x)), rel=1e-12)
+    xs = np.array([0.3, -0.4])
+    np.testing.assert_allclose(run(ft.vmap(ft.grad(g)))(xs), [first(x) for x in xs], rtol=1e-12)
+
+
+def test_a_result_that_depends_on_the_tangent_through_a_call_is_refused() -> None:
+    g = ft.custom_jvp(fnp.sin)
+    g.defjvp(lambda primals, tangents: ft.jit(lambda x, t: (x + t, t))(*primals, *tangents))
+    with pytest.raises(TypeError, match="the primal result depends on the tangents"):
+        ft.grad(g)(1.0)
+
+
+def test_rules_take_arrays_of_the_library() -> None:
+    """Without differentiation a function gets what its caller gives; a rule gets what it would get from an operation."""
+    def f(x: Any) -> Any:
+        return fnp.sum(x.at[0].multiply(3.0) ** 2)
+
+    by_jvp, by_vjp = ft.custom_jvp(f), ft.custom_vjp(f)
+    by_jvp.defjvp(lambda primals, tangents: (f(*primals), ft.jvp(f, primals, tangents)[1]))
+    by_vjp.defvjp(lambda x: (f(x), x.at[0].multiply(9.0)), lambda r, ct: (2.0 * ct * r,))
+    x = np.array([1.0, 2.0])
+    for g in (by_jvp, by_vjp):
+        np.testing.assert_array_equal(ft.grad(g)(x), [18.0, 4.0])

@@ -1,6 +1,8 @@
 """`custom_vmap`: the rule answers vmap, also of derivatives and inside jit."""
 # ruff: noqa: B023 - functions made in a loop run in the turn that makes them
 
+from typing import Any
+
 import numpy as np
 import pytest
 
@@ -251,3 +253,41 @@ def test_missing_rule():
         f(1.0)
     with pytest.raises(TypeError, match="def_vmap of <lambda> takes a function; got None of type NoneType"):
         f.def_vmap(None)
+
+
+# -- sequential_vmap ---------------------------------------------------------------------------------------------------------
+
+def _steps(x: Any, y: Any) -> Any:
+    first, factor = x["start"], x["factor"]
+    return ft.lax.while_loop(lambda s: s[0] < 10.0, lambda s: (s[0] * factor, s[1] + y), (first, y * 0.0))
+
+
+@pytest.mark.parametrize("run", [lambda f: f, ft.jit], ids=["eager", "jit"])
+@pytest.mark.parametrize("axes", [({"start": 0, "factor": None}, None), ({"start": 0, "factor": 0}, 1), ({"start": None, "factor": 0}, 0)])
+def test_sequential_vmap_is_a_loop_over_the_batch(run: Any, axes: Any) -> None:
+    f = ft.custom_batching.sequential_vmap(_steps)
+    starts, factors, ys = np.array([1.0, 5.0, 20.0]), np.array([2.0, 3.0, 1.5]), np.arange(6.0).reshape(2, 3)
+    x = {"start": starts if axes[0]["start"] == 0 else starts[1], "factor": factors if axes[0]["factor"] == 0 else factors[0]}
+    y = ys if axes[1] == 1 else ys[0] if axes[1] is None else ys.T
+
+    def at(i: int) -> tuple[Any, Any]:
+        return ({k: v if axes[0][k] is None else v[i] for k, v in x.items()}, y if axes[1] is None else y[:, i] if axes[1] == 1 else y[i])
+
+    want = [_steps(*at(i)) for i in range(3)]
+    for got, *rows in zip(run(ft.vmap(f, axes))(x, y), *want, strict=True):
+        np.testing.assert_allclose(got, np.stack(rows), rtol=1e-12)
+    grads = run(ft.vmap(ft.grad(lambda x, y: f(x, y)[0]), axes))(x, y)
+    for i in range(3):
+        one = ft.grad(lambda x, y: _steps(x, y)[0])(*at(i))
+        assert float(grads["start"][i]) == pytest.approx(float(one["start"])) and float(grads["factor"][i]) == pytest.approx(
+            float(one["factor"]))
+
+
+def test_sequential_vmap_takes_no_branch_for_another_example() -> None:
+    """A batched cond computes both branches, and raises the errors of both."""
+    table = np.arange(3.0)
+    f = lambda i: ft.lax.cond(i < 3, lambda: fnp.asarray(table)[i], lambda: -1.0)  # noqa: E731
+    indices = np.array([0, 7, 2])
+    np.testing.assert_array_equal(ft.jit(ft.vmap(ft.custom_batching.sequential_vmap(f)))(indices), [0.0, -1.0, 2.0])
+    with pytest.raises(IndexError, match="out of bounds"):
+        ft.jit(ft.vmap(f))(indices)
