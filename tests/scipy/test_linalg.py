@@ -54,7 +54,7 @@ def test_lu(dtype: str) -> None:
         a = random(*shape, dtype=dtype)
         for got, want in zip(linalg.lu(a), sl.lu(a), strict=True):
             near(got, want, dtype)
-        near(np.prod([1]) * np.asarray(linalg.lu(a, permute_l=True)[0]), sl.lu(a, permute_l=True)[0], dtype)
+        near(linalg.lu(a, permute_l=True)[0], sl.lu(a, permute_l=True)[0], dtype)
     a, b = random(4, 4, dtype=dtype), random(4, 3, dtype=dtype)
     factors = linalg.lu_factor(a)
     near(factors[0], sl.lu_factor(a)[0], dtype)
@@ -76,9 +76,7 @@ def test_qr(dtype: str) -> None:
                 for g, w in zip(got, want, strict=True):
                     near(g, w)
         k = min(shape)
-        for got, want in zip(linalg.qr_multiply(a, random(2, shape[0])), (None, sl.qr(a, mode="economic")[1]), strict=True):
-            if want is not None:
-                near(got, want)
+        near(linalg.qr_multiply(a, random(2, shape[0]))[1], sl.qr(a, mode="economic")[1])
         c = random(k, 2, dtype=dtype)
         if shape[0] >= shape[1]:
             near(linalg.qr_multiply(a, c, "left")[0], sl.qr_multiply(a, c, "left")[0])
@@ -86,7 +84,7 @@ def test_qr(dtype: str) -> None:
 
 @pytest.mark.parametrize("dtype", ["float64", "complex128"])
 def test_eigenvalues(dtype: str) -> None:
-    a, b = definite(4, dtype), definite(4, dtype) + random(4, 4, dtype=dtype) * 0
+    a, b = definite(4, dtype), definite(4, dtype)
     for lower in (True, False):
         near(linalg.eigh(a, lower=lower, eigvals_only=True), sl.eigh(a, lower=lower, eigvals_only=True))
         for kind in (1, 2, 3):
@@ -133,7 +131,8 @@ def test_expm(dtype: str, size: float) -> None:
     eps = np.finfo(dtype).eps
     assert np.abs(got - want).max() <= 1e3 * eps * max(1, size) * np.abs(want).max()
     upper = np.triu(a)
-    near(linalg.expm(upper, upper_triangular=True) / np.abs(sl.expm(upper)).max(), sl.expm(upper) / np.abs(sl.expm(upper)).max(), dtype, 1e-8)
+    want = sl.expm(upper)
+    near(linalg.expm(upper, upper_triangular=True) / np.abs(want).max(), want / np.abs(want).max(), dtype, 1e-8)
 
 
 def test_expm_of_batches_and_limits() -> None:
@@ -222,7 +221,8 @@ def test_matrices_of_arrays() -> None:
 
 @pytest.mark.parametrize("n", [1, 2, 5, 8])
 def test_matrices_of_a_size(n: int) -> None:
-    for name, args in [("hilbert", ()), ("invhilbert", ()), ("helmert", ()), ("helmert", (True,)), ("dft", ()), ("dft", ("sqrtn",)), ("dft", ("n",)),
+    for name, args in [("hilbert", ()), ("invhilbert", ()), ("helmert", ()), ("helmert", (True,)), ("dft", ()),
+                       ("dft", ("sqrtn",)), ("dft", ("n",)),
                        *((f, (kind,)) for f in ("pascal", "invpascal") for kind in ("symmetric", "lower", "upper"))]:
         np.testing.assert_allclose(getattr(linalg, name)(n, *args), getattr(sl, name)(n, *args), atol=1e-12, err_msg=f"{name}{args}")
     if n & (n - 1) == 0:
