@@ -87,8 +87,8 @@ def _tower(f: Callable[[Any], Any], orders: int) -> Callable[[Any], list[Any]]:
 def _checked(fun: Callable[..., Any], primals: Sequence[Any], series: Sequence[Any]) -> int:
     """The number of orders."""
     if len(primals) != len(series):
-        raise ValueError(f"jet of {fun_name(fun)}: there are {len(primals)} primals and {len(series)} series, at {describe(user_source())}. "
-                         "Give the derivatives of each argument.")
+        raise ValueError(f"jet of {fun_name(fun)}: there are {len(primals)} primals and {len(series)} series, at "
+                         f"{describe(user_source())}. Give the derivatives of each argument.")
     lengths = {len(s) for s in series}
     if len(lengths) > 1:
         raise ValueError(f"jet of {fun_name(fun)}: the series have different lengths, {sorted(lengths)}, at {describe(user_source())}. "
@@ -96,8 +96,8 @@ def _checked(fun: Callable[..., Any], primals: Sequence[Any], series: Sequence[A
     for i, (x, terms) in enumerate(zip(primals, series, strict=True)):
         for k, term in enumerate(terms):
             if tree_structure(term) != tree_structure(x) or tree_map(_shape, term) != tree_map(_shape, x):
-                raise ValueError(f"jet of {fun_name(fun)}: derivative {k + 1} of argument {i} must have the structure and the shapes of the "
-                                 f"argument, at {describe(user_source())}.")
+                raise ValueError(f"jet of {fun_name(fun)}: derivative {k + 1} of argument {i} must have the structure and the shapes of "
+                                 f"the argument, at {describe(user_source())}.")
     return lengths.pop() if lengths else 0
 
 
