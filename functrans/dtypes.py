@@ -12,13 +12,13 @@ from typing import Any
 
 import numpy as np
 
-from functrans.core.dtypes import canonical, float0
+from functrans.core.dtypes import canonical, extended, float0, prng_key
 from functrans.core.dtypes import result_type as _result_type
 from functrans.core.trace import typeof
 from functrans.errors import TypePromotionError
-from functrans.numpy.dtypes import issubdtype as _issubdtype
+from functrans.numpy.dtypes import issubdtype
 from functrans.numpy.util import as_operand
-from functrans.random.keys import KeyType, prng_key
+from functrans.random.keys import KeyType
 
 __all__ = [
     "TypePromotionError", "canonicalize_dtype", "extended", "finfo", "float0", "iinfo", "issubdtype", "itemsize_bits", "prng_key",
@@ -26,14 +26,6 @@ __all__ = [
 ]
 
 finfo, iinfo = np.finfo, np.iinfo
-
-
-class extended(np.generic):
-    """The abstract scalar type of dtypes that NumPy has not: that of random keys.
-
-    >>> issubdtype(prng_key, extended)
-    True
-    """
 
 
 def canonicalize_dtype(dtype: Any, allow_extended_dtype: bool = False) -> Any:
@@ -48,20 +40,6 @@ def canonicalize_dtype(dtype: Any, allow_extended_dtype: bool = False) -> Any:
     if allow_extended_dtype and isinstance(dtype, KeyType):
         return dtype
     return canonical(dtype)
-
-
-def issubdtype(a: Any, b: Any) -> bool:
-    """Whether the dtype `a` is `b`, or of the kind `b` (``np.floating``, `extended`, ...).
-
-    >>> issubdtype("float32", np.floating), issubdtype("float32", extended)
-    (True, False)
-    """
-    a, b = (x.type if isinstance(x, KeyType) else x for x in (a, b))
-    if b in (extended, prng_key):
-        return a is b or (a is prng_key and b is extended)
-    if a in (extended, prng_key):
-        return b is np.generic
-    return _issubdtype(a, b)
 
 
 def itemsize_bits(dtype: Any) -> int:
