@@ -226,6 +226,8 @@ class Builder(Protocol):
         """`op`: add, mul, min, max, and, or, xor (min and max propagate nan; empty axes give the identity)."""
     def arg_reduce(self, op: str, x: Expr, axis: int, dtype: np.dtype) -> Expr:
         """The first index of the extremum (of the first nan, where there is one)."""
+    def assemble(self, parts: Sequence[Expr]) -> Expr:
+        """Real expressions of one shape, computed together, along a new first axis."""
     def library(self, call: Call, batch: int, inputs: Sequence[Expr], updates: Sequence[Expr],
                 outputs: Sequence[tuple[np.dtype, tuple[int, ...]]]) -> list[Expr]:
         """The changed `updates`, and the `outputs` of the given dtypes and shapes, of a routine called for each of `batch` matrices."""
@@ -474,13 +476,14 @@ def reads(step: Step) -> set[Buffer]:
             found = {*step.inputs, *step.updates}
         case Nest():
             found = set()
+            nodes: list[Node] = []  # of all statements together: they share most of what they compute
             for s in step.body:
-                nodes = s.nodes if isinstance(s, Reduce) else tuple(n for n in (s.node, s.dynamic, s.mask) if n is not None)
-                found.update(load.attr.buffer for load in node_accesses(nodes))
+                nodes += s.nodes if isinstance(s, Reduce) else (n for n in (s.node, s.dynamic, s.mask) if n is not None)
                 if isinstance(s, Store) and s.combine != "set":
                     found.add(s.access.buffer)
                 written = s.accesses if isinstance(s, Reduce) else (s.access,)
                 found.update(a.buffer.source.counter for a in written if a.buffer.role == "window")
+            found.update(load.attr.buffer for load in node_accesses(nodes))
         case Loop():
             found = {b for part in step.parts for inner in part for b in reads(inner)}
             found.update(b for pair in step.swaps for b in pair)

@@ -23,9 +23,12 @@ from typing import Any, NamedTuple
 import numpy as np
 from numpy.linalg import _umath_linalg  # type: ignore[attr-defined]
 
-__all__ = ["IWORK", "LIWORK", "LRWORK", "LWORK", "RWORK", "WORK", "Arg", "Call", "Number", "Scratch", "Slot", "address", "call",
-           "integer", "letter", "run"]
+__all__ = ["FEW", "IWORK", "LIWORK", "LRWORK", "LWORK", "RWORK", "WORK", "Arg", "Call", "Number", "Scratch", "Slot", "address", "call",
+           "integer", "letter", "run", "thread_control"]
 
+FEW = 1 << 16
+"""Elements up to which a matrix is handled by one thread: OpenBLAS's threads gain little below, and cost a thousand times as much where
+another process has the processor."""
 _SPELLINGS = ("scipy_{}_64_", "{}_64_", "{}64_", "{}$NEWLAPACK$ILP64", "{}_64", "scipy_{}_", "{}$NEWLAPACK", "{}_", "{}")
 
 
@@ -70,6 +73,11 @@ class Call:
 
     routine: str
     args: tuple[Arg, ...]
+
+    @property
+    def is_short(self) -> bool:
+        """Whether the matrices are too small for threads."""
+        return max((a.step for a in self.args if isinstance(a, Slot)), default=0) <= FEW
 
     @property
     def scratch(self) -> tuple[Scratch, ...]:
@@ -124,12 +132,24 @@ def integer() -> np.dtype:
 @cache
 def _function(routine: str) -> Any:
     library, spelling, _ = _library()
-    try:
-        found = getattr(library, spelling.format(routine))
-    except AttributeError:
-        raise RuntimeError(f"the LAPACK behind NumPy ({library._name}) has no routine {routine}.") from None
-    found.restype = None
+    spellings = ("scipy_{}64_", "{}64_", "scipy_{}", "{}") if routine in _THREADS else (spelling,)
+    found = next((f for s in spellings if (f := getattr(library, s.format(routine), None)) is not None), None)
+    if found is None:
+        raise RuntimeError(f"the LAPACK behind NumPy ({library._name}) has no routine {routine}.")
+    found.restype = ctypes.c_int if routine == _THREADS[0] else None
     return found
+
+
+_THREADS = ("openblas_get_num_threads", "openblas_set_num_threads")
+
+
+@cache
+def thread_control() -> tuple[str, ...]:
+    """The functions that get and set the number of threads of the library; none where it is not OpenBLAS."""
+    try:
+        return tuple(name for name in _THREADS if address(name))
+    except RuntimeError:
+        return ()
 
 
 def address(routine: str) -> int:
@@ -210,7 +230,13 @@ def run(made: Call, batch: int, operands: Sequence[np.ndarray]) -> None:
         kept.append(x)
         pointers.append(ctypes.c_void_p(x.ctypes.data))
     pointers += _lengths(made.args)
+    threads = thread_control() if made.is_short else ()
+    before = _function(threads[0])() if threads else 0
+    if threads:
+        _function(threads[1])(1)
     for i in range(batch):
         for at, start, step in moving:
             pointers[at] = ctypes.c_void_p(start + i * step)
         function(*pointers)
+    if threads:
+        _function(threads[1])(before)

@@ -17,6 +17,7 @@ from scipy import special as sp
 from functrans.primitives.rounding import RoundingMethod
 from tests.properties.array_rows import ARRAY_ROWS
 from tests.properties.fft_rows import FFT_ROWS
+from tests.properties.linalg_rows import LINALG_ROWS
 from tests.properties.rows import DISTINCT, Case, Operand, Row, elementwise, smooth
 from tests.properties.rows import PRIMITIVES as P
 
@@ -654,4 +655,4 @@ INTEGRALS = [
     ),
 ]
 
-ROWS = [*ARITHMETIC, *LOGIC, *TRANSCENDENTAL, *SPECIAL, *INTEGRALS, *ARRAY_ROWS, *FFT_ROWS]
+ROWS = [*ARITHMETIC, *LOGIC, *TRANSCENDENTAL, *SPECIAL, *INTEGRALS, *ARRAY_ROWS, *FFT_ROWS, *LINALG_ROWS]

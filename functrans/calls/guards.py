@@ -15,8 +15,8 @@ A compiled path returns its guards with its results, and `GuardedCode` compares 
 functions are pure, so the results of a wrong path are dropped, and its errors are none. Which other path to take is the
 matter of `functrans.calls.paths`.
 
-A path that calls Python may print, or raise: it must not run on trust. `CautiousCode` computes its guards first, by a program of their
-own without effects, and runs the path once they agree.
+A path that calls Python may print, or raise, and one with a loop of a computed number of turns may run for ever: these must not
+run on trust. `CautiousCode` computes their guards first, by programs of their own without effects, and runs the path once they agree.
 """
 
 from __future__ import annotations
@@ -44,7 +44,7 @@ from functrans.transforms.stage import StagingTrace, StagingTracer
 
 __all__ = [
     "MAX_EQUATIONS", "MAX_GUARDS", "CautiousCode", "Disagreement", "Guard", "GuardRecorder", "GuardedCode", "QuestionsPassedOn",
-    "ValueNeeded", "calls_python", "guarded_jaxpr",
+    "ValueNeeded", "calls_python", "guarded_jaxpr", "may_not_end",
 ]
 
 MAX_GUARDS = 20_000
@@ -341,16 +341,31 @@ def calls_python(eqn: Eqn) -> bool:
     return eqn.primitive.effectful or eqn.primitive is pure_callback_p or any(map(calls_python, inner))
 
 
+def may_not_end(eqn: Eqn) -> bool:
+    """Whether `eqn` has a loop whose number of turns depends on values: on those of a wrong path it may be any."""
+    return eqn.primitive.name in ("while", "repeat") or any(may_not_end(e) for c in subjaxprs(eqn.params) for e in c.eqns)
+
+
 class CautiousCode:
     """A compiled path that runs only when all its guards have agreed."""
 
-    __slots__ = ("_closed", "_guards", "_questions", "_run")
+    __slots__ = ("_closed", "_guards", "_rounds", "_run")
 
     def __init__(self, closed: ClosedJaxpr, guards: Sequence[Guard]) -> None:
         self._run = compiled(closed)
         self._guards = tuple(guards)
         self._closed = closed
-        self._questions = GuardedCode(self._without_results(guards), guards)
+        self._rounds = [GuardedCode(self._without_results(guards[:end]), guards[:end]) for end in self._ends()]
+
+    def _ends(self) -> list[int]:
+        """How many guards each round of questions asks: one that needs a loop waits until those before it have agreed."""
+        ends, loops = [], 0
+        for place in range(len(self._guards)):
+            needed = sum(map(may_not_end, self._without_results(self._guards[:place + 1]).eqns))
+            if needed > loops and place:
+                ends.append(place)
+            loops = needed
+        return [*ends, len(self._guards)]
 
     def attempt(self, values: list[np.ndarray], decided: int = 0) -> list[np.ndarray] | Disagreement:
         """Run, if the guards after the first `decided` agree.
@@ -365,8 +380,11 @@ class CautiousCode:
     def probe(self, values: list[np.ndarray], decided: int = 0) -> Disagreement | None:
         """The first guard after the first `decided` that disagrees."""
         try:
-            out = self._questions.attempt(values, decided)
-            return out if type(out) is Disagreement else None
+            for asked in self._rounds:
+                out = asked.attempt(values, decided)
+                if type(out) is Disagreement:
+                    return out
+            return None
         except Exception as raised:  # a guard after the first that disagrees may be no question to ask of these values
             error = raised
         for place in range(decided, len(self._guards)):

@@ -315,7 +315,7 @@ class Lowered:
         stages = self._executable.stages
         match stage:
             case "jaxpr":
-                return str(stages.jaxpr)
+                return str(self._traced.jaxpr)
             case "simplified":
                 return str(stages.simplified)
             case "kernels":

@@ -14,7 +14,7 @@ from typing import Any
 
 import numpy as np
 
-from functrans.calls.guards import CautiousCode, Disagreement, Guard, GuardedCode, calls_python, guarded_jaxpr
+from functrans.calls.guards import CautiousCode, Disagreement, Guard, GuardedCode, calls_python, guarded_jaxpr, may_not_end
 from functrans.calls.jit import compiled, has_open_consts, with_leading_inputs
 from functrans.config import options
 from functrans.core.array import Array
@@ -64,7 +64,7 @@ class Path:
 
     def _guarded(self) -> GuardedCode | CautiousCode:
         if self._checking is None:
-            kind = CautiousCode if any(map(calls_python, self.closed.eqns)) else GuardedCode
+            kind = CautiousCode if any(calls_python(e) or may_not_end(e) for e in self.closed.eqns) else GuardedCode
             self._checking = kind(self.closed, self.guards)
         return self._checking
 

@@ -155,6 +155,12 @@ class _Generator:
         pointers = [(a.buffer, a.offset, step.elem) for a in (step.c, step.a, step.b)]
         return Call(name, [*pointers, (None, 0, step.elem)], sizes)
 
+    def bound(self) -> tuple[str, ...]:
+        """The library's routines that the module calls."""
+        calls = [call for call, _ in self.routines]
+        threads = lapack.thread_control() if any(call.is_short for call in calls) else ()
+        return (*dict.fromkeys(call.routine for call in calls), *threads)
+
     def sort(self, step: Sort, key: Buffer, refine: bool) -> Call:
         """One stable sort by `key`, of the order so far if `refine`: from the last key to the first, they sort by all."""
         function = emit_sort(key.dtype.itemsize)
@@ -306,5 +312,4 @@ def generate(program: Program, target: Target, layout: Layout) -> Module:
     text = "\n".join([
         *(d for name, d in declarations.items() if name not in defined), *(f.text() for f in functions), ""])
     return Module(text, "functrans_main", generator.arena + generator.scratch, len(generator.kernels),
-                  tuple(f.name for f in generator.controls), tuple(generator.callbacks),
-                  tuple(dict.fromkeys(call.routine for call, _ in generator.routines)))
+                  tuple(f.name for f in generator.controls), tuple(generator.callbacks), generator.bound())

@@ -33,9 +33,8 @@ __all__ = ["Executable", "Stages", "compile_jaxpr"]
 
 @dataclass(frozen=True, slots=True)
 class Stages:
-    """What each pass made of a jaxpr."""
+    """What each pass made of a jaxpr. The jaxpr itself is not here: code is kept as long as its jaxpr lives, and no longer."""
 
-    jaxpr: ClosedJaxpr
     simplified: ClosedJaxpr
     program: Program
     module: Module
@@ -56,7 +55,7 @@ def compile_jaxpr(closed: ClosedJaxpr) -> Executable:
         verify(program)
     module = generate(program, host_target(), host_layout())
     linked = link(module.text, module.entry, module.controls, module.routines)
-    return Executable(Stages(closed, simplified, program, module), linked)
+    return Executable(Stages(simplified, program, module), linked)
 
 
 class Executable:

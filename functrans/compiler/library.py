@@ -11,9 +11,9 @@ from typing import Any, Protocol
 
 import numpy as np
 
-from functrans.compiler.text import I64, PTR, Function, Ty, Val
+from functrans.compiler.text import I32, I64, PTR, Function, Ty, Val
 from functrans.kernel import Buffer, Expr, Library
-from functrans.lapack import Call, Number, Scratch, Slot, integer
+from functrans.lapack import Call, Number, Scratch, Slot, integer, thread_control
 
 __all__ = ["emit_library", "library_step"]
 
@@ -47,6 +47,12 @@ def emit_library(step: Library, name: str) -> Function:
     lengths = [f.const(I64, 1) for a in step.call.args if isinstance(a, str)]
     symbol = f"lapack_{step.call.routine}"
     f.declare(symbol, None, [PTR] * len(fixed) + [I64] * len(lengths))
+    threads = thread_control() if step.call.is_short else ()
+    if threads:
+        f.declare(f"lapack_{threads[0]}", I32, [])
+        f.declare(f"lapack_{threads[1]}", None, [I32])
+        usual = f.call(f"lapack_{threads[0]}", I32)
+        f.call_void(f"lapack_{threads[1]}", f.const(I32, 1))
     before, head, done = f.block, f.fresh("loop"), f.fresh("done")
     f.br(head)
     f.label(head)
@@ -63,6 +69,8 @@ def emit_library(step: Library, name: str) -> Function:
     f.phi_close(slot, following, f.block)
     f.cond_br(f.icmp("slt", following, f.const(I64, step.batch)), head, done)
     f.label(done)
+    if threads:
+        f.call_void(f"lapack_{threads[1]}", usual)
     f.ret()
     return f
 

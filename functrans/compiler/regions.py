@@ -28,6 +28,7 @@ from functrans.core.array import Array
 from functrans.core.jaxpr import ClosedJaxpr, Jaxpr, Literal, Var
 from functrans.core.source import describe
 from functrans.kernel import (
+    Access,
     ArrayType,
     Branch,
     Buffer,
@@ -40,6 +41,7 @@ from functrans.kernel import (
     Sort,
     Step,
     Steps,
+    Store,
     Window,
     reads,
     writes,
@@ -149,6 +151,14 @@ class Lowering(Contractions):
             self._close_for(buffer)
         self.steps.append(step)
         return [self.load(b) for b in (*step.updates, *step.outputs)]
+
+    def assemble(self, parts: Sequence[Expr]) -> Expr:
+        shape, size = parts[0].shape, prod(parts[0].shape)
+        out = self.temp(parts[0].dtype, (len(parts), *shape))
+        strides = contiguous_strides(shape)
+        stores = tuple(Store(Access(out, i * size, strides), part.nodes[0]) for i, part in enumerate(parts))
+        self._emit(Nest(shape, 0, stores))
+        return self.load(out)
 
     # -- branches -----------------------------------------------------------------------------------------------
 

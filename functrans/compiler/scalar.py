@@ -130,12 +130,30 @@ _FLOAT: dict[str, Emit] = {
 # -- integers and booleans ------------------------------------------------------------------------------------------------
 
 
+def _quotient(f: Function, a: Val, b: Val, sign: str) -> Val:
+    """`a` divided by `b`, which is not 0, truncated; `sign` is ``s`` or ``u``.
+
+    Processors divide no vectors of integers. In double precision the quotient of 32-bit numbers is exact after truncation:
+    it is a multiple of 1 / b, so that it is whole or at least 1 / b below a whole number, and the rounding error is far less.
+    """
+    if a.ty.width == 1 or a.ty.bits != 32:
+        return f.binary(f"{sign}div", a, b)
+    x, y = (f.cast(f"{sign}itofp", v, "double") for v in (a, b))
+    return f.cast(f"fpto{sign}i", f.binary("fdiv", x, y), "i32")
+
+
+def _remainder(f: Function, a: Val, b: Val, sign: str) -> Val:
+    if a.ty.width == 1 or a.ty.bits != 32:
+        return f.binary(f"{sign}rem", a, b)
+    return f.sub(a, f.binary("mul", _quotient(f, a, b, sign), b))
+
+
 def _div_signed(f: Function, a: Val, b: Val) -> Val:
     """Truncated quotient; x/0 is -1, and the one overflow (MIN/-1) wraps to MIN."""
     zero, minus = f.const(a.ty, 0), f.const(a.ty, -1)
     by_zero, by_minus = f.icmp("eq", b, zero), f.icmp("eq", b, minus)
     safe = f.select(f.or_(by_zero, by_minus), f.const(a.ty, 1), b)
-    q = f.binary("sdiv", a, safe)
+    q = _quotient(f, a, safe, "s")
     return f.select(by_zero, minus, f.select(by_minus, f.sub(zero, a), q))
 
 
@@ -144,18 +162,18 @@ def _rem_signed(f: Function, a: Val, b: Val) -> Val:
     zero = f.const(a.ty, 0)
     by_zero = f.icmp("eq", b, zero)
     trivial = f.or_(by_zero, f.icmp("eq", b, f.const(a.ty, -1)))
-    r = f.binary("srem", a, f.select(trivial, f.const(a.ty, 1), b))
+    r = _remainder(f, a, f.select(trivial, f.const(a.ty, 1), b), "s")
     return f.select(by_zero, a, r)
 
 
 def _div_unsigned(f: Function, a: Val, b: Val) -> Val:
     by_zero = f.icmp("eq", b, f.const(a.ty, 0))
-    return f.select(by_zero, f.const(a.ty, -1), f.binary("udiv", a, f.select(by_zero, f.const(a.ty, 1), b)))
+    return f.select(by_zero, f.const(a.ty, -1), _quotient(f, a, f.select(by_zero, f.const(a.ty, 1), b), "u"))
 
 
 def _rem_unsigned(f: Function, a: Val, b: Val) -> Val:
     by_zero = f.icmp("eq", b, f.const(a.ty, 0))
-    return f.select(by_zero, a, f.binary("urem", a, f.select(by_zero, f.const(a.ty, 1), b)))
+    return f.select(by_zero, a, _remainder(f, a, f.select(by_zero, f.const(a.ty, 1), b), "u"))
 
 
 def _shift(opcode: str) -> Emit:

@@ -28,6 +28,7 @@ __all__ = [
     "default_complex",
     "default_int",
     "dtype_of",
+    "extended",
     "finfo_eps",
     "float0",
     "is_complex",
@@ -35,6 +36,7 @@ __all__ = [
     "is_inexact",
     "is_integer",
     "is_signed",
+    "prng_key",
     "promote",
     "python_scalar_dtype",
     "real_dtype",
@@ -44,6 +46,16 @@ __all__ = [
 
 float0: np.dtype = np.dtype([("float0", np.void, 0)])
 """The tangent type of integers and booleans: a type with one value, taking no space."""
+
+
+
+class extended(np.generic):
+    """The scalar type of all dtypes that NumPy does not know."""
+
+
+class prng_key(extended):
+    """The scalar type of random keys."""
+
 
 SHORT_NAMES = {
     "bool": "bool", "int8": "i8", "int16": "i16", "int32": "i32", "int64": "i64", "uint8": "u8", "uint16": "u16", "uint32": "u32",

@@ -10,7 +10,7 @@ from typing import Any
 
 import numpy as np
 
-from functrans.core.dtypes import canonical, default_complex, default_int
+from functrans.core.dtypes import canonical, default_complex, default_int, extended
 from functrans.core.dtypes import result_type as _result_type
 from functrans.core.trace import is_array_like, typeof
 from functrans.numpy.creation import array
@@ -167,7 +167,10 @@ def issubdtype(arg1: Any, arg2: Any) -> bool:
 
 
 def _plain(x: Any) -> Any:
-    return x.dtype if isinstance(x, ScalarType) else x
+    if isinstance(x, ScalarType):
+        return x.dtype
+    scalar = getattr(x, "type", None)
+    return scalar if isinstance(scalar, type) and issubclass(scalar, extended) else x
 
 
 def isdtype(dtype: Any, kind: Any) -> bool:

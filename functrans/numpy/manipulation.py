@@ -220,15 +220,22 @@ def permute_dims(a: Any, /, axes: Sequence[int]) -> Any:
     return transpose(a, axes)
 
 
+class RankError(ValueError, AttributeError):
+    """An array has too few axes: a ValueError, and for ``hasattr(x, "mT")`` an attribute that is not there."""
+
+
 def matrix_transpose(x: Any, /) -> Any:
     """The last two axes exchanged.
+
+    Raises:
+        ValueError: for an array of fewer than two axes.
 
     >>> matrix_transpose(np.ones((5, 2, 3))).shape
     (5, 3, 2)
     """
     check_arraylike("matrix_transpose", x)
     if typeof(x).ndim < 2:
-        raise ValueError(f"matrix_transpose: x must be at least two-dimensional; got shape {typeof(x).shape}, at "
+        raise RankError(f"matrix_transpose: x must be at least two-dimensional; got shape {typeof(x).shape}, at "
                          f"{describe(user_source())}.")
     return swapaxes(x, -1, -2)
 

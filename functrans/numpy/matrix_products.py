@@ -10,9 +10,9 @@ import operator
 from collections.abc import Sequence
 from typing import Any
 
+import functrans.numpy.contraction as contraction
 from functrans.core.source import describe, user_source
 from functrans.core.trace import typeof
-from functrans.numpy import contraction
 from functrans.numpy.creation import eye
 from functrans.numpy.manipulation import broadcast_to
 from functrans.numpy.solvers import inv

@@ -69,7 +69,7 @@ def _lu_jvp(primals: Sequence[Any], tangents: Sequence[Any]) -> tuple[list[Any],
     (x,), (x_dot,) = primals, tangents
     outs = lu_p.bind(x)
     dots = zero_tangents(outs)
-    if type(x_dot) is Zero:
+    if type(x_dot) is Zero or 0 in typeof(x).shape:
         return outs, dots
     factors, _, permutation = outs
     *batch, m, n = typeof(x).shape
@@ -97,6 +97,8 @@ def _top_left(x: Any, rows: int, columns: int) -> Any:
 def permuted_rows(x: Any, permutation: Any) -> Any:
     """``x[..., permutation, :]`` for each matrix its own permutation."""
     *batch, m, n = typeof(x).shape
+    if 0 in typeof(x).shape:
+        return x
     count = prod(batch)
     places = reshape(permutation, (count, m))
     if count > 1:

@@ -1,8 +1,8 @@
 """cholesky and triangular_solve: what positive definite and triangular systems are solved with.
 
-Both are LAPACK's or BLAS's (potrf, trsm), which see a row-major matrix as its transpose: the lower Cholesky factor of a
-row-major matrix is the transpose of the upper one that Fortran finds in the same memory, and ``op(a) x = b`` is solved as
-``x^T op(a)^T = b^T``; nothing is moved.
+Both are LAPACK's or BLAS's (potrf, trsm), which see a row-major matrix as its transpose: the lower Cholesky factor of a row-major
+matrix is the transpose of the upper one that Fortran finds in the same memory, and ``op(a) x = b`` is solved as ``x^T op(a)^T = b^T``;
+nothing is moved. Compiled, small real matrices are written out instead (`functrans.primitives.matrix_small`).
 
 Derivatives. With ``a = l l^H`` and phi the lower triangle with half the diagonal, ``l_dot = l phi(l^-1 a_dot l^-H)`` (Murray,
 "Differentiation of the Cholesky decomposition", 2016). The solution of a triangular system is linear in the right-hand side;
@@ -37,6 +37,7 @@ from functrans.primitives.linalg_base import (
     triu,
 )
 from functrans.primitives.matrix_program import batch_of, conjugate, matrix_rules, nan_unless, succeeded, triangle
+from functrans.primitives.matrix_small import is_small, small_cholesky, small_solve
 from functrans.primitives.parts import conj_p
 from functrans.primitives.structural import move_axis, moved_to_front, reshape
 
@@ -53,6 +54,8 @@ def _cholesky_abstract(x: ShapedArray) -> ShapedArray:
 def _cholesky_program(b: Any, x: Any) -> Any:
     if 0 in x.shape:
         return x
+    if is_small(b, x):
+        return small_cholesky(b, x)
     n = x.shape[-1]
     call = lapack.call("potrf", x.dtype, "U", n, Slot(0, n * n), n, Slot(1, 1))
     factor, info = b.library(call, batch_of(x), (), [x], [(lapack.integer(), x.shape[:-2])])
@@ -116,6 +119,8 @@ def _solve_program(b: Any, a: Any, rhs: Any, *, left_side: bool, lower: bool, tr
                    unit_diagonal: bool) -> Any:
     if 0 in rhs.shape:
         return rhs
+    if is_small(b, a):
+        return small_solve(b, a, rhs, left_side=left_side, lower=lower, transpose_a=transpose_a, unit_diagonal=unit_diagonal)
     if conjugate_a and not transpose_a:
         a, conjugate_a = conjugate(b, a), False
     n = a.shape[-1]

@@ -112,7 +112,7 @@ def _solve_jvp(primals: Sequence[Any], tangents: Sequence[Any]) -> tuple[Any, An
     *diagonal_dots, b_dot = tangents
     x = tridiagonal_solve_p.bind(*diagonals, b)
     rhs = None if type(b_dot) is Zero else b_dot
-    if any(type(t) is not Zero for t in diagonal_dots):
+    if any(type(t) is not Zero for t in diagonal_dots) and 0 not in typeof(x).shape:
         dl_dot, d_dot, du_dot = map(instantiate, diagonal_dots)
         product = _product(dl_dot, d_dot, du_dot, x)
         rhs = negative(product) if rhs is None else minus(rhs, product)

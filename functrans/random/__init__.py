@@ -46,7 +46,10 @@ from functrans.random.normal import truncated_normal as truncated_normal
 from functrans.random.normal import wald as wald
 from functrans.random.selection import categorical as categorical
 from functrans.random.selection import choice as choice
+from functrans.random.selection import permutation as permutation
 from functrans.random.uniform import randint as randint
 from functrans.random.uniform import uniform as uniform
 from functrans.random.vectors import ball as ball
 from functrans.random.vectors import double_sided_maxwell as double_sided_maxwell
+from functrans.random.vectors import multivariate_normal as multivariate_normal
+from functrans.random.vectors import orthogonal as orthogonal

@@ -11,7 +11,7 @@ import numpy as np
 from functrans.config import options
 from functrans.core.dtypes import canonical, dtype_of, promote
 from functrans.core.source import describe, user_source
-from functrans.core.trace import Tracer, is_array_like, typeof
+from functrans.core.trace import is_array_like, typeof
 from functrans.errors import TracerIntegerConversionError, TypePromotionError
 from functrans.numpy.manipulation import broadcast_shapes
 
@@ -61,7 +61,7 @@ def int_dtype(name: str, dtype: Any, error: type[Exception] = ValueError) -> np.
 
 def checked_shape(name: str, shape: Any, *params: Any) -> Shape:
     """`shape` as a tuple of sizes, to which the parameters must broadcast."""
-    given = (shape,) if isinstance(shape, Tracer) or np.ndim(shape) == 0 else tuple(shape)
+    given = tuple(shape) if (isinstance(shape, Sequence) and not isinstance(shape, str)) or len(np.shape(shape)) == 1 else (shape,)
     try:
         sizes = tuple(map(operator.index, given))
     except TracerIntegerConversionError:

@@ -239,7 +239,7 @@ def binomial(key: Any, n: Any, p: Any, shape: Any = None, dtype: Any = None) -> 
 @sampler
 def _multinomial(key: Any, n: Any, p: Any, shape: Shape, dtype: np.dtype) -> Any:
     n, p = fnp.broadcast_to(n, shape[:-1]), fnp.moveaxis(fnp.broadcast_to(p, shape), -1, 0)
-    left = lax.associative_scan(fnp.add, p, reverse=True)
+    left = lax.cumsum(p, 0, reverse=True)
     ratios = p / fnp.where(left == 0, 1, left)
 
     def step(remainder: Any, x: Any) -> Any:

@@ -20,21 +20,18 @@ import numpy as np
 
 import functrans.lax as lax
 import functrans.numpy as fnp
+from functrans.core.dtypes import prng_key
 from functrans.core.trace import is_array_like, typeof
 from functrans.random.arguments import Shape, refuse, shape_of, short_ints, size_of
 from functrans.tree_util import register_pytree_node
 
 __all__ = [
     "IMPLEMENTATION", "KeyArray", "KeyType", "PRNGKey", "as_given", "check_key", "clone", "key", "key_data", "key_dtype", "key_impl",
-    "prng_key", "typed", "wrap_key_data",
+    "typed", "wrap_key_data",
 ]
 
 IMPLEMENTATION = "threefry2x32"
 _WORD = np.dtype(np.uint32)
-
-
-class prng_key(np.generic):
-    """The scalar type of keys: ``key.dtype.type``."""
 
 
 class KeyType:

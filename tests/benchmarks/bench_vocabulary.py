@@ -37,6 +37,58 @@ def case_fft():
         compare(f"fft of {shape}", lambda library, xp: xp.fft.fft, (x,), inner=3 if x.size > 1 << 18 else 20)
 
 
+# -- linear algebra ----------------------------------------------------------------------------------------------------------
+
+def cholesky_solve(library, xp):
+    def loss(a, b):
+        factor = xp.linalg.cholesky(a)
+        y = library.lax.linalg.triangular_solve(factor, b[..., None], left_side=True, lower=True)
+        return xp.sum(y ** 2) / 2 + xp.sum(xp.log(xp.diagonal(factor, axis1=-2, axis2=-1)))
+
+    return library.value_and_grad(loss)
+
+
+def case_cholesky_solve():
+    rng = np.random.default_rng(0)
+    for dtype in ("float64", "float32"):
+        x = rng.standard_normal((1000, 8, 8))
+        a = (x @ x.swapaxes(-1, -2) + 8 * np.eye(8)).astype(dtype)
+        b = rng.standard_normal((1000, 8)).astype(dtype)
+        compare(f"cholesky solve gradient, 1000 x 8 x 8 {dtype}", cholesky_solve, (a, b), inner=3)
+    for n in (32, 256):
+        x = rng.standard_normal((n, n))
+        compare(f"cholesky solve gradient, {n} x {n}", cholesky_solve, (x @ x.T + n * np.eye(n), rng.standard_normal(n)), inner=3)
+
+
+def case_solve():
+    def gradient(library, xp):
+        return library.grad(lambda a, b: xp.sum(xp.linalg.solve(a, b) ** 2))
+
+    rng = np.random.default_rng(0)
+    for shape in ((1000, 4), (200,)):
+        n = shape[-1]
+        a = rng.standard_normal((*shape, n)) + n * np.eye(n)
+        compare(f"solve gradient, {' x '.join(map(str, (*shape, n)))}", gradient, (a, rng.standard_normal((*shape, 1))), inner=3)
+
+
+# -- random numbers ----------------------------------------------------------------------------------------------------------
+
+def case_random():
+    samplers = {
+        "uniform": lambda random, k, dtype: random.uniform(k, (1_000_000,), dtype),
+        "normal": lambda random, k, dtype: random.normal(k, (1_000_000,), dtype),
+        "randint": lambda random, k, dtype: random.randint(k, (1_000_000,), 0, 1000, "int" + dtype[5:]),
+        "gamma": lambda random, k, dtype: random.gamma(k, 2.5, (100_000,), dtype),
+        "poisson": lambda random, k, dtype: random.poisson(k, 30.0, (100_000,), "int" + dtype[5:]),
+        "permutation": lambda random, k, dtype: random.permutation(k, 100_000),
+        "small normal": lambda random, k, dtype: random.normal(k, (16,), dtype),
+    }
+    for dtype in ("float64", "float32"):
+        for name, sampler in samplers.items():
+            compare(f"random {name} {dtype}", lambda library, xp, f=sampler, d=dtype: lambda k: f(library.random, k, d),
+                    (np.array([0, 42], "uint32"),), inner=1000 if name.startswith("small") else 3)
+
+
 CASES = {name.removeprefix("case_"): call for name, call in list(globals().items()) if name.startswith("case_")}
 
 if __name__ == "__main__":

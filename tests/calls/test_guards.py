@@ -12,6 +12,7 @@ import pytest
 
 import functrans as ft
 import functrans.numpy as fnp
+from functrans import lax
 from functrans.calls import guards
 from functrans.calls.closed import trace_closed
 from functrans.calls.paths import Paths
@@ -767,3 +768,26 @@ def test_what_is_compared_by_bytes():
     assert TRUTH.exact(np.dtype(bool), ()) and INDEX.exact(np.dtype("int32"), ()) and INT.exact(np.dtype("uint8"), ())
     assert not TRUTH.exact(np.dtype("int64"), ()) and not FLOAT.exact(np.dtype("float64"), ()) and not INT.exact(np.dtype(bool), ())
     assert not TRUTH.exact(np.dtype(bool), (1,))
+
+
+def test_a_loop_that_a_branch_protects_does_not_run_on_a_wrong_path():
+    @ft.jit
+    def root(a):
+        if a > 0:
+            y = lax.while_loop(lambda y: fnp.abs(y * y - a) > 1e-9, lambda y: (y + a / y) / 2, a)
+            return y if y > 1.0 else -y
+        return 0.0 * a
+
+    assert abs(float(root(4.0)) - 2.0) < 1e-9
+    assert float(root(-1.0)) == 0.0  # the loop would not end
+    assert abs(float(root(0.25)) + 0.5) < 1e-9
+    assert float(root(-4.0)) == 0.0
+
+    @ft.jit
+    def steps(n, x):
+        if n < 100:
+            return lax.fori_loop(0, n, lambda i, c: c + 1.0, x)
+        return x
+
+    assert float(steps(3, 0.0)) == 3.0
+    assert float(steps(10**15, 0.0)) == 0.0

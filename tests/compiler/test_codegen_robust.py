@@ -271,3 +271,20 @@ def test_arguments_that_share_memory(check: Any) -> None:
     for got, want in zip(f(x[:10], x[5:15]), (x[:10] + x[5:15], x[:10][::-1] * x[5:15]), strict=True):
         np.testing.assert_array_equal(np.asarray(got), want)
     assert len(make_jaxpr(lambda a, b: lax.add(a, b))(x, x).in_avals) == 2
+
+
+@pytest.mark.parametrize("dtype", ["int32", "uint32"])
+def test_division_of_32_bit_vectors_is_exact(dtype: str) -> None:
+    """Quotients are computed in double precision: next to multiples of the divisor they are nearest to being rounded over."""
+    info, rng = np.iinfo(dtype), np.random.default_rng(3)
+    edges = [info.min, info.min + 1, info.max, info.max - 1, 0, 1, 2, 3, 7, 2**16 - 1, 2**16, 2**16 + 1]
+    y = np.concatenate([rng.integers(info.min, info.max, 500), rng.integers(1, 2000, 500), np.repeat(edges, len(edges))])
+    times = rng.integers(0, np.maximum(info.max // np.maximum(np.abs(y), 1), 1))
+    whole = np.concatenate([times[:1000] * y[:1000], np.tile(edges, len(edges))])
+    for step in (-1, 0, 1):
+        x = np.clip(whole + step, info.min, info.max)
+        xs, ys = x.astype(dtype), y.astype(dtype)
+        q = [(abs(a) // abs(b)) * (1 if a * b >= 0 else -1) if b else -1 for a, b in zip(x.tolist(), y.tolist(), strict=True)]
+        r = [a - b * c if b else a for a, b, c in zip(x.tolist(), y.tolist(), q, strict=True)]
+        np.testing.assert_array_equal(jit(lax.div)(xs, ys), np.array(q, np.int64).astype(dtype))
+        np.testing.assert_array_equal(jit(lax.rem)(xs, ys), np.array(r, np.int64).astype(dtype))

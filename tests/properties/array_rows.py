@@ -528,6 +528,78 @@ RUNNING = [
 ]
 
 
+# -- sliding windows --------------------------------------------------------------------------------------------------
+
+
+def window_cases(back: bool) -> Any:
+    def cases(dtype: np.dtype) -> st.SearchStrategy[Case]:
+        @st.composite
+        def draw_case(draw: Any) -> Case:
+            n, lead = draw(st.integers(0, 2)), draw(shapes(max_rank=1))
+            window, strides, dilation = (
+                tuple(draw(st.integers(1, k)) for _ in range(n)) for k in (3, 3, 2)
+            )
+            sizes = tuple(draw(st.integers(0, 9) | st.sampled_from([17, 33])) for _ in range(n))
+            params = {"strides": strides, "dilation": dilation}
+            if not back:
+                return Case((Operand((*lead, *sizes)),), {"window": window, **params})
+            places = tuple(
+                max(0, (size - (k - 1) * d - 1) // s + 1)
+                for size, k, s, d in zip(sizes, window, strides, dilation, strict=True)
+            )
+            return Case((Operand((*lead, *places, *window)),), {"sizes": sizes, **params})
+
+        return draw_case()
+
+    return cases
+
+
+def windows(x: np.ndarray, *, window: Any, strides: Any, dilation: Any) -> np.ndarray:
+    n = len(window)
+    sizes = x.shape[x.ndim - n :]
+    places = [
+        max(0, (size - (k - 1) * d - 1) // s + 1) for size, k, s, d in zip(sizes, window, strides, dilation, strict=True)
+    ]
+    out = np.empty((*x.shape[: x.ndim - n], *places, *window), x.dtype)
+    for at in np.ndindex(*places):
+        for k in np.ndindex(*window):
+            source = [a * s + j * d for a, s, j, d in zip(at, strides, k, dilation, strict=True)]
+            out[(..., *at, *k)] = x[(..., *source)]
+    return out
+
+
+def overlapped(x: np.ndarray, *, sizes: Any, strides: Any, dilation: Any) -> np.ndarray:
+    n = len(sizes)
+    places, window = x.shape[x.ndim - 2 * n : x.ndim - n], x.shape[x.ndim - n :]
+    out = np.zeros((*x.shape[: x.ndim - 2 * n], *sizes), x.dtype)
+    for k in np.ndindex(*window):
+        for at in np.ndindex(*places):
+            target = [a * s + j * d for a, s, j, d in zip(at, strides, k, dilation, strict=True)]
+            out[(..., *target)] += x[(..., *at, *k)]
+    return out
+
+
+def overlap_scale(x: np.ndarray, **params: Any) -> np.ndarray:
+    if x.dtype.kind not in "fc":
+        return np.zeros(())
+    return overlapped(np.abs(np.where(np.isfinite(x), x, 0)).astype(np.float64), **params)
+
+
+SLIDING = [
+    Row(P["sliding_windows"], window_cases(False), reference=windows, active=(0,), analytic=True),
+    Row(
+        P["overlap_add"],
+        window_cases(True),
+        reference=overlapped,
+        active=(0,),
+        ulps=8,
+        eager_ulps=16,
+        scale=overlap_scale,
+        analytic=True,
+    ),
+]
+
+
 # -- contraction ------------------------------------------------------------------------------------------------------
 
 
@@ -711,4 +783,4 @@ INDEXING = [
     _row(P["scatter_max"], np.maximum, kinds=REAL, smooth=(DISTINCT[0], DISTINCT[0], DISTINCT[1])),
 ]
 
-ARRAY_ROWS = [*STRUCTURAL, *BIT_ROWS, *MOVEMENT, *REDUCTION, *RUNNING, *CONTRACTION, *INDEXING]
+ARRAY_ROWS = [*STRUCTURAL, *BIT_ROWS, *MOVEMENT, *REDUCTION, *RUNNING, *SLIDING, *CONTRACTION, *INDEXING]

@@ -34,7 +34,9 @@ EXACT = {
     "uniform_empty": lambda r, k, a: r.uniform(k, (0, 3)),
     "randint": lambda r, k, a: r.randint(k, (20,), 0, 10),
     "randint_negative": lambda r, k, a: r.randint(k, (20,), -1000, 1000),
-    "randint_arrays": lambda r, k, a: r.randint(k, (4, 3), np.array([0, -5, 7], "int32"), np.array([[9], [3], [8], [100]], "int32")),
+    "randint_arrays": lambda r, k, a: r.randint(
+        k, (4, 3), np.array([0, -5, 7], "int32"), np.array([[9], [3], [8], [100]], "int32")
+    ),
     "randint_empty_range": lambda r, k, a: r.randint(k, (5,), 3, 3),
     "randint_int8": lambda r, k, a: r.randint(k, (20,), -128, 128, "int8"),
     "randint_uint8": lambda r, k, a: r.randint(k, (20,), 0, 256, "uint8"),
@@ -52,11 +54,26 @@ EXACT = {
     "binomial_undefined": lambda r, k, a: r.binomial(k, a([10, 10, 10, np.inf]), a([np.nan, 1.5, -0.5, 0.5])),
     "multinomial": lambda r, k, a: r.multinomial(k, a([10.0, 500.0]), a([0.2, 0.3, 0.5]), shape=(2, 3)),
     "categorical": lambda r, k, a: r.categorical(k, a([0.1, 2.0, -1.0, 0.5]), shape=(20,)),
-    "categorical_axis": lambda r, k, a: r.categorical(k, a(np.arange(24.0)).reshape(2, 3, 4) / 5, axis=1, shape=(3, 2, 4)),
+    "categorical_axis": lambda r, k, a: r.categorical(
+        k, a(np.arange(24.0)).reshape(2, 3, 4) / 5, axis=1, shape=(3, 2, 4)
+    ),
     "categorical_high": lambda r, k, a: r.categorical(k, a([0.1, 2.0, -1.0, 0.5]), shape=(20,), mode="high"),
     "choice": lambda r, k, a: r.choice(k, 10, (3, 4)),
     "choice_array": lambda r, k, a: r.choice(k, a(np.arange(12.0)).reshape(3, 4), (2, 2), axis=1),
     "choice_weighted": lambda r, k, a: r.choice(k, 5, (20,), p=a([0.1, 0.2, 0.3, 0.2, 0.2])),
+    "choice_at_most_once": lambda r, k, a: r.choice(k, 10, (2, 3), replace=False),
+    "choice_array_at_most_once": lambda r, k, a: r.choice(
+        k, a(np.arange(12.0)).reshape(3, 4), (3,), replace=False, axis=1
+    ),
+    "choice_weighted_at_most_once": lambda r, k, a: r.choice(k, 5, (3,), replace=False, p=a([0.1, 0.2, 0.3, 0.2, 0.2])),
+    "categorical_at_most_once": lambda r, k, a: r.categorical(
+        k, a(np.arange(24.0)).reshape(2, 3, 4), axis=1, shape=(2, 2, 4), replace=False
+    ),
+    "permutation": lambda r, k, a: r.permutation(k, 20),
+    "permutation_long": lambda r, k, a: r.permutation(k, 3000)[:50],
+    "permutation_rows": lambda r, k, a: r.permutation(k, a(np.arange(24.0)).reshape(6, 4)),
+    "permutation_columns": lambda r, k, a: r.permutation(k, a(np.arange(24.0)).reshape(4, 6), axis=-1),
+    "permutation_independent": lambda r, k, a: r.permutation(k, a(np.arange(24.0)).reshape(4, 6), 1, independent=True),
     "choice_one": lambda r, k, a: r.choice(k, a([2.0, 3.0, 5.0])),
 }
 CLOSE = {
@@ -92,5 +109,18 @@ CLOSE = {
     "generalized_normal": (lambda r, k, a: r.generalized_normal(k, 3.0, (20,)), 32),
     "ball": (lambda r, k, a: r.ball(k, 3, shape=(5,)), 32),
     "ball_1": (lambda r, k, a: r.ball(k, 2, 1.0, (5,)), 32),
+}
+COVARIANCE = [[2.0, 0.5, 0.1], [0.5, 1.0, 0.0], [0.1, 0.0, 3.0]]
+for _method in ("cholesky", "eigh", "svd"):
+    CLOSE[f"multivariate_normal_{_method}"] = (
+        lambda r, k, a, method=_method: r.multivariate_normal(
+            k, a([1.0, 2.0, 3.0]), a(COVARIANCE), (7,), method=method
+        ),
+        1024,
+    )
+CLOSE |= {
+    "orthogonal": (lambda r, k, a: r.orthogonal(k, 3), 128),
+    "orthogonal_wide": (lambda r, k, a: r.orthogonal(k, 2, (2,), m=4), 128),
+    "orthogonal_tall": (lambda r, k, a: r.orthogonal(k, 4, m=2, dtype="float32"), 128),
 }
 CASES = {name: (case, 0) for name, case in EXACT.items()} | CLOSE

@@ -11,6 +11,7 @@ import pytest
 import functrans as ft
 from functrans import lax, random
 from functrans import numpy as fnp
+from functrans.core.dtypes import prng_key
 from functrans.random.keys import KeyArray
 
 
@@ -22,16 +23,36 @@ def test_a_typed_key():
     key = random.key(0)
     assert repr(key) == "Array((), dtype=key<fry>) overlaying:\n[0 0]"
     assert (key.shape, key.ndim, key.size, key.itemsize, key.nbytes) == ((), 0, 1, 8, 8)
-    assert key.dtype == random.key_dtype() and str(key.dtype) == "key<fry>" and hash(key.dtype) == hash(random.key_dtype("threefry2x32"))
+    assert (
+        key.dtype == random.key_dtype()
+        and str(key.dtype) == "key<fry>"
+        and hash(key.dtype) == hash(random.key_dtype("threefry2x32"))
+    )
     assert random.key_impl(key) == random.key_impl(random.PRNGKey(0)) == "threefry2x32"
     assert random.key(0, dtype=key.dtype) == key
     np.testing.assert_array_equal(words(random.clone(key)), words(key))
 
 
-@pytest.mark.parametrize(("seed", "want"), [
-    (0, (0, 0)), (42, (0, 42)), (-1, (2**32 - 1, 2**32 - 1)), (2**40 + 5, (256, 5)), (-(2**35), (4294967288, 0)),
-    (np.uint32(7), (0, 7)), (True, (0, 1)), (np.int8(-1), (0, 2**32 - 1)), (np.uint64(2**63), (2**31, 0)),
-])
+def test_the_dtype_of_keys_is_of_no_numeric_kind():
+    dtype = random.key(0).dtype
+    assert fnp.issubdtype(dtype, prng_key)
+    assert not fnp.issubdtype(dtype, fnp.floating) and not fnp.issubdtype("float32", prng_key)
+
+
+@pytest.mark.parametrize(
+    ("seed", "want"),
+    [
+        (0, (0, 0)),
+        (42, (0, 42)),
+        (-1, (2**32 - 1, 2**32 - 1)),
+        (2**40 + 5, (256, 5)),
+        (-(2**35), (4294967288, 0)),
+        (np.uint32(7), (0, 7)),
+        (True, (0, 1)),
+        (np.int8(-1), (0, 2**32 - 1)),
+        (np.uint64(2**63), (2**31, 0)),
+    ],
+)
 def test_seeds(seed, want):
     np.testing.assert_array_equal(random.PRNGKey(seed), np.array(want, "uint32"))
     np.testing.assert_array_equal(words(ft.jit(random.key)(seed)), np.array(want, "uint32"))
@@ -48,13 +69,21 @@ def test_indexing_shapes_and_iteration():
     data = words(keys)
     assert len(keys) == 2 and keys.shape == (2, 3) and data.shape == (2, 3, 2)
     for changed, want in (
-        (keys[1, 2], data[1, 2]), (keys[:, 1:], data[:, 1:]), (keys[np.array([1, 0])], data[[1, 0]]), (keys.ravel(), data.reshape(6, 2)),
-        (keys.flatten(), data.reshape(6, 2)), (keys.reshape(3, 2), data.reshape(3, 2, 2)), (keys.T, data.transpose(1, 0, 2)),
-        (keys.reshape((1, 6)).squeeze(0), data.reshape(6, 2)), (keys.swapaxes(0, 1), data.transpose(1, 0, 2)),
-        (keys.take(np.array([2]), 1), data[:, [2]]), (keys.copy().block_until_ready(), data), (next(iter(keys)), data[0]),
+        (keys[1, 2], data[1, 2]),
+        (keys[:, 1:], data[:, 1:]),
+        (keys[np.array([1, 0])], data[[1, 0]]),
+        (keys.ravel(), data.reshape(6, 2)),
+        (keys.flatten(), data.reshape(6, 2)),
+        (keys.reshape(3, 2), data.reshape(3, 2, 2)),
+        (keys.T, data.transpose(1, 0, 2)),
+        (keys.reshape((1, 6)).squeeze(0), data.reshape(6, 2)),
+        (keys.swapaxes(0, 1), data.transpose(1, 0, 2)),
+        (keys.take(np.array([2]), 1), data[:, [2]]),
+        (keys.copy().block_until_ready(), data),
+        (next(iter(keys)), data[0]),
     ):
         np.testing.assert_array_equal(words(changed), want)
-    first, _second = random.split(random.key(5))
+    first, _ = random.split(random.key(5))
     np.testing.assert_array_equal(words(first), words(random.split(random.key(5)))[0])
     np.testing.assert_array_equal(keys == keys[0], [[True] * 3, [False] * 3])
     np.testing.assert_array_equal(keys != keys[0], [[False] * 3, [True] * 3])
@@ -78,15 +107,20 @@ def test_wrapping():
 
 # -- transformations --------------------------------------------------------------------------------------------------
 
+
 def test_keys_pass_through_jit_vmap_scan_and_cond():
     key = random.key(9)
     keys = random.split(key, 4)
     assert isinstance(ft.jit(lambda k: k)(key), KeyArray)
     np.testing.assert_array_equal(words(ft.jit(random.split)(key)), words(random.split(key)))
     np.testing.assert_array_equal(words(ft.vmap(random.split)(keys)), np.stack([words(random.split(k)) for k in keys]))
-    np.testing.assert_array_equal(words(ft.vmap(random.split, out_axes=1)(keys)), words(ft.vmap(random.split)(keys)).swapaxes(0, 1))
+    np.testing.assert_array_equal(
+        words(ft.vmap(random.split, out_axes=1)(keys)), words(ft.vmap(random.split)(keys)).swapaxes(0, 1)
+    )
     grid = keys.reshape(2, 2)
-    np.testing.assert_array_equal(ft.vmap(ft.vmap(random.bits), in_axes=-1)(grid), np.array([[random.bits(k) for k in row] for row in grid.T]))
+    np.testing.assert_array_equal(
+        ft.vmap(ft.vmap(random.bits), in_axes=-1)(grid), np.array([[random.bits(k) for k in row] for row in grid.T])
+    )
 
     def step(carry, x):
         carry, sub = random.split(carry)
@@ -117,7 +151,9 @@ def test_older_keys_pass_through_transformations():
     keys = random.split(key, 4)
     np.testing.assert_array_equal(ft.vmap(random.split)(keys), np.stack([random.split(k) for k in keys]))
     np.testing.assert_array_equal(ft.jit(random.fold_in)(key, 3), random.fold_in(key, 3))
-    np.testing.assert_array_equal(ft.vmap(random.fold_in, (None, 0))(key, fnp.arange(3)), [random.fold_in(key, i) for i in range(3)])
+    np.testing.assert_array_equal(
+        ft.vmap(random.fold_in, (None, 0))(key, fnp.arange(3)), [random.fold_in(key, i) for i in range(3)]
+    )
     np.testing.assert_array_equal(ft.vmap(random.PRNGKey)(fnp.arange(3)), [[0, 0], [0, 1], [0, 2]])
     typed = random.wrap_key_data(keys)
     np.testing.assert_array_equal(random.normal(keys[1], (3,)), random.normal(typed[1], (3,)))
@@ -129,20 +165,47 @@ def test_older_keys_pass_through_transformations():
 KEY = random.key(0)
 REFUSED = {
     "a key as a seed": (lambda: random.key(KEY), TypeError, "key accepts a scalar seed, but was given a PRNG key"),
-    "seeds": (lambda: random.PRNGKey(np.arange(2)), TypeError, r"PRNGKey accepts a scalar seed, but was given an array of shape \(2,\) != \(\)"),
+    "seeds": (
+        lambda: random.PRNGKey(np.arange(2)),
+        TypeError,
+        r"PRNGKey accepts a scalar seed, but was given an array of shape \(2,\) != \(\)",
+    ),
     "a list of seeds": (lambda: random.key([1, 2]), TypeError, "scalar seed, but was given an array"),
     "a float seed": (lambda: random.key(1.5), TypeError, "PRNG key seed must be an integer; got 1.5"),
     "a large seed": (lambda: random.key(2**64), OverflowError, "18446744073709551616"),
     "an unknown generator": (lambda: random.key(0, impl="rbg"), ValueError, "unrecognized PRNG implementation 'rbg'"),
-    "no generator": (lambda: random.key(0, impl=3), TypeError, "unrecognized type <class 'int'> for specifying a PRNG implementation"),
-    "two generators": (lambda: random.key(0, impl="threefry2x32", dtype=KEY.dtype), ValueError, "cannot specify both `impl` and `dtype`"),
-    "a number as a key": (lambda: random.normal(3.0), TypeError, "invalid key data: expected a key made by functrans.random.key"),
+    "no generator": (
+        lambda: random.key(0, impl=3),
+        TypeError,
+        "unrecognized type <class 'int'> for specifying a PRNG implementation",
+    ),
+    "two generators": (
+        lambda: random.key(0, impl="threefry2x32", dtype=KEY.dtype),
+        ValueError,
+        "cannot specify both `impl` and `dtype`",
+    ),
+    "a number as a key": (
+        lambda: random.normal(3.0),
+        TypeError,
+        "invalid key data: expected a key made by functrans.random.key",
+    ),
     "a name as a key": (lambda: random.normal("a"), TypeError, "got 'a' of type str"),
     "floats as a key": (lambda: random.normal(np.zeros(2)), TypeError, "expected dtype uint32; got float64"),
-    "three words": (lambda: random.wrap_key_data(np.zeros(3, "uint32")), TypeError, r"expected a shape that ends with \(2,\); got shape=\(3,\)"),
-    "several keys": (lambda: random.normal(random.split(KEY)), ValueError,
-                     r"normal accepts a single key, but was given a key array of shape \(2,\) != \(\). Use functrans.vmap for batching"),
-    "several older keys": (lambda: random.split(random.split(random.PRNGKey(0))), ValueError, "split accepts a single key"),
+    "three words": (
+        lambda: random.wrap_key_data(np.zeros(3, "uint32")),
+        TypeError,
+        r"expected a shape that ends with \(2,\); got shape=\(3,\)",
+    ),
+    "several keys": (
+        lambda: random.normal(random.split(KEY)),
+        ValueError,
+        r"normal accepts a single key, but was given a key array of shape \(2,\) != \(\). Use functrans.vmap for batching",
+    ),
+    "several older keys": (
+        lambda: random.split(random.split(random.PRNGKey(0))),
+        ValueError,
+        "split accepts a single key",
+    ),
     "an array to fold in": (lambda: random.fold_in(KEY, np.arange(2)), TypeError, "fold_in accepts a scalar"),
     "a negative number to fold in": (lambda: random.fold_in(KEY, -1), OverflowError, "-1 is out of bounds for uint32"),
     "a fraction of keys": (lambda: random.split(KEY, 2.5), TypeError, "concrete values of integer type, got 2.5"),
@@ -150,7 +213,11 @@ REFUSED = {
     "the length of one key": (lambda: len(KEY), TypeError, r"len\(\) of a key array of shape \(\)"),
     "iteration over one key": (lambda: list(KEY), TypeError, "iteration over a key array of shape"),
     "the truth of a key": (lambda: bool(KEY), TypeError, "no truth value"),
-    "a key as an array": (lambda: np.asarray(KEY), TypeError, "cannot be converted to a NumPy array. functrans.random.key_data"),
+    "a key as an array": (
+        lambda: np.asarray(KEY),
+        TypeError,
+        "cannot be converted to a NumPy array. functrans.random.key_data",
+    ),
     "a key in a sum": (lambda: KEY + 1, TypeError, "unsupported operand"),
     "a key in a set": (lambda: {KEY}, TypeError, "unhashable"),
     "vmap over one key": (lambda: ft.vmap(random.bits)(KEY), ValueError, "rank|axis|axes|dimension"),

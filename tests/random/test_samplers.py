@@ -68,7 +68,10 @@ DISCRETE = {
     "poisson_large": (lambda k, n: random.poisson(k, 30.0, n), st.poisson(30)),
     "binomial": (lambda k, n: random.binomial(k, 10, 0.3, n), st.binom(10, 0.3)),
     "binomial_large": (lambda k, n: random.binomial(k, 100, 0.7, n), st.binom(100, 0.7)),
-    "multinomial": (lambda k, n: random.multinomial(k, 10.0, np.array([0.2, 0.3, 0.5]), shape=(*n, 3))[:, 1], st.binom(10, 0.3)),
+    "multinomial": (
+        lambda k, n: random.multinomial(k, 10.0, np.array([0.2, 0.3, 0.5]), shape=(*n, 3))[:, 1],
+        st.binom(10, 0.3),
+    ),
     "categorical": (lambda k, n: random.categorical(k, np.log([0.2, 0.8]), shape=n), st.bernoulli(0.8)),
     "choice": (lambda k, n: random.choice(k, 6, n), st.randint(0, 6)),
     "choice_weighted": (lambda k, n: random.choice(k, 2, n, p=np.array([0.2, 0.8])), st.bernoulli(0.8)),
@@ -149,14 +152,20 @@ def test_samplers_without_jit_give_the_same():
 
 # -- derivatives ------------------------------------------------------------------------------------------------------
 
+
 def test_location_and_scale():
     u = float(random.uniform(KEY))
     low, high = ft.grad(lambda low, high: random.uniform(KEY, (), None, low, high), (0, 1))(1.0, 4.0)
     np.testing.assert_allclose([low, high], [1 - u, u], rtol=1e-12)
     sigma = 0.5
-    np.testing.assert_allclose(ft.grad(lambda s: random.lognormal(KEY, s))(sigma),
-                               float(random.normal(KEY)) * float(random.lognormal(KEY, sigma)), rtol=1e-12)
-    np.testing.assert_allclose(ft.grad(lambda s: random.rayleigh(KEY, s))(2.0), float(random.rayleigh(KEY, 1.0)), rtol=1e-12)
+    np.testing.assert_allclose(
+        ft.grad(lambda s: random.lognormal(KEY, s))(sigma),
+        float(random.normal(KEY)) * float(random.lognormal(KEY, sigma)),
+        rtol=1e-12,
+    )
+    np.testing.assert_allclose(
+        ft.grad(lambda s: random.rayleigh(KEY, s))(2.0), float(random.rayleigh(KEY, 1.0)), rtol=1e-12
+    )
 
 
 def quantile_slope(cdf, pdf, x, a):
@@ -182,10 +191,13 @@ def test_the_mean_of_derivatives_is_the_derivative_of_the_mean():
     slope = ft.grad(lambda df: fnp.mean(random.chisquare(KEY, df, (N,))))(4.0)
     assert abs(float(slope) - 1) < 0.05
     batched = ft.vmap(ft.grad(lambda a: fnp.mean(random.gamma(KEY, a, (100,)))))(fnp.array([1.0, 2.0]))
-    np.testing.assert_allclose(batched, [ft.grad(lambda a: fnp.mean(random.gamma(KEY, a, (100,))))(a) for a in (1.0, 2.0)], rtol=1e-12)
+    np.testing.assert_allclose(
+        batched, [ft.grad(lambda a: fnp.mean(random.gamma(KEY, a, (100,))))(a) for a in (1.0, 2.0)], rtol=1e-12
+    )
 
 
 # -- special values ---------------------------------------------------------------------------------------------------
+
 
 def test_ends_of_the_range():
     assert random.randint(KEY, (2000,), 0, 256, "uint8").max() == 255
@@ -196,7 +208,9 @@ def test_ends_of_the_range():
     assert np.isfinite(np.asarray(random.loggamma(KEY, 1e-5, (100,)))).all()
     assert random.normal(KEY, (0, 3)).shape == (0, 3) and random.gamma(KEY, 1.0, (0,)).shape == (0,)
     assert random.poisson(KEY, 1.0, (0,)).shape == (0,)
-    assert bool((random.binomial(KEY, 10, 1.0, (5,)) == 10).all()) and bool((random.binomial(KEY, 10, 0.0, (5,)) == 0).all())
+    assert bool((random.binomial(KEY, 10, 1.0, (5,)) == 10).all()) and bool(
+        (random.binomial(KEY, 10, 0.0, (5,)) == 0).all()
+    )
 
 
 def test_dtypes():
@@ -213,29 +227,87 @@ def test_dtypes():
 
 
 REFUSED = {
-    "a fractional shape": (lambda: random.normal(KEY, (2.0,)), TypeError, r"normal: shapes must be 1D sequences of concrete .* got \(2.0,\)"),
+    "a fractional shape": (
+        lambda: random.normal(KEY, (2.0,)),
+        TypeError,
+        r"normal: shapes must be 1D sequences of concrete .* got \(2.0,\)",
+    ),
     "a negative shape": (lambda: random.normal(KEY, (-1,)), ValueError, "normal: shapes must not have negative sizes"),
-    "an integer normal": (lambda: random.normal(KEY, (3,), int), ValueError, "dtype argument to `normal` must be a float or complex dtype, got int64"),
-    "an integer uniform": (lambda: random.uniform(KEY, (3,), int), ValueError, "dtype argument to `uniform` must be a float dtype, got int64"),
-    "float integers": (lambda: random.randint(KEY, (3,), 0, 10, float), TypeError, "`randint` must be an int dtype, got float64"),
-    "signed bits": (lambda: random.bits(KEY, (3,), "int32"), ValueError, "`bits` must be an unsigned int dtype, got int32"),
-    "bounds of another shape": (lambda: random.randint(KEY, (3,), 0, np.arange(2)), ValueError, r"incompatible shapes for broadcasting: \(3,\), \(\), \(2,\)"),
-    "parameters larger than the shape": (lambda: random.gamma(KEY, np.ones((2, 3)), (3,)), ValueError,
-                                         r"result of broadcasting .* got result \(2, 3\) for shape argument \(3,\)"),
-    "an integer probability": (lambda: random.bernoulli(KEY, 1), TypeError, "bernoulli probability `p` must have a floating dtype, got int64"),
-    "an unknown mode": (lambda: random.bernoulli(KEY, 0.5, mode="x"), ValueError, "got mode='x', expected 'high' or 'low'"),
-    "an unknown precision": (lambda: random.gumbel(KEY, mode="x"), ValueError, "mode must be 'low', 'high' or 'highest', got 'x'"),
-    "parameters that lose digits": (lambda: random.beta(KEY, np.ones(3), 2.0, dtype="float32"), ValueError,
-                                    "beta, cannot safely cast argument of type float64 to float32"),
+    "an integer normal": (
+        lambda: random.normal(KEY, (3,), int),
+        ValueError,
+        "dtype argument to `normal` must be a float or complex dtype, got int64",
+    ),
+    "an integer uniform": (
+        lambda: random.uniform(KEY, (3,), int),
+        ValueError,
+        "dtype argument to `uniform` must be a float dtype, got int64",
+    ),
+    "float integers": (
+        lambda: random.randint(KEY, (3,), 0, 10, float),
+        TypeError,
+        "`randint` must be an int dtype, got float64",
+    ),
+    "signed bits": (
+        lambda: random.bits(KEY, (3,), "int32"),
+        ValueError,
+        "`bits` must be an unsigned int dtype, got int32",
+    ),
+    "bounds of another shape": (
+        lambda: random.randint(KEY, (3,), 0, np.arange(2)),
+        ValueError,
+        r"incompatible shapes for broadcasting: \(3,\), \(\), \(2,\)",
+    ),
+    "parameters larger than the shape": (
+        lambda: random.gamma(KEY, np.ones((2, 3)), (3,)),
+        ValueError,
+        r"result of broadcasting .* got result \(2, 3\) for shape argument \(3,\)",
+    ),
+    "an integer probability": (
+        lambda: random.bernoulli(KEY, 1),
+        TypeError,
+        "bernoulli probability `p` must have a floating dtype, got int64",
+    ),
+    "an unknown mode": (
+        lambda: random.bernoulli(KEY, 0.5, mode="x"),
+        ValueError,
+        "got mode='x', expected 'high' or 'low'",
+    ),
+    "an unknown precision": (
+        lambda: random.gumbel(KEY, mode="x"),
+        ValueError,
+        "mode must be 'low', 'high' or 'highest', got 'x'",
+    ),
+    "parameters that lose digits": (
+        lambda: random.beta(KEY, np.ones(3), 2.0, dtype="float32"),
+        ValueError,
+        "beta, cannot safely cast argument of type float64 to float32",
+    ),
     "a scalar for a vector": (lambda: random.dirichlet(KEY, 1.0), ValueError, "dirichlet requires alpha.ndim >= 1"),
     "a number for a shape": (lambda: random.choice(KEY, 5, 6), TypeError, "must be a sequence, got 6"),
-    "weights of another size": (lambda: random.choice(KEY, 5, (2,), p=np.ones(3)), ValueError, r"p has shape \(3,\) and a.shape\[axis\] is 5"),
+    "weights of another size": (
+        lambda: random.choice(KEY, 5, (2,), p=np.ones(3)),
+        ValueError,
+        r"p has shape \(3,\) and a.shape\[axis\] is 5",
+    ),
     "nothing to choose from": (lambda: random.choice(KEY, 0, (2,)), ValueError, "a must be greater than 0"),
-    "more than there are": (lambda: random.choice(KEY, 5, (6,), replace=False), ValueError, r"larger sample \(size 6\) than population \(size 5\)"),
-    "logits of another shape": (lambda: random.categorical(KEY, np.zeros((3, 4)), shape=(2,)), ValueError, "broadcasting"),
+    "more than there are": (
+        lambda: random.choice(KEY, 5, (6,), replace=False),
+        ValueError,
+        r"larger sample \(size 6\) than population \(size 5\)",
+    ),
+    "logits of another shape": (
+        lambda: random.categorical(KEY, np.zeros((3, 4)), shape=(2,)),
+        ValueError,
+        "broadcasting",
+    ),
     "integer logits": (lambda: random.categorical(KEY, np.arange(3)), TypeError, "logits must be floating, got int64"),
     "a fractional dimension": (lambda: random.ball(KEY, 2.5), TypeError, "the dimension d must be an integer, got 2.5"),
-    "a traced dimension": (lambda: ft.jit(lambda d: random.ball(KEY, d), strict=True)(3), TypeError, "needs an integer|an integer"),
+    "a traced dimension": (
+        lambda: ft.jit(lambda d: random.ball(KEY, d), strict=True)(3),
+        TypeError,
+        "needs an integer|an integer",
+    ),
 }
 
 

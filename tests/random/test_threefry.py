@@ -36,7 +36,11 @@ def exact(x, y, z):
     """The float nearest to x * y + z."""
     total = Fraction(float(x)) * Fraction(float(y)) + Fraction(float(z))
     dtype = type(x)
-    near = dtype(float(total)) if abs(total) < Fraction(float(np.finfo(dtype).max)) else dtype(np.inf) * np.sign(float(total > 0) - 0.5)
+    near = (
+        dtype(float(total))
+        if abs(total) < Fraction(float(np.finfo(dtype).max))
+        else dtype(np.inf) * np.sign(float(total > 0) - 0.5)
+    )
     candidates = [near, np.nextafter(near, dtype(-np.inf)), np.nextafter(near, dtype(np.inf))]
     finite = [c for c in candidates if np.isfinite(c)]
     least = min(abs(Fraction(float(c)) - total) for c in finite)
