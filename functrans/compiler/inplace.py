@@ -27,6 +27,7 @@ from functrans.kernel import (
     Step,
     Steps,
     Store,
+    has_effect,
     map_leaves,
     reads,
     writes,
@@ -71,7 +72,8 @@ def _reading_first(steps: list[Step], at: int, buffer: Buffer) -> tuple[list[Ste
     before, kept = steps[:at], [steps[at]]
     for step in steps[at + 1:]:
         needs, makes = reads(step), writes(step)
-        if buffer in needs and all(makes.isdisjoint(reads(k) | writes(k)) and needs.isdisjoint(writes(k)) for k in kept):
+        apart = all(makes.isdisjoint(reads(k) | writes(k)) and needs.isdisjoint(writes(k)) for k in kept)
+        if buffer in needs and apart and not has_effect(step):
             before.append(step)
         else:
             kept.append(step)

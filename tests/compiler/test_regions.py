@@ -364,3 +364,14 @@ def test_an_update_costs_what_it_writes(name: str) -> None:
     executable = check(lambda x: lax.scan(body, x, np.arange(5)), want, x)
     (loop,) = [s for s in executable.stages.program.steps if isinstance(s, Loop)]
     assert not loop.swaps and all(np.prod(s.axes) <= 4 for s in loop.body)
+
+
+def test_prints_keep_their_order_beside_an_update(capsys: pytest.CaptureFixture[str]) -> None:
+    def body(c: Any, i: Any) -> Any:
+        new = c.at[i].set(1.0)
+        ft.debug.print("new {}", new[i])
+        ft.debug.print("old {}", c[i])
+        return new, None
+
+    ft.jit(lambda c: lax.scan(body, c, np.arange(2))[0])(np.zeros(100))
+    assert capsys.readouterr().out.split() == ["new", "1.0", "old", "0.0"] * 2
