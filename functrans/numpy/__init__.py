@@ -106,6 +106,7 @@ from functrans.numpy.sorting import (
 from functrans.numpy.sources import (
     from_dlpack, frombuffer, fromfile, fromfunction, fromiter, fromstring, load, save, savez,
 )
+from functrans.numpy.packing import view as _view
 from functrans.numpy.operators import binary_operator as _binary_operator
 from functrans.numpy.operators import install as _install
 from functrans.numpy.protocols import install_protocols as _install_protocols
@@ -170,7 +171,7 @@ _install(
         "squeeze": squeeze, "repeat": repeat, "take": take, "diagonal": diagonal,
         "trace": trace, "dot": dot, "nonzero": nonzero, "compress": compress,
         "choose": choose, "flatten": ravel, "sort": sort, "argsort": argsort, "partition": partition, "argpartition": argpartition,
-        "searchsorted": searchsorted, "cumsum": cumsum, "cumprod": cumprod,
+        "searchsorted": searchsorted, "cumsum": cumsum, "cumprod": cumprod, "view": _view,
     },
     properties={"T": transpose, "mT": matrix_transpose},
 )

@@ -87,7 +87,8 @@ def test_a_function_that_is_not_associative(axis: int) -> None:
 def test_outer_call_and_refusals() -> None:
     agrees(SKEW.outer, skew("outer"), X[0], X[1, 0])
     close(SKEW(X, 1.0), 2 * X - 1)
-    close(SKEW.reduce(X, 0, initial=1.0, keepdims=True), np.asarray(NP_SKEW.reduce(np.concatenate([np.ones((1, 4, 2)), X])))[None].astype(float))
+    begun = np.concatenate([np.ones((1, 4, 2)), X])
+    close(SKEW.reduce(X, 0, initial=1.0, keepdims=True), np.asarray(NP_SKEW.reduce(begun))[None].astype(float))
     assert SKEW.nin == 2 and SKEW.nout == 1 and SKEW.nargs == 3 and SKEW.identity is None
     assert "ufunc" in repr(SKEW)
     with pytest.raises(ValueError, match="no identity"):
@@ -137,6 +138,11 @@ def test_bits_and_truth() -> None:
     close(fnp.bitwise_xor.reduce(k, axis=(0, 1), keepdims=True), np.bitwise_xor.reduce(k, axis=(0, 1), keepdims=True))
     close(fnp.add.reduce(k, axis=None, where=k > 3), np.add.reduce(k, axis=None, where=k > 3))
     close(fnp.bitwise_or.reduce(k, axis=0, where=k > 3), np.bitwise_or.reduce(k, axis=0, where=k > 3))
+
+
+def test_numpys_own_methods_on_traced_values() -> None:
+    close(jit(lambda x: np.maximum.accumulate(x, axis=1))(X), np.maximum.accumulate(X, axis=1))
+    close(jit(lambda x: np.add.reduceat(x, [0, 2, 1], axis=1))(X), np.add.reduceat(X, [0, 2, 1], axis=1))
 
 
 def test_transformed() -> None:

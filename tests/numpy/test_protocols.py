@@ -57,7 +57,7 @@ def test_refusals_for_traced_values(f: Any, message: str) -> None:
 
 def test_nearest_name() -> None:
     with pytest.raises(TypeError, match=r"The nearest is functrans\.numpy\.\w+"):
-        grad(lambda x: np.trim_zeros(x).sum())(X)
+        grad(lambda x: np.copyto(x, 1.0))(X)
 
 
 def test_arrays_are_immutable_out() -> None:
