@@ -15,6 +15,7 @@ from functrans import ad_checkpoint as ad_checkpoint
 from functrans import custom_batching as custom_batching
 from functrans import custom_derivatives as custom_derivatives
 from functrans import debug as debug
+from functrans import dtypes as dtypes
 from functrans import errors as errors
 from functrans import experimental as experimental
 from functrans import flatten_util as flatten_util
@@ -25,6 +26,7 @@ from functrans import numpy as numpy
 from functrans import ops as ops
 from functrans import optim as optim
 from functrans import random as random
+from functrans import test_util as test_util
 from functrans import tree as tree
 from functrans import tree_util as tree_util
 from functrans.calls import checkpoint_policies as checkpoint_policies
@@ -51,6 +53,13 @@ from functrans.core.array import Array as Array
 from functrans.core.aval import ShapeDtypeStruct as ShapeDtypeStruct
 from functrans.core.dtypes import float0 as float0
 from functrans.core.trace import typeof as typeof
+from functrans.host import block_until_ready as block_until_ready
+from functrans.host import device_get as device_get
+from functrans.host import device_put as device_put
+from functrans.host import ensure_compile_time_eval as ensure_compile_time_eval
+from functrans.host import named_call as named_call
+from functrans.host import named_scope as named_scope
+from functrans.host import print_environment_info as print_environment_info
 from functrans.primitives.stop_gradient import stop_gradient as stop_gradient
 from functrans.transforms.api import elementwise_grad as elementwise_grad
 from functrans.transforms.api import fwd_and_bwd as fwd_and_bwd

@@ -6,7 +6,7 @@ whatever type the body gives it. Everything else that differs is an error, which
 
 from __future__ import annotations
 
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Iterator, Sequence
 from typing import Any
 
 from functrans.calls.closed import Closure, trace_closed
@@ -20,7 +20,7 @@ from functrans.transforms.flatten import fun_name
 from functrans.tree_util import PyTreeDef, equality_errors, keystr, tree_unflatten
 from functrans.util import safe_zip
 
-__all__ = ["code_line", "conformed", "joined", "leaf_difference", "trace_carry", "tree_differences", "yields"]
+__all__ = ["code_line", "conformed", "joined", "leaf_difference", "structure_errors", "trace_carry", "tree_differences", "yields"]
 
 
 def code_line(fun: Callable[..., Any]) -> str:
@@ -72,10 +72,27 @@ def leaf_difference(a: ShapedArray, b: ShapedArray) -> tuple[str, str]:
     return "the dtypes differ", f"Convert one, for example with .astype('{a.dtype}')."
 
 
+class _Leaf:
+    """Stands for an array where only the structure around it matters."""
+
+
+def structure_errors(a: PyTreeDef, b: PyTreeDef) -> Iterator[tuple[Any, str, str, str]]:
+    """Where two structures differ: the path, what each has there, and why they differ, in words."""
+    skeletons = [tree_unflatten(tree, [_Leaf()] * tree.num_leaves) for tree in (a, b)]
+    for path, one, other, why in equality_errors(*skeletons):
+        yield path, _in_words(one), _in_words(other), why
+
+
+def _in_words(kind: str) -> str:
+    if kind == str(_Leaf):
+        return "an array"
+    name = kind.removeprefix("<class '").removesuffix("'>")
+    return "None" if name == "NoneType" else kind if name == kind else f"a {name.rsplit('.', 1)[-1]}"
+
+
 def tree_differences(a: PyTreeDef, b: PyTreeDef, a_name: str, b_name: str) -> str:
     """The first place where two structures differ, in words."""
-    shape = [tree_unflatten(tree, [0] * tree.num_leaves) for tree in (a, b)]
-    for path, one, other, why in equality_errors(*shape):
+    for path, one, other, why in structure_errors(a, b):
         return f"at result{keystr(path)} {a_name} has {one} and {b_name} has {other}, so {why}"
     return f"{a_name} has {a} and {b_name} has {b}"
 

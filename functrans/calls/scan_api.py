@@ -12,6 +12,7 @@ from typing import Any
 
 import numpy as np
 
+from functrans.calls.agreement import structure_errors
 from functrans.calls.closed import Closure, trace_closed
 from functrans.calls.scan import bind_scan
 from functrans.calls.treeverse import checkpointed_loop, planned
@@ -27,7 +28,6 @@ from functrans.transforms.flatten import fun_name, wraps
 from functrans.transforms.vmap import vmap
 from functrans.tree_util import (
     PyTreeDef,
-    equality_errors,
     keystr,
     tree_flatten,
     tree_flatten_with_path,
@@ -187,7 +187,7 @@ def _trace_body(
     while True:
         avals = [typeof(x) for x in starts]
         closure = trace_closed(body, arg_tree, [*avals, *x_avals], name)
-        _check_structure(name, init_tree, avals, closure.out_tree.children()[0])
+        _check_structure(name, init_tree, closure.out_tree.children()[0])
         outs = closure.jaxpr.out_avals[:n]
         promoted = [promote(a.dtype, True, b.dtype, b.weak_type)[0] if a.weak_type else a.dtype for a, b in safe_zip(avals, outs)]
         if all(a.dtype == d for a, d in safe_zip(avals, promoted)):
@@ -197,12 +197,11 @@ def _trace_body(
     return closure, starts
 
 
-def _check_structure(name: str, init_tree: PyTreeDef, avals: Sequence[ShapedArray], out_tree: PyTreeDef) -> None:
+def _check_structure(name: str, init_tree: PyTreeDef, out_tree: PyTreeDef) -> None:
     if init_tree == out_tree:
         return
-    before, after = tree_unflatten(init_tree, avals), tree_unflatten(out_tree, [0] * out_tree.num_leaves)
-    where = next((f"carry{keystr(path)} is a {a} before a step and a {b} after it, so {why}"
-                  for path, a, b, why in equality_errors(before, after)), f"it is {init_tree} before a step and {out_tree} after it")
+    where = next((f"carry{keystr(path)} is {a} before a step and {b} after it, so {why}"
+                  for path, a, b, why in structure_errors(init_tree, out_tree)), f"it is {init_tree} before a step and {out_tree} after it")
     raise TypeError(f"{name}: the carry must keep its structure, at {describe(user_source())}: {where}. Let the body return a carry "
                     "built like init.")
 

@@ -229,6 +229,10 @@ class Fuser:
         return Expr(shape, x.dtype, tuple(nodes))
 
     def scatter(self, x: Expr, indices: Sequence[Expr], updates: Expr, combine: str, mask: Expr | None) -> Expr:
+        operand = self.whole_buffer(x)
+        if operand is not None:  # what it takes of the operand is read before the copy, which may then be left out (`inplace`)
+            updates, *indices = (self._read_now(e, operand) for e in (updates, *indices))
+            mask = mask and self._read_now(mask, operand)
         out = self.temp(x.dtype, x.shape)
         self._store_into(out, x, [0] * len(x.shape), [1] * len(x.shape))
         if not prod(updates.shape):
@@ -278,6 +282,14 @@ class Fuser:
         store(along(whole, 0, 1), along(xs[-1], 0, 1))
         if n > 1:
             store(along(whole, 1, n), step(along(whole, 0, n - 1), *(along(x, 1, n) for x in xs)))
+        return self.load(out)
+
+    def _read_now(self, x: Expr, buffer: Buffer) -> Expr:
+        """`x`, computed before the next step if it reads `buffer`."""
+        if all(load.attr.buffer is not buffer for load in node_accesses(x.nodes)):
+            return x
+        out = self.temp(x.dtype, x.shape)
+        self._store_into(out, x, [0] * len(x.shape), [1] * len(x.shape))
         return self.load(out)
 
     def check(self, bad: Expr, message: str) -> None:

@@ -1,8 +1,9 @@
 """Updates in place: a scatter starts with a copy of its operand, which goes where nobody needs the operand any more.
 
 In the body of a loop, the next value of a carry that is a chain of partial updates ends in a buffer whose first write is a
-copy of the previous one, and so on back to the carry itself. If no step after a copy reads the copied buffer, the copy is
-dropped and the two buffers become one: the update then costs what it writes, not the whole array.
+copy of the previous one, and so on back to the carry itself. If no step after a copy reads the copied buffer (steps that do, and
+that need nothing of what comes between, go before it), the copy is dropped and the two buffers become one: the update then costs what
+it writes, not the whole array.
 """
 
 from __future__ import annotations
@@ -46,7 +47,10 @@ def update_in_place(body: Sequence[Step], carries: dict[Buffer, Buffer]) -> tupl
         while True:
             at = _first_write(steps, following)
             source = None if at is None else copied_buffer(steps[at], following)
-            if at is None or source is None or not _free_after(source, steps[at + 1:]):
+            if at is None or source is None:
+                break
+            steps, at = _reading_first(steps, at, source)
+            if not _free_after(source, steps[at + 1:]):
                 break
             if source is now:
                 steps = [*steps[:at], *renamed(steps[at + 1:], {following: now})]
@@ -60,6 +64,18 @@ def update_in_place(body: Sequence[Step], carries: dict[Buffer, Buffer]) -> tupl
 
 def _first_write(steps: Sequence[Step], buffer: Buffer) -> int | None:
     return next((i for i, s in enumerate(steps) if buffer in writes(s)), None)
+
+
+def _reading_first(steps: list[Step], at: int, buffer: Buffer) -> tuple[list[Step], int]:
+    """`steps` with those that read `buffer` after step `at` brought before it, where that changes nothing; and where `at` is then."""
+    before, kept = steps[:at], [steps[at]]
+    for step in steps[at + 1:]:
+        needs, makes = reads(step), writes(step)
+        if buffer in needs and all(makes.isdisjoint(reads(k) | writes(k)) and needs.isdisjoint(writes(k)) for k in kept):
+            before.append(step)
+        else:
+            kept.append(step)
+    return [*before, *kept], len(before)
 
 
 def _free_after(buffer: Buffer, steps: Sequence[Step]) -> bool:

@@ -69,7 +69,11 @@ def relu(x: Any) -> Any:
     >>> relu(np.array([-1.0, 0.0, 2.0]))
     Array([0., 0., 2.], dtype=float64)
     """
-    x = _real("relu", x)
+    return _relu(_real("relu", x))
+
+
+@jit
+def _relu(x: Any) -> Any:
     return where(x <= 0, 0, x)
 
 
@@ -80,7 +84,11 @@ def relu6(x: Any) -> Any:
     >>> relu6(np.array([-1.0, 2.0, 9.0]))
     Array([0., 2., 6.], dtype=float64)
     """
-    x = _real_float("relu6", x)
+    return _relu6(_real_float("relu6", x))
+
+
+@jit
+def _relu6(x: Any) -> Any:
     return where(x <= 0, 0, where(x >= 6, 6, x))
 
 
@@ -91,7 +99,11 @@ def leaky_relu(x: Any, negative_slope: Any = 1e-2) -> Any:
     >>> leaky_relu(np.array([-1.0, 2.0]))
     Array([-0.01,  2.  ], dtype=float64)
     """
-    x = _real_float("leaky_relu", x)
+    return _leaky_relu(_real_float("leaky_relu", x), negative_slope)
+
+
+@jit
+def _leaky_relu(x: Any, negative_slope: Any) -> Any:
     return where(x >= 0, x, negative_slope * x)
 
 
@@ -162,7 +174,11 @@ def hard_tanh(x: Any) -> Any:
     >>> hard_tanh(np.array([-4.0, 0.5, 3.0]))
     Array([-1. ,  0.5,  1. ], dtype=float64)
     """
-    x = _real("hard_tanh", x)
+    return _hard_tanh(_real("hard_tanh", x))
+
+
+@jit
+def _hard_tanh(x: Any) -> Any:
     return where(x > 1, 1, where(x < -1, -1, x))
 
 
@@ -234,7 +250,11 @@ def silu(x: Any) -> Any:
     >>> print(silu(0.0))
     0.0
     """
-    x = unary_inexact("silu", x)
+    return _silu(unary_inexact("silu", x))
+
+
+@jit
+def _silu(x: Any) -> Any:
     return x * logistic_p.bind(x)
 
 

@@ -106,8 +106,8 @@ from functrans.numpy.sorting import (
 from functrans.numpy.sources import (
     from_dlpack, frombuffer, fromfile, fromfunction, fromiter, fromstring, load, save, savez,
 )
-from functrans.numpy.packing import view as _view
 from functrans.numpy.operators import binary_operator as _binary_operator
+from functrans.numpy import bits as _bits
 from functrans.numpy.operators import install as _install
 from functrans.numpy.protocols import install_protocols as _install_protocols
 
@@ -171,8 +171,9 @@ _install(
         "squeeze": squeeze, "repeat": repeat, "take": take, "diagonal": diagonal,
         "trace": trace, "dot": dot, "nonzero": nonzero, "compress": compress,
         "choose": choose, "flatten": ravel, "sort": sort, "argsort": argsort, "partition": partition, "argpartition": argpartition,
-        "searchsorted": searchsorted, "cumsum": cumsum, "cumprod": cumprod, "view": _view,
+        "searchsorted": searchsorted, "cumsum": cumsum, "cumprod": cumprod,
+        "view": _bits.view, "byteswap": _bits.byteswap, "clone": _bits.clone, "devices": _bits.devices, "to_device": _bits.to_device,
     },
-    properties={"T": transpose, "mT": matrix_transpose},
+    properties={"T": transpose, "mT": matrix_transpose, "device": _bits.device},
 )
 _install_protocols({"numpy": globals(), "numpy.linalg": vars(linalg), "numpy.fft": vars(fft)})

@@ -1,4 +1,4 @@
-"""Bits as bytes, bytes as bits, and the bits of one dtype read as another."""
+"""Bits as bytes, and bytes as bits."""
 
 from __future__ import annotations
 
@@ -7,18 +7,17 @@ from typing import Any
 
 import numpy as np
 
-from functrans.core.dtypes import canonical
 from functrans.core.source import describe, user_source
 from functrans.core.trace import typeof
 from functrans.numpy.manipulation import ravel
 from functrans.numpy.util import asarray_internal, check_arraylike
 from functrans.primitives.arithmetic import select_n_p
-from functrans.primitives.logic import and_p, bitcast_convert_type, ne_p, shift_right_logical_p
+from functrans.primitives.logic import and_p, ne_p, shift_right_logical_p
 from functrans.primitives.movement import pad, slice_in_dim
 from functrans.primitives.structural import broadcast_in_dim, convert_element_type, move_axis, reduce_sum, reshape
 from functrans.util import canonicalize_axis
 
-__all__ = ["packbits", "unpackbits", "view"]
+__all__ = ["packbits", "unpackbits"]
 
 
 def _places(name: str, bitorder: str) -> np.ndarray:
@@ -96,33 +95,3 @@ def unpackbits(a: Any, axis: int | None = None, count: int | None = None, bitord
         bits = slice_in_dim(bits, 0, min(length, 8 * n), axis=len(outer))
         bits = pad(bits, np.uint8(0), (*((0, 0, 0) for _ in outer), (0, max(length - 8 * n, 0), 0)))
     return move_axis(convert_element_type(bits, np.uint8), len(outer), axis)
-
-
-def view(a: Any, dtype: Any = None) -> Any:
-    """The bits of an array read as another dtype; where sizes differ the last axis grows or shrinks.
-
-    Raises:
-        TypeError: for complex numbers or booleans, unless the dtype is the array's own.
-        ValueError: if the last axis does not divide into elements of the new dtype.
-
-    >>> view(np.array([1.0], "float32"), "uint8")
-    Array([  0,   0, 128,  63], dtype=uint8)
-    """
-    a = asarray_internal(a)
-    wanted = a.dtype if dtype is None else canonical(dtype)
-    if wanted == a.dtype:
-        return a
-    if wanted.kind in "bc" or a.dtype.kind in "bc":
-        raise TypeError(f"view: complex numbers and booleans cannot be read as, or from, another dtype; got {typeof(a)} as {wanted}, at "
-                        f"{describe(user_source())}.")
-    shape, old, new = a.shape, a.dtype.itemsize, wanted.itemsize
-    if old != new and not shape:
-        raise ValueError(f"view: an array of rank 0 can only be read as a dtype of {old} bytes; got {wanted}, at "
-                         f"{describe(user_source())}.")
-    if old < new:
-        if shape[-1] * old % new:
-            raise ValueError(f"view: a last axis of {shape[-1] * old} bytes does not divide into elements of {new}, at "
-                             f"{describe(user_source())}.")
-        a = reshape(a, (*shape[:-1], shape[-1] * old // new, new // old))
-    out = bitcast_convert_type(a, wanted)
-    return reshape(out, (*shape[:-1], shape[-1] * (old // new))) if old > new else out

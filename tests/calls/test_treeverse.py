@@ -111,3 +111,19 @@ def test_errors(checkpoint: Any, error: type[Exception], text: str) -> None:
     with pytest.raises(error) as caught:
         lax.scan(lambda c, x: (c, x), 0.0, np.ones(100), checkpoint=checkpoint)
     assert text in str(caught.value) and "test_treeverse.py:" in str(caught.value)
+
+
+@pytest.mark.parametrize("checkpoint", [True, 138, 50])
+def test_memory_of_a_long_gradient(checkpoint: int) -> None:
+    """Scratch memory is about that of the carries that are kept, and the gradient is that of the plain loop."""
+    n, size = 100_000, 64
+    h, w = np.random.default_rng(0).normal(size=size), np.eye(size)[::-1] * 0.999
+
+    def gradient(kept: Any) -> Any:
+        return ft.jit(ft.grad(lambda h: lax.scan(lambda h, _: (fnp.tanh(w @ h), None), h, None, length=n, checkpoint=kept)[0].sum()))
+
+    carries = planned("scan", checkpoint, n).live_carries
+    plain, less = gradient(False), gradient(checkpoint)
+    arena = {f: f.lower(h)._executable.stages.module.arena_bytes / h.nbytes for f in (plain, less)}
+    assert arena[plain] > n and arena[less] < 2.2 * carries
+    np.testing.assert_allclose(less(h), plain(h), rtol=1e-9, atol=1e-300)

@@ -335,3 +335,32 @@ def test_tangents_of_integers_pass_through_compiled_code(where: str) -> None:
     for f in (fun, ft.jit(fun)):
         found = [y for y in ft.tree.leaves(f(*args)) if getattr(y, "dtype", None) == float0]
         assert [y.shape for y in found] == [shape]
+
+
+# -- the cost of an update -------------------------------------------------------------------------------------------------
+
+UPDATES: dict[str, Callable[[Any, Any], Any]] = {
+    "set": lambda c, i: (c.at[i].set(1.0), None),
+    "from the carry": lambda c, i: (c.at[i].set(fnp.sin(c[i]) + c[i + 1]), None),
+    "add": lambda c, i: (c.at[i + 1].add(c[i] * 0.5), None),
+    "multiply": lambda c, i: (c.at[i].multiply(c[0]), None),
+    "at a computed place": lambda c, i: (c.at[c[i].astype(int) % 7].set(3.0), None),
+    "old value as a result": lambda c, i: (c.at[i].set(1.0), c[i]),
+    "two updates": lambda c, i: (c.at[i].set(c[i + 1]).at[i + 1].set(c[i]), c[0]),
+    "slice": lambda c, i: (lax.dynamic_update_slice(c, lax.dynamic_slice(c, (i + 3,), (4,)) * 2.0, (i,)), None),
+}
+
+
+@pytest.mark.parametrize("name", UPDATES)
+def test_an_update_costs_what_it_writes(name: str) -> None:
+    """No step of the loop runs over the whole carry, and the values are those of the steps one by one."""
+    body = UPDATES[name]
+    x = rng().normal(size=300)
+    c, rows = fnp.asarray(x), []
+    for i in range(5):
+        c, y = body(c, i)
+        rows.append(y)
+    want = (c,) if rows[0] is None else (c, np.array(rows))
+    executable = check(lambda x: lax.scan(body, x, np.arange(5)), want, x)
+    (loop,) = [s for s in executable.stages.program.steps if isinstance(s, Loop)]
+    assert not loop.swaps and all(np.prod(s.axes) <= 4 for s in loop.body)

@@ -7,7 +7,7 @@ import pytest
 import scipy.special
 
 import functrans as ft
-from functrans import nn
+from functrans import nn, test_util
 
 inf, nan = np.inf, np.nan
 X = np.random.default_rng(0).normal(size=(3, 4, 5)) * 3
@@ -139,3 +139,14 @@ def test_one_hot_over_a_mapped_axis() -> None:
 def test_axis_out_of_range() -> None:
     with pytest.raises(np.exceptions.AxisError):
         nn.softmax(X, axis=5)
+
+
+@pytest.mark.parametrize("f", [
+    nn.softmax, nn.log_softmax, nn.logsumexp, nn.logmeanexp, nn.standardize, lambda x: nn.standardize(x, algorithm="stable"),
+    lambda x: nn.softmax(x, axis=0, where=MASK[0]), lambda x: nn.dot_product_attention(x[:, None], x[:, None], x[:, None]), nn.glu,
+])
+def test_derivatives_and_transformations_by_definition(f: object) -> None:
+    x = X[0] if f is not nn.glu else X[0, :, :4]
+    test_util.check_grads(f, (x,), order=2)
+    test_util.check_vmap(f, (x,), atol=1e-12)
+    test_util.check_jit(f, (x,), atol=1e-13)

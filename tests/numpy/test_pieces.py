@@ -133,25 +133,3 @@ def test_printing() -> None:
         fnp.set_printoptions(precision=before)
     assert fnp.iterable(x) and not fnp.iterable(3)
     assert fnp.bool(3) and fnp.bool is fnp.bool_ and issubclass(fnp.ComplexWarning, Warning)
-
-
-@pytest.mark.parametrize(("old", "new"), [
-    ("float32", "uint8"), ("uint8", "float32"), ("float64", "int64"), ("int16", "uint16"), ("float16", "int64"),
-])
-def test_bits_read_as_another_dtype(old: str, new: str) -> None:
-    x = RNG.integers(0, 100, (3, 8)).astype(old)
-    got = jit(lambda x: x.view(new))(x)
-    assert got.dtype == new
-    np.testing.assert_array_equal(np.asarray(got), x.view(new))
-    np.testing.assert_array_equal(np.asarray(fnp.asarray(x).view(new)), x.view(new))
-
-
-def test_view_refuses() -> None:
-    x = fnp.ones(3, "uint8")
-    assert x.view() is x
-    with pytest.raises(ValueError, match="3 bytes does not divide into elements of 4"):
-        x.view("float32")
-    with pytest.raises(ValueError, match="rank 0"):
-        fnp.float32(1).view("uint8")
-    with pytest.raises(TypeError, match="complex numbers and booleans"):
-        x.view("bool")

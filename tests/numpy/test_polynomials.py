@@ -63,8 +63,8 @@ def test_zeros() -> None:
     close(np.real(fnp.poly(matrix)), np.poly(matrix), 1e-10)
     for p in (P, np.array([0.0, 1.0, -3.0, 2.0, 0.0]), np.array([2.0]), np.zeros(3)):
         close(np.sort_complex(np.asarray(fnp.roots(p))), np.sort_complex(np.roots(p).astype(complex)), 1e-9)
-    got = jit(lambda p: fnp.roots(p, strip_zeros=False))(P)
-    close(np.sort_complex(np.asarray(got)), np.sort_complex(np.roots(P).astype(complex)), 1e-9)
+    roots = np.asarray(jit(lambda p: fnp.roots(p, strip_zeros=False))(P))
+    close(np.sort_complex(roots), np.sort_complex(np.roots(P).astype(complex)), 1e-9)
     with pytest.raises(ConcretizationTypeError, match="strip_zeros=False"):
         jit(fnp.roots)(P)
 

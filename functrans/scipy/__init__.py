@@ -1,0 +1,3 @@
+"""The SciPy-shaped namespace."""
+
+from functrans.scipy import linalg as linalg
