@@ -21,7 +21,7 @@ from pathlib import Path
 from typing import Any, NamedTuple
 
 import numpy as np
-from numpy.linalg import _umath_linalg  # type: ignore[attr-defined]
+from numpy.linalg import _umath_linalg
 
 __all__ = ["FEW", "IWORK", "LIWORK", "LRWORK", "LWORK", "RWORK", "WORK", "Arg", "Call", "Number", "Scratch", "Slot", "address", "call",
            "integer", "letter", "run", "thread_control"]

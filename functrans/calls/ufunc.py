@@ -54,7 +54,7 @@ class ufunc:
                  call: Callable[..., Any] | None = None) -> None:
         self.nin, self.nout, self.nargs = operator.index(nin), operator.index(nout), operator.index(nin) + operator.index(nout)
         self.identity = identity
-        self.__name__ = name or getattr(func, "__name__", "ufunc")
+        self.__name__: str = name or str(getattr(func, "__name__", "ufunc"))
         self.__doc__ = func.__doc__
         self._call = vectorize(func) if call is None else call
         self._builtin = call is not None
@@ -130,7 +130,7 @@ class ufunc:
             raise ValueError(f"{self.__name__}.accumulate does not allow multiple axes, at {describe(user_source())}.")
         x, d = self._binary("accumulate", a, axis)
         x = x if dtype is None else convert_element_type(x, requested_dtype(dtype))
-        running = {"add": functrans.numpy.cumsum, "multiply": functrans.numpy.cumprod, "maximum": cummax, "minimum": cummin}
+        running: dict[str, Any] = {"add": functrans.numpy.cumsum, "multiply": functrans.numpy.cumprod, "maximum": cummax, "minimum": cummin}
         if self._builtin and self.__name__ in running and (self.__name__ in ("add", "multiply") or x.dtype.kind != "c"):
             return running[self.__name__](x, d)
         rows = move_axis(x, d, 0)
@@ -187,7 +187,7 @@ class ufunc:
         x = x if dtype is None else convert_element_type(x, requested_dtype(dtype))
         rows = move_axis(x, d, 0)
         n = rows.shape[0]
-        first = asarray_internal(indices)
+        first = asarray_internal(np.asarray(indices) if isinstance(indices, (list, tuple)) else indices)
         if first.ndim != 1:
             raise ValueError(f"{self.__name__}.reduceat: indices must be a vector; got {typeof(first)}, at {describe(user_source())}.")
         ends = concatenate([getitem(first, slice(1, None)), np.full(1, n, first.dtype)])

@@ -39,10 +39,10 @@ def _vector(name: str, p: Any) -> Any:
 
 
 def _order(name: str, m: Any) -> int:
-    m = operator.index(m)
-    if m < 0:
+    order: int = operator.index(m)
+    if order < 0:
         raise ValueError(f"{name}: the order must not be negative; got {m}, at {describe(user_source())}.")
-    return m
+    return order
 
 
 def polyval(p: Any, x: Any, *, unroll: int = 16) -> Any:

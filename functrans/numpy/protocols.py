@@ -22,7 +22,6 @@ from functrans.primitives.structural import reshape
 __all__ = ["install_protocols"]
 
 _REDUCE = {"add": "sum", "multiply": "prod", "maximum": "max", "minimum": "min", "logical_and": "all", "logical_or": "any"}
-_ACCUMULATE = {"add": "cumsum", "multiply": "cumprod"}
 _IGNORED = {"subok": True, "order": "K", "casting": "same_kind"}
 
 
@@ -94,7 +93,9 @@ def _ufunc_call(spaces: _Namespaces, ufunc: np.ufunc, method: str, inputs: tuple
 
 
 def _allowed(method: str) -> set[str]:
-    return {"axis", "dtype", "keepdims", "initial", "where"} if method == "reduce" else {"axis"} if method == "accumulate" else set()
+    if method in ("accumulate", "reduceat"):
+        return {"axis"}
+    return {"axis", "dtype", "keepdims", "initial", "where"} if method == "reduce" else set()
 
 
 def _our_ufunc(spaces: _Namespaces, name: str, method: str) -> Callable[..., Any] | None:
@@ -115,9 +116,8 @@ def _our_ufunc(spaces: _Namespaces, name: str, method: str) -> Callable[..., Any
             return reduction(x, axis=axis, **kwargs)
 
         return reduce
-    if method == "accumulate" and name in _ACCUMULATE:
-        running = spaces.find("numpy", _ACCUMULATE[name])
-        return None if running is None else lambda x, axis=0: running(x, axis=axis)
+    if method in ("accumulate", "reduceat"):
+        return getattr(spaces.find("numpy", name), method, None)
     if method == "outer":
         function = spaces.find("numpy", name)
         return None if function is None else lambda x, y: function(reshape(x, typeof(x).shape + (1,) * typeof(y).ndim), y)

@@ -252,7 +252,7 @@ def _vectors(name: str, ar1: Any, ar2: Any) -> tuple[Any, Any]:
     return asarray_internal(a), asarray_internal(b)
 
 
-def _needs_values(name: str, *xs: Any) -> list[np.ndarray]:
+def _needs_values(name: str, *xs: Any) -> Any:
     return [concrete_values(name, x, f"Give {name} a static size=n (and a fill_value=). ") for x in xs]
 
 
@@ -295,7 +295,8 @@ def setdiff1d(ar1: Any, ar2: Any, assume_unique: bool = False, *, size: int | No
     a, b = ravel(ar1), ravel(ar2)  # the result has the dtype of the first
     length = _size("setdiff1d", size)
     if length is None:
-        return Array(np.setdiff1d(*_needs_values("setdiff1d", a, b), assume_unique=assume_unique))
+        x, y = _needs_values("setdiff1d", a, b)
+        return Array(np.setdiff1d(x, y, assume_unique=assume_unique))
     fill = cast(0 if fill_value is None else fill_value, a.dtype)
     if not a.size:
         return broadcast_to(fill, (length,))
@@ -319,7 +320,8 @@ def setxor1d(ar1: Any, ar2: Any, assume_unique: bool = False, *, size: int | Non
     a, b = _vectors("setxor1d", ar1, ar2)
     length = _size("setxor1d", size)
     if length is None:
-        return Array(np.setxor1d(*_needs_values("setxor1d", a, b), assume_unique=assume_unique))
+        x, y = _needs_values("setxor1d", a, b)
+        return Array(np.setxor1d(x, y, assume_unique=assume_unique))
     both = concatenate([a, b])
     n = typeof(both).shape[0]
     if not n:
@@ -358,7 +360,8 @@ def intersect1d(ar1: Any, ar2: Any, assume_unique: bool = False, return_indices:
     a, b = _vectors("intersect1d", ar1, ar2)
     length = _size("intersect1d", size)
     if length is None:
-        found = np.intersect1d(*_needs_values("intersect1d", a, b), assume_unique=assume_unique, return_indices=return_indices)
+        x, y = _needs_values("intersect1d", a, b)
+        found: Any = np.intersect1d(x, y, assume_unique=assume_unique, return_indices=return_indices)
         return tuple(map(Array, found)) if return_indices else Array(found)
     if not a.size or not b.size:
         values = broadcast_to(cast(0 if fill_value is None else fill_value, a.dtype), (length,))

@@ -84,7 +84,8 @@ def convolve(a: Any, v: Any, mode: str = "full", *, precision: Any = None, prefe
     Array([1, 3, 5, 3], dtype=int64)
     """
     check_arraylike("convolve", a, v)
-    return _convolved("convolve", *promote_args(asarray_internal(a), asarray_internal(v)), mode, preferred_element_type)
+    a, v = promote_args(asarray_internal(a), asarray_internal(v))
+    return _convolved("convolve", a, v, mode, preferred_element_type)
 
 
 def correlate(a: Any, v: Any, mode: str = "valid", *, precision: Any = None, preferred_element_type: Any = None) -> Any:

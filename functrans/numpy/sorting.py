@@ -179,7 +179,7 @@ def _less(x: Any, y: Any, or_equal: bool) -> Any:
     return or_p.bind(plain, last if or_equal else and_p.bind(last, eq_p.bind(x, x)))
 
 
-def searchsorted(a: Any, v: Any, side: str = "left", sorter: Any = None, *, method: str = "scan") -> Any:
+def searchsorted(a: Any, v: Any, side: Any = "left", sorter: Any = None, *, method: str = "scan") -> Any:
     """Where each of `v` belongs in sorted `a`: before the elements equal to it, or after them for side "right".
 
     Args:
@@ -217,7 +217,7 @@ def searchsorted(a: Any, v: Any, side: str = "left", sorter: Any = None, *, meth
         before = _less(rows, broadcast_in_dim(v, (*shape, n), range(len(shape))), right)
         return reduce_sum(convert_element_type(before, np.int64), (len(shape),))
     if evaluating() and type(a) is Array and a.dtype.kind != "c":
-        return Array(np.asarray(np.searchsorted(a._value, np.asarray(v), side), np.int64))
+        return Array(np.asarray(a._value.searchsorted(np.asarray(v), side), np.int64))
     low, high = full(shape, np.int64(0)), full(shape, np.int64(n))
     for _ in range(n.bit_length()):
         middle = div_p.bind(add_p.bind(low, high), np.int64(2))

@@ -57,7 +57,7 @@ def _accumulated(name: str, kinds: str, ufunc: np.ufunc) -> Rule:
         x = np.flip(x, axis) if reverse else x
         if not x.size:
             return x.copy()
-        options = {"dtype": x.dtype} if ufunc in (np.add, np.multiply) else {}
+        options: dict[str, Any] = {"dtype": x.dtype} if ufunc in (np.add, np.multiply) else {}
         out = ufunc.accumulate(x, axis=axis, **options).astype(x.dtype, copy=False)
         return np.flip(out, axis) if reverse else out
 
@@ -154,7 +154,7 @@ def _running(name: str, ufunc: np.ufunc, kinds: str, lower_step: Rule, weights: 
     return made
 
 
-cumsum_p = linear(
+cumsum_p: Primitive = linear(
     "cumsum", impl=_accumulated("cumsum", "iufc", np.add), abstract=_abstract("cumsum", "iufc"),
     transpose=lambda ct, x, *, axis, reverse: cumsum_p.bind(ct, axis=axis, reverse=not reverse),
     batch=lambda size, x, dim, *, axis, reverse: (cumsum_p.bind(x, axis=axis + (axis >= dim), reverse=reverse), dim),

@@ -11,11 +11,12 @@ from __future__ import annotations
 
 import itertools
 from collections.abc import Sequence
-from typing import Any
+from typing import Any, cast
 
 import numpy as np
 
 from functrans.core.aval import ShapedArray
+from functrans.core.trace import Primitive
 from functrans.kernel import Expr, affine_index
 from functrans.primitives.base import linear, operand_error
 from functrans.primitives.movement import checked
@@ -72,7 +73,7 @@ def _windows_batch(size: int, x: Any, dim: int, **params: Any) -> tuple[Any, int
     return sliding_windows_p.bind(move_axis(x, dim, 0), **params), 0
 
 
-sliding_windows_p = linear(
+sliding_windows_p: Primitive = linear(
     "sliding_windows", view=True, impl=checked(_windows_abstract, _windows_impl), abstract=_windows_abstract,
     transpose=lambda ct, x, *, window, strides, dilation: overlap_add_p.bind(
         ct, sizes=x.shape[x.ndim - len(window):], strides=strides, dilation=dilation),
@@ -117,7 +118,8 @@ def _overlap_impl(x: np.ndarray, *, sizes: Sizes, strides: Sizes, dilation: Size
         return out
     for position in itertools.product(*map(range, window)):
         target = tuple(slice(k * d, k * d + (o - 1) * s + 1, s) for k, d, o, s in zip(position, dilation, places, strides, strict=True))
-        out[(..., *target)] += x[(..., *position)]
+        source, place = x[cast(Any, (..., *position))], cast(Any, (..., *target))
+        out[place] += source
     return out
 
 
@@ -138,7 +140,7 @@ def _overlap_batch(size: int, x: Any, dim: int, **params: Any) -> tuple[Any, int
     return overlap_add_p.bind(move_axis(x, dim, 0), **params), 0
 
 
-overlap_add_p = linear(
+overlap_add_p: Primitive = linear(
     "overlap_add", impl=checked(_overlap_abstract, _overlap_impl), abstract=_overlap_abstract,
     transpose=lambda ct, x, *, sizes, strides, dilation: sliding_windows_p.bind(
         ct, window=_window_of(x, len(sizes)), strides=strides, dilation=dilation),

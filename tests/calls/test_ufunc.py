@@ -140,6 +140,11 @@ def test_bits_and_truth() -> None:
     close(fnp.bitwise_or.reduce(k, axis=0, where=k > 3), np.bitwise_or.reduce(k, axis=0, where=k > 3))
 
 
+def test_numpys_own_methods_on_traced_values() -> None:
+    close(jit(lambda x: np.maximum.accumulate(x, axis=1))(X), np.maximum.accumulate(X, axis=1))
+    close(jit(lambda x: np.add.reduceat(x, [0, 2, 1], axis=1))(X), np.add.reduceat(X, [0, 2, 1], axis=1))
+
+
 def test_transformed() -> None:
     close(grad(lambda x: SKEW.reduce(x))(np.ones(4)), np.array([8.0, -4.0, -2.0, -1.0]))
     close(vmap(SKEW.accumulate)(X), np.stack([skew("accumulate")(x) for x in X]))

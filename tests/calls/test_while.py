@@ -97,11 +97,10 @@ def test_few_snapshots(slots, wrap):
         agree(wrap(ft.grad(turns, (0, 1)))(0.7, 1.3, 9), ft.grad(python, (0, 1))(0.7, 1.3, 9))
 
 
-@wrappers
-def test_third_order(wrap):
+def test_third_order():
     third = lambda f: ft.grad(ft.grad(ft.grad(lambda x: f(x, 1.3, 3))))  # noqa: E731
     with config(loop_snapshots=2):
-        agree(wrap(third(turns))(0.7), third(python)(0.7))
+        agree(ft.jit(third(turns))(0.7), third(python)(0.7))
 
 
 @pytest.mark.parametrize(("snapshots", "length"), [(1, 6), (2, 7), (3, 6), (3, 20), (4, 36), (6, 6), (6, 7), (6, 8)])
@@ -143,13 +142,12 @@ def stacked(f, args, axes):
     return ft.tree_util.tree_map(lambda *leaves: np.stack([np.asarray(v) for v in leaves]), *rows)
 
 
-@wrappers
 @derivatives
 @pytest.mark.parametrize("axes", [(0, None), (None, 0), (0, 0)], ids=str)
-def test_batches_that_end_at_different_turns(axes, derive, wrap):
+def test_batches_that_end_at_different_turns(axes, derive):
     batches = np.array([0.3, 6.0, 4.5]), np.array([1.1, 0.9, 2.0])
     args = [b if axis == 0 else b[0].item() for b, axis in zip(batches, axes, strict=True)]
-    agree(wrap(ft.vmap(derive(until), axes))(*args), stacked(derive(python_until), args, axes))
+    agree(ft.jit(ft.vmap(derive(until), axes))(*args), stacked(derive(python_until), args, axes))
 
 
 @wrappers
