@@ -2,7 +2,7 @@
 
 Scalar programs (`scalar_program`); narrower floats are computed in float64 and rounded once. Squares in exponents are split into
 their rounded value and its error, so that tails keep their digits. Largest errors measured in float64, in units of the last place
-(of the result; of log_ndtr above 1 as well): erfcx 4, dawsn 3, ndtr 4, log_ndtr 4, ndtri 4.
+(of the result; of log_ndtr above 1 as well): erfcx 2, dawsn 3, ndtr 3, log_ndtr 4, ndtri 4.
 
 erfcx: ``(1 + 2x) erfcx(x)`` as a polynomial in (x - 4) / (x + 4) (M. M. Shepherd, J. G. Laframboise, 1981), left of 0 by reflection.
 dawsn: piecewise polynomials. ndtri: AS 241 (M. J. Wichura, 1988). DLMF 7.2, 7.10, 7.17.
@@ -25,7 +25,7 @@ from functrans.primitives.builders import unary
 from functrans.primitives.scalar_program import Value, evaluated, horner, lowered, where
 from functrans.primitives.transcendental import exp_p
 
-__all__ = ["dawsn_p", "erfcx_p", "log_ndtr_p", "ndtr_p", "ndtri_p", "piecewise", "quiet", "square_parts"]
+__all__ = ["dawsn_p", "erfcx_p", "log_ndtr_p", "ndtr_p", "ndtri_p", "piecewise", "quiet", "square_parts", "upper_normal"]
 
 Piece = tuple[float, float, tuple[float, ...]]
 
@@ -72,7 +72,7 @@ def _erfcx(x: Value) -> Value:
     return where(x < 0.0, 2.0 * (growth * (1.0 + rest)) - right, right)
 
 
-def _upper(a: Value) -> Value:
+def upper_normal(a: Value) -> Value:
     """The normal distribution's mass above `a` > 0."""
     square, rest = square_parts(where(a < 40.0, a, 40.0))
     bell = (-0.5 * square).f("exp")
@@ -80,13 +80,13 @@ def _upper(a: Value) -> Value:
 
 
 def _ndtr(x: Value) -> Value:
-    upper = where(x == x, _upper(abs(x)), x)
+    upper = where(x == x, upper_normal(abs(x)), x)
     return where(x < 0.0, upper, 1.0 - upper)
 
 
 def _log_ndtr(x: Value) -> Value:
     a = abs(x)
-    upper = _upper(a)
+    upper = upper_normal(a)
     inside = where(x > 0.0, (-upper).f("log1p"), where(x < -1.0, 1.0, upper).f("log"))
     low = (0.5 * _positive_erfcx(where(x < -1.0, a, 1.0) * math.sqrt(0.5))).f("log") - 0.5 * (a * a)
     return where(x == x, where(x < -1.0, low, inside), x)
