@@ -21,6 +21,7 @@ from typing import Any
 
 import numpy as np
 
+from functrans.calls.at_once import products_at_once
 from functrans.calls.closed import run_call, with_leading_inputs
 from functrans.calls.deferred import Sum, split_sum, total
 from functrans.calls.hoist import hoist_invariant
@@ -70,7 +71,13 @@ def _lower(b: Any, *operands: Any, jaxpr: ClosedJaxpr, length: int, reverse: boo
            unroll: int) -> list[Any]:
     consts, init, xs = split_list(operands, [num_consts, num_carry])
     outer, body = hoist_invariant(jaxpr, num_consts)
-    return list(b.scan(body, [*consts, *b.apply(outer, consts)], init, xs, length, reverse))
+    consts = [*consts, *b.apply(outer, consts)]
+    parts = products_at_once(body, len(consts), num_carry, length)
+    if parts is None:
+        return list(b.scan(body, consts, init, xs, length, reverse))
+    stacks = b.apply(parts.before, [*consts, *xs])
+    outs = b.scan(parts.body, consts, init, [*xs, *stacks], length, reverse)
+    return [*outs[:num_carry], *b.apply(parts.after, [*consts, *outs[num_carry:]])]
 
 
 def _dce(eqn: Eqn, used: Sequence[bool]) -> Eqn:
