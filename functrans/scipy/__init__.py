@@ -1,3 +1,4 @@
 """The SciPy-shaped namespace."""
 
 from functrans.scipy import linalg as linalg
+from functrans.scipy import special as special
