@@ -9,6 +9,7 @@ from __future__ import annotations
 
 from typing import Any
 
+from functrans.numpy.choice import where
 from functrans.scipy.special import betainc, betaln
 from functrans.scipy.stats.families import Continuous
 from functrans.scipy.stats.logarithms import log_power, log_power1m, log_probability
@@ -24,12 +25,28 @@ def _right(y: Any, a: Any, b: Any) -> Any:
     return betainc(b, a, 1 - y)
 
 
-_FAMILY = Continuous("beta", lower=0.0, upper=1.0, valid=lambda a, b: (a > 0) & (b > 0))
+def _smaller(y: Any, a: Any, b: Any) -> tuple[Any, Any]:
+    """Whether y is left of the mean, and the probability on its side: one incomplete beta function, the shapes exchanged on the right."""
+    left = (a + b) * y < a
+    return left, betainc(where(left, a, b), where(left, b, a), where(left, y, 1 - y))
+
+
+def _log_left(y: Any, a: Any, b: Any) -> Any:
+    left, smaller = _smaller(y, a, b)
+    return log_probability(left, smaller, smaller)
+
+
+def _log_right(y: Any, a: Any, b: Any) -> Any:
+    left, smaller = _smaller(y, a, b)
+    return log_probability(~left, smaller, smaller)
+
+
+_FAMILY = Continuous("beta", lower=0.0, upper=1.0, valid=lambda a, b: (a > 0) & (b > 0), steep=True)
 _logpdf, _pdf = _FAMILY.densities(lambda y, a, b: log_power(y, a - 1) + log_power1m(y, b - 1) - betaln(a, b))
 _cdf = _FAMILY.function("cdf", _left)
 _sf = _FAMILY.function("sf", _right)
-_logcdf = _FAMILY.function("logcdf", lambda y, a, b: log_probability(_left(y, a, b), _right(y, a, b)))
-_logsf = _FAMILY.function("logsf", lambda y, a, b: log_probability(_right(y, a, b), _left(y, a, b)))
+_logcdf = _FAMILY.function("logcdf", _log_left)
+_logsf = _FAMILY.function("logsf", _log_right)
 
 
 def logpdf(x: Any, a: Any, b: Any, loc: Any = 0, scale: Any = 1) -> Any:

@@ -46,8 +46,8 @@ def _operands(name: str, x: Any, alpha: Any) -> list[Any]:
     refuse_complex(name, x, alpha)
     shape, shapes = typeof(x).shape, typeof(alpha).shape
     if len(shapes) != 1 or not shapes[0]:
-        raise ValueError(f"{name}: alpha must be a vector with an element or more; got shape {shapes}, at {describe(user_source())}. Use vmap "
-                         "for many of them.")
+        raise ValueError(f"{name}: alpha must be a vector with an element or more; got shape {shapes}, at "
+                         f"{describe(user_source())}. Use vmap for many of them.")
     if not shape or shape[0] not in (shapes[0], shapes[0] - 1):
         raise ValueError(f"{name}: the first axis of x must have the size of alpha, {shapes[0]}, or one less; got shape {shape}, at "
                          f"{describe(user_source())}.")

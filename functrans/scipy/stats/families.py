@@ -6,10 +6,12 @@ A distribution states its standard form: functions of the standardised variable 
 
 - outside the support the value is the constant that `_OUTSIDE` states, with derivative 0;
 - where the scale is not positive, or a shape not valid, or the argument is nan, the value is nan;
-- a finite edge belongs to the support, except where the logarithm of a probability is -inf on it; an infinite edge never does.
+- a finite edge belongs to the support, except where the logarithm of a probability is -inf on it, or its slope may be infinite; an
+  infinite edge never does.
 
-The standard form is not evaluated outside the support: a point of the inside takes the place of such arguments before it is,
-so that no inf or nan of the branch not taken meets the zero that reverse mode sends there (0 * inf is nan).
+The standard form is not evaluated outside the support: a point of the inside takes the place of such arguments before it is, and an
+infinite argument is not even standardised. So no inf or nan of the branch not taken meets the zero that reverse mode sends there
+(0 * inf is nan).
 
 Each function is compiled (`functrans.jit`), so that an eager call is one pass over the data. Operands broadcast; they are promoted
 as everywhere, and integers become floats.
@@ -43,9 +45,13 @@ _OUTSIDE = {
 """The values below and above the support."""
 _FINISH: dict[str, Function] = {
     "logpdf": lambda value, scale: value - log(scale),
-    "pdf": lambda value, scale: exp(value) / scale,
+    "pdf": lambda value, scale: where(value == math.inf, math.inf, exp(where(value == math.inf, 0, value))) / scale,
 }
 """What makes the density of x from the logarithm of the density of y; probabilities stay as they are."""
+
+
+def _kept(value: Any, scale: Any) -> Any:
+    return value
 
 
 # -- operands ---------------------------------------------------------------------------------------------------------
@@ -57,7 +63,7 @@ def operands(name: str, *args: Any) -> list[Any]:
         ValueError: naming `name`, if the shapes do not broadcast, or an argument is complex.
 
     >>> operands("norm.pdf", 1, 2.0)
-    [np.float64(1.0), 2.0]
+    [Array(1., dtype=float64, weak_type=True), 2.0]
     """
     args = tuple(promote_inexact(*map(as_operand, args)))
     refuse_complex(name, *args)
@@ -90,6 +96,10 @@ def compiled(name: str, body: Function) -> Function:
 
 # -- supports ---------------------------------------------------------------------------------------------------------
 
+def _end(bound: Bound, shapes: list[Any]) -> Any:
+    return bound if isinstance(bound, float) else bound(*shapes)
+
+
 def _inner_point(lower: Any, upper: Any) -> Any:
     """A point inside the support, where every standard form is finite."""
     if not isinstance(lower, float) or not isinstance(upper, float):
@@ -108,25 +118,32 @@ def _below(y: Any, bound: Any, closed: bool) -> Any:
 
 @dataclass(frozen=True, slots=True)
 class Continuous:
-    """Distributions of a location, a scale and shapes: `name`, the support of the standard variable, and which shapes are valid."""
+    """Distributions of a location, a scale and shapes.
+
+    `name` for messages, the support of the standard variable, which shapes are valid; `steep` if probabilities can have infinite slopes
+    on finite edges, which then do not belong to the support.
+    """
 
     name: str
     lower: Bound = -math.inf
     upper: Bound = math.inf
     valid: Function | None = None
+    steep: bool = False
 
     def function(self, method: str, standard: Function) -> Function:
         """``method(x, *shapes, loc, scale)`` of ``standard(y, *shapes)``; for "pdf" too, standard is the logarithm of the density."""
         value_below, value_above = _OUTSIDE[method]
-        finish = _FINISH.get(method, lambda value, scale: value)
+        closed = self.steep and method not in _FINISH
+        finish: Function = _FINISH.get(method, _kept)
 
         def body(x: Any, *rest: Any) -> Any:
             *shapes, loc, scale = rest
             y = (x - loc) / scale
-            lower, upper = (b(*shapes) if callable(b) else b for b in (self.lower, self.upper))
-            below, above = _below(y, lower, method == "logcdf"), _below(-y, -upper, method == "logsf")
-            inside = standard(where(below | above, _inner_point(lower, upper), y), *shapes)
-            out = where(below, value_below, where(above, value_above, finish(inside, scale)))
+            lower, upper = (_end(bound, shapes) for bound in (self.lower, self.upper))
+            below, above = _below(y, lower, closed or method == "logcdf"), _below(-y, -upper, closed or method == "logsf")
+            outside = below | above
+            inner = where(outside, _inner_point(lower, upper), (where(outside, loc, x) - loc) / scale)
+            out = where(below, value_below, where(above, value_above, finish(standard(inner, *shapes), scale)))
             return self._where_valid(out, (scale > 0) & (y == y), shapes)
 
         return compiled(f"{self.name}.{method}", body)
@@ -174,7 +191,7 @@ class Lattice:
             *shapes, loc = rest
             j = k - loc
             whole = floor(j)
-            lower, upper = (b(*shapes) if callable(b) else b for b in (self.lower, self.upper))
+            lower, upper = (_end(bound, shapes) for bound in (self.lower, self.upper))
             below, above = _below(j, lower, False), _below(-j, -upper, False)
             if not steps:
                 below |= whole < j

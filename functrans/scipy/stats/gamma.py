@@ -7,18 +7,36 @@ from __future__ import annotations
 
 from typing import Any
 
+from functrans.numpy.choice import where
 from functrans.scipy.special import gammainc, gammaincc, gammaln
 from functrans.scipy.stats.families import Continuous
 from functrans.scipy.stats.logarithms import log_power, log_probability
 
 __all__ = ["cdf", "logcdf", "logpdf", "logsf", "pdf", "sf"]
 
-_FAMILY = Continuous("gamma", lower=0.0, valid=lambda a: a > 0)
+
+def _parts(y: Any, a: Any) -> tuple[Any, Any, Any]:
+    """Whether y is left of the shape, and the probability left of it where it is, right of it where it is not."""
+    left = y < a
+    return left, gammainc(a, where(left, y, a)), gammaincc(a, where(left, a, y))
+
+
+def _log_left(y: Any, a: Any) -> Any:
+    left, lower, upper = _parts(y, a)
+    return log_probability(left, lower, upper)
+
+
+def _log_right(y: Any, a: Any) -> Any:
+    left, lower, upper = _parts(y, a)
+    return log_probability(~left, upper, lower)
+
+
+_FAMILY = Continuous("gamma", lower=0.0, valid=lambda a: a > 0, steep=True)
 _logpdf, _pdf = _FAMILY.densities(lambda y, a: log_power(y, a - 1) - y - gammaln(a))
 _cdf = _FAMILY.function("cdf", lambda y, a: gammainc(a, y))
 _sf = _FAMILY.function("sf", lambda y, a: gammaincc(a, y))
-_logcdf = _FAMILY.function("logcdf", lambda y, a: log_probability(gammainc(a, y), gammaincc(a, y)))
-_logsf = _FAMILY.function("logsf", lambda y, a: log_probability(gammaincc(a, y), gammainc(a, y)))
+_logcdf = _FAMILY.function("logcdf", _log_left)
+_logsf = _FAMILY.function("logsf", _log_right)
 
 
 def logpdf(x: Any, a: Any, loc: Any = 0, scale: Any = 1) -> Any:

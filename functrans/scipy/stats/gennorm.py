@@ -1,7 +1,7 @@
 """The generalized normal distribution: density ``beta exp(-|x|**beta) / (2 gamma(1 / beta))``; ``beta > 0``.
 
-Its power ``|x|**beta`` is a gamma variable of shape ``1 / beta``. Operands, dtypes and errors as `functrans.scipy.stats` says. S. Nadarajah,
-"A generalized normal distribution" (2005).
+Its power ``|x|**beta`` is a gamma variable of shape ``1 / beta``. Operands, dtypes and errors as `functrans.scipy.stats` says.
+S. Nadarajah, "A generalized normal distribution" (2005).
 """
 
 from __future__ import annotations

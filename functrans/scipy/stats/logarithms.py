@@ -8,7 +8,6 @@ from typing import Any
 from functrans.numpy.choice import where
 from functrans.numpy.elementary import log, log1p
 from functrans.numpy.ufuncs import absolute
-from functrans.scipy.special import xlog1py, xlogy
 
 __all__ = ["log1p_square", "log_power", "log_power1m", "log_probability"]
 
@@ -25,31 +24,37 @@ def log1p_square(z: Any) -> Any:
     return where(far, 2 * log(large) + log1p(inverse * inverse), log1p(small * small))
 
 
-def log_probability(p: Any, complement: Any) -> Any:
-    """``log(p)`` given p and 1 - p, each without cancellation where it is small; -inf with derivative 0 where p is 0.
+def log_probability(direct: Any, p: Any, complement: Any) -> Any:
+    """``log(p)`` where `direct`, elsewhere ``log(1 - complement)``; -inf with derivative 0 where p is 0.
 
-    >>> print(f"{log_probability(1.0, 1e-20):.3g}")
+    Each is to be good where it is asked for; that is without cancellation, if that is where it is small.
+
+    >>> print(f"{log_probability(False, 1.0, 1e-20):.3g}")
     -1e-20
     """
-    small = p < 0.5
-    nothing = p == 0
-    logarithm = where(nothing, -math.inf, log(where(small & ~nothing, p, 0.5)))
-    return where(small, logarithm, log1p(-where(small, 0.5, complement)))
+    nothing = direct & (p == 0)
+    logarithm = where(nothing, -math.inf, log(where(nothing | ~direct, 0.5, p)))
+    return where(direct, logarithm, log1p(-where(direct, 0.5, complement)))
 
 
 def log_power(p: Any, exponent: Any) -> Any:
-    """``exponent * log(p)``, 0 where the exponent is 0; then with derivative 0 where p is 0, too.
+    """``exponent * log(p)``, 0 where the exponent is 0; at p = 0 with derivative 0.
 
     >>> print(log_power(0.0, 0.0), log_power(0.0, 2.0))
     0.0 -inf
     """
-    return xlogy(exponent, where((p == 0) & (exponent == 0), 1, p))
+    return where(p == 0, _limit(exponent), exponent * log(where(p == 0, 1, p)))
 
 
 def log_power1m(p: Any, exponent: Any) -> Any:
-    """``exponent * log(1 - p)``, 0 where the exponent is 0; then with derivative 0 where p is 1, too.
+    """``exponent * log(1 - p)``, 0 where the exponent is 0; at p = 1 with derivative 0.
 
     >>> print(log_power1m(1.0, 0.0), log_power1m(1.0, 2.0))
     0.0 -inf
     """
-    return xlog1py(exponent, -where((p == 1) & (exponent == 0), 0, p))
+    return where(p == 1, _limit(exponent), exponent * log1p(-where(p == 1, 0, p)))
+
+
+def _limit(exponent: Any) -> Any:
+    """``exponent * log(0)``."""
+    return where(exponent == 0, 0, where(exponent > 0, -math.inf, math.inf))

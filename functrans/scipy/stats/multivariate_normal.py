@@ -12,8 +12,8 @@ from typing import Any
 from functrans.calls.jitted import jit
 from functrans.core.source import describe, user_source
 from functrans.core.trace import typeof
+from functrans.numpy.contraction import diagonal
 from functrans.numpy.elementary import exp, log
-from functrans.numpy.indexing import diagonal
 from functrans.numpy.manipulation import broadcast_to, moveaxis
 from functrans.numpy.reductions import sum as sum_
 from functrans.numpy.util import as_operand, broadcast_shapes_internal, promote_inexact
