@@ -1,0 +1,11 @@
+"""The table of public names: the rows of all families, and the names that are no functions of arrays."""
+
+from __future__ import annotations
+
+from tests.names.numpy_arrays import ARRAYS
+from tests.names.numpy_elementwise import ELEMENTWISE
+from tests.names.rows import Name
+
+__all__ = ["ROWS"]
+
+ROWS: tuple[Name, ...] = (*ELEMENTWISE, *ARRAYS)
