@@ -7,8 +7,7 @@ from typing import Any
 import numpy as np
 
 from functrans import numpy as fnp
-
-from tests.names.rows import ANY, COMPLEX, FLOAT, INTEGER, NUMBER, REAL, Name, R, Z, distinct, each, fixed
+from tests.names.rows import ANY, COMPLEX, NUMBER, REAL, Name, R, Z, each, fixed
 
 __all__ = ["ARRAYS"]
 

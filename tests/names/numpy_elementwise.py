@@ -2,11 +2,9 @@
 
 from __future__ import annotations
 
-from typing import Any
-
 import numpy as np
 
-from tests.names.rows import ANY, COMPLEX, FLOAT, INTEGER, NUMBER, REAL, Name, R, Z, distinct, each, fixed
+from tests.names.rows import ANY, COMPLEX, INTEGER, NUMBER, REAL, Name, R, Z, distinct, each, fixed
 
 __all__ = ["ELEMENTWISE"]
 

@@ -189,6 +189,9 @@ def _member(name: str, convert: Callable[[Any], Any]) -> Callable[..., Any]:
 
     def member(x: Any, *args: Any, **kwargs: Any) -> Any:
         found = getattr(convert(x), name)
+        if name == "at":
+            index, operation, value = args
+            return getattr(found[index], operation)(value)
         return found(*args, **kwargs) if callable(found) else found
 
     return member

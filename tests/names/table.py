@@ -4,8 +4,10 @@ from __future__ import annotations
 
 from tests.names.numpy_arrays import ARRAYS
 from tests.names.numpy_elementwise import ELEMENTWISE
+from tests.names.numpy_modules import MODULES
+from tests.names.numpy_reductions import REDUCTIONS
 from tests.names.rows import Name
 
 __all__ = ["ROWS"]
 
-ROWS: tuple[Name, ...] = (*ELEMENTWISE, *ARRAYS)
+ROWS: tuple[Name, ...] = (*ELEMENTWISE, *ARRAYS, *REDUCTIONS, *MODULES)

@@ -96,7 +96,7 @@ def test_errors() -> None:
 
 def test_place() -> None:
     x, mask = np.arange(5.0), np.array([True, False, True, True, False])
-    got = jit(lambda x, m: fnp.place(x, m, np.array([7.0, 8.0]), inplace=False))(x, mask)
+    got = ft.jit(lambda x, m: fnp.place(x, m, np.array([7.0, 8.0]), inplace=False))(x, mask)
     assert got.tolist() == [7, 1, 8, 7, 4]
     with pytest.raises(ValueError, match=r"place: mask and arr must have one size; got shapes \(5,\) and \(4,\), at .*test_places"):
         fnp.place(np.ones(4), mask, 1.0, inplace=False)
