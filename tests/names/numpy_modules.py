@@ -139,7 +139,8 @@ METHODS = (
     Name("Array.partition", (ORDERED,), lambda f, x: f(x, 2)[:, 2], np.partition, dtypes=REAL),
     Name("Array.argpartition", (ORDERED,), lambda f, x: np.take_along_axis(x, f(x, 2), 1)[:, 2], dtypes=REAL),
     Name("Array.searchsorted", (fixed([-1.0, 0.5, 0.7, 2.0]), R(5)), dtypes=FLOAT),
-    Name("Array.at", (R(3, 4), R(4)), lambda f, x, v: [f(x, 1, "set", v), f(x, 0, "add", v), f(x, 2, "multiply", v)], updated, dtypes=NUMBER),
+    Name("Array.at", (R(3, 4), R(4)), lambda f, x, v: [f(x, i, op, v) for i, op in enumerate(("set", "add", "multiply"))], updated,
+         dtypes=NUMBER),
 )
 
 MODULES = (*LINALG, *FFT, *METHODS)

@@ -14,7 +14,7 @@ from __future__ import annotations
 import importlib
 import zlib
 from collections.abc import Callable
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from typing import Any
 
 import numpy as np
@@ -118,7 +118,7 @@ def definite(n: int, *batch: int) -> Operand:
     return Operand(make=make)
 
 
-@dataclass(frozen=True, slots=True)
+@dataclass(frozen=True, slots=True, eq=False)
 class Name:
     """One public function and how it is tested."""
 
@@ -136,6 +136,8 @@ class Name:
     forward: str = ""
     """Why it has no derivative in forward mode; empty if it has."""
     reverse: str = ""
+    held: dict[int, str] = field(default_factory=dict)
+    """Operands by which there is no derivative, by place, and their names, where there is one by others."""
     batch: str = ""
     native: str = ""
     """Why it cannot be compiled without calls of Python."""

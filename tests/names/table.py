@@ -2,12 +2,14 @@
 
 from __future__ import annotations
 
+from tests.names.lax_elementwise import LAX_ELEMENTWISE
 from tests.names.numpy_arrays import ARRAYS
 from tests.names.numpy_elementwise import ELEMENTWISE
 from tests.names.numpy_modules import MODULES
 from tests.names.numpy_reductions import REDUCTIONS
 from tests.names.rows import Name
+from tests.names.scipy_linalg import SCIPY_LINALG
 
 __all__ = ["ROWS"]
 
-ROWS: tuple[Name, ...] = (*ELEMENTWISE, *ARRAYS, *REDUCTIONS, *MODULES)
+ROWS: tuple[Name, ...] = (*ELEMENTWISE, *ARRAYS, *REDUCTIONS, *MODULES, *SCIPY_LINALG, *LAX_ELEMENTWISE)
