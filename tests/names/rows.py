@@ -145,6 +145,8 @@ class Name:
     """For numbers of 64 bits; those of 32 have the square root of it, a little more."""
     slope_tol: float | None = None
     """For derivatives against finite differences, where these are rough."""
+    slopes: str = ""
+    """The file of tests of derivatives, of random numbers that move along their distribution as parameters do: no finite differences."""
     widens: bool = False
     """Whether results of 32-bit operands have 64 bits."""
 
