@@ -105,10 +105,12 @@ def in_dtype(args: Args, dtype: str) -> Args:
 
 @every_case
 def test_values(case: Case) -> None:
+    """In float64 compiled; in float32 for one method a row."""
     want = case.reference(*case.args)
     np.testing.assert_allclose(case.ours(*case.args), want, rtol=2e-12, atol=1e-15)
     narrow = in_dtype(case.args, "float32")
-    got = case.ours(*narrow)
+    with ft.disable_jit(case.method != case.row.methods.split()[0]):
+        got = case.ours(*narrow)
     assert got.dtype == np.float32
     np.testing.assert_allclose(got, case.reference(*(a.astype(float) for a in narrow)), rtol=1e-5, atol=1e-6)
 
