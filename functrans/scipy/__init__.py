@@ -8,3 +8,5 @@ from functrans.scipy import ndimage as ndimage
 from functrans.scipy import optimize as optimize
 from functrans.scipy import signal as signal
 from functrans.scipy import sparse as sparse
+from functrans.scipy import special as special
+from functrans.scipy import stats as stats
