@@ -44,6 +44,7 @@ from functrans.config import check_tracer_leaks as check_tracer_leaks
 from functrans.config import checking_leaks as checking_leaks
 from functrans.config import config as config
 from functrans.config import debug_infs as debug_infs
+from functrans.config import debug_key_reuse as debug_key_reuse
 from functrans.config import debug_nans as debug_nans
 from functrans.config import default_float as default_float
 from functrans.config import disable_jit as disable_jit

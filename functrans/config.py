@@ -68,6 +68,7 @@ class Options:
     traceback_filtering: leave the library's own frames out of tracebacks.
     check_tracer_leaks: look, at the end of each transformation, for tracers that something still holds.
     no_tracing: refuse to trace a `jit`-ted function anew.
+    debug_key_reuse: refuse a typed random key that was used before.
     """
 
     default_float: np.dtype[Any] = _FLOAT64
@@ -82,6 +83,7 @@ class Options:
     traceback_filtering: bool = True
     check_tracer_leaks: bool = False
     no_tracing: bool = False
+    debug_key_reuse: bool = False
 
     def __post_init__(self) -> None:
         for name, validate in _VALIDATORS.items():
@@ -91,7 +93,7 @@ class Options:
 _VALIDATORS: dict[str, Callable[[str, Any], Any]] = {
     "default_float": _float_dtype, "check": _flag, "disable_jit": _flag, "debug_nans": _flag, "debug_infs": _flag,
     "log_compiles": _flag, "explain_cache_misses": _flag, "max_paths": _positive, "loop_snapshots": _positive, "traceback_filtering": _flag,
-    "check_tracer_leaks": _flag, "no_tracing": _flag,
+    "check_tracer_leaks": _flag, "no_tracing": _flag, "debug_key_reuse": _flag,
 }  # fmt: skip
 
 
@@ -235,6 +237,7 @@ def trace_key(current: Options) -> Hashable:
         current.max_paths,
         current.loop_snapshots,
         current.check_tracer_leaks,
+        current.debug_key_reuse,
     )
 
 
@@ -279,6 +282,15 @@ def checking_leaks() -> AbstractContextManager[Options]:
 def no_tracing(flag: bool = True) -> AbstractContextManager[Options]:
     """A context in which `jit`-ted functions run only as they were compiled before: tracing anew is a RuntimeError."""
     return config(no_tracing=flag)
+
+
+def debug_key_reuse(flag: bool = True) -> AbstractContextManager[Options]:
+    """A context in which a typed random key that samples, or splits, a second time is a KeyReuseError.
+
+    Parts of a key array count each for itself; `random.fold_in` uses up nothing, and `random.clone` gives a key for another use. Keys
+    are followed within a function: what a jitted or mapped function does with a key that it is given does not use up the caller's.
+    """
+    return config(debug_key_reuse=flag)
 
 
 def enable_checks(flag: bool = True) -> AbstractContextManager[Options]:
