@@ -147,6 +147,8 @@ class Name:
     """For derivatives against finite differences, where these are rough."""
     slopes: str = ""
     """The file of tests of derivatives, of random numbers that move along their distribution as parameters do: no finite differences."""
+    loops: bool = False
+    """Whether Python would be slow at its loops, so that it runs compiled in all tests."""
     widens: bool = False
     """Whether results of 32-bit operands have 64 bits."""
 
