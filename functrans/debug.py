@@ -80,7 +80,7 @@ def print(
         raise TypeError(f"debug.print: the first argument is a format string; got {fmt!r} of type {type(fmt).__name__}, at "
                         f"{describe(user_source())}. Write debug.print('{{}}', x).")
     if not skip_format_check:
-        _check_format(fmt, args, kwargs)
+        check_format("debug.print", fmt, args, kwargs)
 
     def print_values(*values: Any, **named: Any) -> None:
         builtins.print(fmt.format(*values, **named))
@@ -108,9 +108,10 @@ class _Fields(string.Formatter):
         return ""
 
 
-def _check_format(fmt: str, args: tuple[Any, ...], kwargs: dict[str, Any]) -> None:
+def check_format(name: str, fmt: str, args: tuple[Any, ...], kwargs: dict[str, Any], may_be_unused: bool = False) -> None:
+    """Refuse a format string of `name` that does not fit its arguments; `may_be_unused` allows arguments that it does not name."""
     fields = _Fields()
-    where = f"debug.print: the format string {fmt!r}"
+    where = f"{name}: the format string {fmt!r}"
     try:
         fields.vformat(fmt, args, kwargs)
     except KeyError as error:
@@ -122,7 +123,7 @@ def _check_format(fmt: str, args: tuple[Any, ...], kwargs: dict[str, Any]) -> No
     except ValueError as error:
         raise ValueError(f"{where} is malformed: {error}, at {describe(user_source())}. Write {{{{ and }}}} for braces that are meant as "
                          "they are.") from None
-    if fields.unused:
+    if fields.unused and not may_be_unused:
         raise ValueError(f"{where} does not name the argument{'s' if len(fields.unused) > 1 else ''} "
                          f"{', '.join(map(str, fields.unused))}, at {describe(user_source())}. Name each as {{0}} or {{name}}; an f-string "
                          "would be formatted while the function is traced, without values.")

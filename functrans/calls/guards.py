@@ -164,7 +164,7 @@ class PartialRun:
     __slots__ = ("_const", "_env", "_indexed", "_made_by", "_refusal", "_trace")
 
     def __init__(
-        self, trace: StagingTrace, env: dict[Var, Any], const: Callable[[Any], Any], refusal: Callable[[], Exception] | None = None,
+        self, trace: StagingTrace, env: dict[Var, Any], const: Callable[[Any], Any], refusal: Callable[[], BaseException] | None = None,
     ) -> None:
         self._trace = trace
         self._env = env
