@@ -20,6 +20,8 @@ from typing import Any
 import numpy as np
 import scipy.fft
 import scipy.linalg
+import scipy.signal
+import scipy.special
 
 import functrans
 
@@ -37,6 +39,7 @@ INTEGER = ("int32", "uint8")
 
 REFERENCES = {
     "numpy": np, "numpy.linalg": np.linalg, "numpy.fft": np.fft, "scipy.linalg": scipy.linalg, "scipy.fft": scipy.fft,
+    "scipy.special": scipy.special, "scipy.signal": scipy.signal,
 }
 """Whose function of the same name gives the values, by namespace."""
 
