@@ -99,8 +99,8 @@ def plot(params, images, classes, path):
     """A digit, the answers of the first layer to it, and the digits that are taken for others."""
     maps = np.asarray(convolve(images[:1], params["k1"], params["b1"]))[0]
     taken_for = np.asarray(fnp.argmax(predict(params, images), axis=1))
-    wrong = np.flatnonzero(taken_for != classes)[:FILTERS[0] - 1]
-    _, axes = plt.subplots(4, 8, figsize=(10, 6))
+    wrong = np.flatnonzero(taken_for != classes)[:7]
+    _, axes = plt.subplots(3, 8, figsize=(10, 4.5))
     for ax in axes.flat:
         ax.axis("off")
     for ax, picture in zip(axes[:2].flat, maps, strict=True):
@@ -108,7 +108,7 @@ def plot(params, images, classes, path):
     axes[0, 0].set_title("what 16 filters answer to a digit", loc="left")
     axes[2, 0].imshow(images[0, 0], cmap="gray")
     axes[2, 0].set_title("the digit; wrongly classified ones", loc="left")
-    for ax, i in zip(list(axes[2:].flat)[1:], wrong, strict=False):
+    for ax, i in zip(axes[2, 1:], wrong, strict=False):
         ax.imshow(images[i, 0], cmap="gray")
         ax.text(0, 7.5, f"{classes[i]} as {taken_for[i]}", color="red")
     plt.tight_layout()
