@@ -59,6 +59,8 @@ from functrans.scipy.special_gamma import gammasgn as gammasgn
 from functrans.scipy.special_gamma import multigammaln as multigammaln
 from functrans.scipy.special_gamma import polygamma as polygamma
 from functrans.scipy.special_gamma import zeta as zeta
+from functrans.scipy.special_hypergeometric import hyp1f1 as hyp1f1
+from functrans.scipy.special_hypergeometric import hyp2f1 as hyp2f1
 
 _register_ufuncs(
     ("scipy.special", "scipy.special._ufuncs"), "functrans.scipy.special",
