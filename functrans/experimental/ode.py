@@ -17,8 +17,6 @@ and in reverse mode cotangents go backwards in time by its adjoint, together wit
 
 Both are solved to the same tolerances. Times enter by ``dy(t)/dt = f`` at the end and by ``-f`` at the start. The state is one vector
 inside, and time runs forwards: for times that decrease f changes its sign.
-
-Known limits: under ``grad`` of a ``vmap`` the adjoint is that of the steps, in place of the adjoint equation: it needs more memory.
 """
 
 from __future__ import annotations
@@ -200,7 +198,7 @@ def _odeint_jvp(right: Right, control: _Control, primals: Any, tangents: Any) ->
         return jvp(lambda y0, a: _solve(right, control, y0, ts, a, others), (y0, a), dots)[1]
 
     def pulled(residuals: Any, ys_bar: Any) -> Any:
-        return _adjoint(right, control, *residuals, ys_bar)
+        return _adjoint(right, control, residuals, ys_bar)
 
     real = _real(y0)
     slopes = scan(lambda _, at: (None, right(at[0], at[1], a, others)), None, (ys, ts))[1]
@@ -209,8 +207,9 @@ def _odeint_jvp(right: Right, control: _Control, primals: Any, tangents: Any) ->
     return ys, ys_dot + slopes * ts_dot[:, None].astype(real)
 
 
-def _adjoint(right: Right, control: _Control, y0: Any, ts: Any, a: Any, others: Any, ys: Any, ys_bar: Any) -> Any:
+def _adjoint(right: Right, control: _Control, residuals: Any, ys_bar: Any) -> Any:
     """The cotangents of y0 and of a, from the last time back to the first."""
+    y0, ts, a, others, ys = residuals
     n = typeof(y0).shape[0]
     dtype = typeof(y0).dtype
     flat, unravel = ravel_pytree((y0, tree_map(fnp.zeros_like, a)))
@@ -311,7 +310,7 @@ def _states(y0: Any, ys: Any) -> Any:
 
 def _check_times(ts: Any) -> None:
     if typeof(ts).ndim != 1 or not typeof(ts).size or typeof(ts).dtype.kind != "f":
-        raise _error(f"t must be a vector of real times, one at least; got shape {typeof(ts).shape} and dtype {typeof(ts).dtype}", ValueError)
+        raise _error(f"t must be a vector of real times, one at least; got {typeof(ts)}", ValueError)
     if not isinstance(ts, Tracer):
         steps = np.diff(np.asarray(ts))
         if not (np.all(steps >= 0) or np.all(steps <= 0)):
