@@ -27,6 +27,7 @@ from functrans import ops as ops
 from functrans import optim as optim
 from functrans import random as random
 from functrans import ref as ref
+from functrans import scipy as scipy
 from functrans import test_util as test_util
 from functrans import tree as tree
 from functrans import tree_util as tree_util

@@ -48,6 +48,7 @@ from functrans.transforms.batching import BatchTrace
 from functrans.transforms.flatten import check_arrays, fun_name, wraps
 from functrans.transforms.linearize import LinearTracer, check_linear_program, record_linear, transpose_linear
 from functrans.transforms.stage import StagingTracer, staged_constant
+from functrans.transforms.symbolic_zeros import active_mask, explicit
 from functrans.tree_util import (
     PyTreeDef,
     keystr,
@@ -107,15 +108,15 @@ class _BatchedBack:
 
     def __call__(self, residuals: Sequence[Any], cts: Sequence[Any]) -> list[Any]:
         n = len(residuals)
-        active = [type(ct) is not Zero for ct in cts]
+        active = active_mask(cts)
         zeros = [ct if type(ct) is not Zero or d is None else Zero(_without_axis(ct.aval, d)) for ct, d in safe_zip(cts, self.out_dims)]
         reached: list[bool] = []
 
         def flat(*args: Any) -> list[Any]:
             given = iter(args[n:])
             bars = self.back(args[:n], [next(given) if a else z for a, z in safe_zip(active, zeros)])
-            reached[:] = [type(b) is not Zero for b in bars]
-            return [b for b in bars if type(b) is not Zero]
+            reached[:] = active_mask(bars)
+            return explicit(bars)
 
         dims = [*self.residual_dims, *(d for d, a in safe_zip(self.out_dims, active) if a)]
         values, found = batch_again(self.trace, flat, [*residuals, *(ct for ct, a in safe_zip(cts, active) if a)], dims)
@@ -149,9 +150,9 @@ class CustomVJPCall(OpenCall):
 
 
 def _forward(tangents: Sequence[Any], primals: Sequence[Any], rule: VJPRule, num_consts: int) -> tuple[list[Any], list[Any], Back]:
-    if any(type(t) is not Zero for t in tangents[:num_consts]):
+    if any(active_mask(tangents[:num_consts])):
         raise of_closed_over("custom_vjp", rule.name, "differentiation")
-    return rule.fwd(primals[num_consts:], [type(t) is not Zero for t in tangents[num_consts:]])
+    return rule.fwd(primals[num_consts:], active_mask(tangents[num_consts:]))
 
 
 def _jvp(primals: Sequence[Any], tangents: Sequence[Any], *, fun: Any, rule: VJPRule, num_consts: int) -> tuple[list[Any], list[Any]]:
@@ -199,7 +200,7 @@ def tangent_map(name: str, back: Back, tangents: Sequence[Any], ys: Sequence[Any
     ``push(residuals, tangents)``, with the tangents that are not `Zero`, gives its value; without it, that is the transpose of
     `back`.
     """
-    active = [type(t) is not Zero for t in tangents]
+    active = active_mask(tangents)
     y_avals = [tangent_aval(typeof(y)) for y in ys]
 
     def transpose(rs: Sequence[Any], cts: Sequence[Any]) -> list[Any]:
@@ -211,7 +212,7 @@ def tangent_map(name: str, back: Back, tangents: Sequence[Any], ys: Sequence[Any
         return _transposed(name, lambda *cts: transpose(rs, cts), _inexact(y_avals), x_dots)
 
     rule = LinearRule(name, push or apply, transpose, stated=False)
-    return TangentMap(rule, [t for t in tangents if type(t) is not Zero], y_avals)
+    return TangentMap(rule, explicit(tangents), y_avals)
 
 
 def _transposed(name: str, pull: Callable[..., list[Any]], out_avals: Sequence[ShapedArray], x_dots: Sequence[Any]) -> list[Any]:

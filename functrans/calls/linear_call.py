@@ -30,6 +30,7 @@ from functrans.transforms.flatten import check_arrays, fun_name
 from functrans.transforms.jvp import JVPTrace, jvp_flat
 from functrans.transforms.linearize import LinearizeTrace, TangentTrace
 from functrans.transforms.stage import StagingTrace, stage
+from functrans.transforms.symbolic_zeros import active_mask
 from functrans.transforms.tracing import eval_shape
 from functrans.tree_util import tree_flatten, tree_unflatten
 from functrans.util import safe_zip
@@ -105,9 +106,9 @@ def _jvp(primals: Sequence[Any], tangents: Sequence[Any], **params: Any) -> tupl
     residuals, xs = list(primals[:n]), list(primals[n:])
     ys = call.bind(residuals, xs)
     y_dots: list[Any] = [Zero(tangent_aval(a)) for a in call.out_avals]
-    if any(type(t) is not Zero for t in tangents[n:]):
+    if any(active_mask(tangents[n:])):
         y_dots = call.bind(residuals, [instantiate(t) for t in tangents[n:]])
-    if any(type(t) is not Zero for t in tangents[:n]):
+    if any(active_mask(tangents[:n])):
         _, more = jvp_flat(lambda *rs: call.rule.apply(rs, xs), residuals, tangents[:n])
         y_dots = [_sum(a, b) for a, b in safe_zip(y_dots, more)]
     return ys, y_dots

@@ -176,12 +176,16 @@ def _namespace(self: ndarray, /, *, api_version: str | None = None) -> _ModuleTy
     return _sys.modules[__name__]
 
 
+def _compress_method(self: ndarray, condition: Any, axis: int | None = None, **options: Any) -> Any:
+    return compress(condition, self, axis, **options)
+
+
 _install(
     operators=_binary_operator("matmul", matmul),
     methods={
         "reshape": _reshape_method, "transpose": _transpose_method, "swapaxes": swapaxes, "ravel": ravel,
         "squeeze": squeeze, "repeat": repeat, "take": take, "diagonal": diagonal,
-        "trace": trace, "dot": dot, "nonzero": nonzero, "compress": compress,
+        "trace": trace, "dot": dot, "nonzero": nonzero, "compress": _compress_method,
         "choose": choose, "flatten": ravel, "sort": sort, "argsort": argsort, "partition": partition, "argpartition": argpartition,
         "searchsorted": searchsorted, "cumsum": cumsum, "cumprod": cumprod,
         "view": _bits.view, "byteswap": _bits.byteswap, "clone": _bits.clone, "devices": _bits.devices, "to_device": _bits.to_device,

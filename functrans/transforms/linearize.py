@@ -45,13 +45,13 @@ __all__ = [
 class LinearTracer(Tracer):
     """A tangent: a variable of the linear program being recorded."""
 
-    __slots__ = ("var",)
+    __slots__ = ("variable",)
 
-    def __init__(self, trace: Trace, var: Var) -> None:
+    def __init__(self, trace: Trace, variable: Var) -> None:
         self._trace = trace
         self._made_at = None
-        self.aval = var.aval
-        self.var = var
+        self.aval = variable.aval
+        self.variable = variable
 
 
 class TangentTrace(Trace):
@@ -74,7 +74,7 @@ class TangentTrace(Trace):
         avals = []
         for x in args:
             if type(x) is LinearTracer and x._trace is self:
-                operands.append(x.var)
+                operands.append(x.variable)
                 avals.append(x.aval)
             else:
                 operands.append(Residual(_frozen(x)))
@@ -196,7 +196,7 @@ def _recorded(
     for y in outs:
         if type(y) is LinearizeTracer and y._trace is trace:
             ys.append(y.primal)
-            y_dots.append(y.tangent if type(y.tangent) is Zero else y.tangent.var)
+            y_dots.append(y.tangent if type(y.tangent) is Zero else y.tangent.variable)
         else:
             ys.append(y)
             y_dots.append(Zero(tangent_aval(typeof(y))))
@@ -215,8 +215,8 @@ def record_linear(fun: Callable[..., Any], in_avals: Sequence[ShapedArray]) -> L
             outs = fun(*tracers)
     finally:
         trace.close()
-    ends = [y.var if type(y) is LinearTracer and y._trace is trace else y if type(y) is Zero else Zero(typeof(y)) for y in outs]
-    return LinearProgram([t.var for t in tracers], trace.eqns, ends)
+    ends = [y.variable if type(y) is LinearTracer and y._trace is trace else y if type(y) is Zero else Zero(typeof(y)) for y in outs]
+    return LinearProgram([t.variable for t in tracers], trace.eqns, ends)
 
 
 def check_linear_program(program: LinearProgram) -> None:

@@ -40,16 +40,16 @@ class Recorder(Protocol):
 class StagingTracer(Tracer):
     """A variable of the jaxpr being recorded."""
 
-    __slots__ = ("var",)
+    __slots__ = ("variable",)
 
-    def __init__(self, trace: StagingTrace, var: Var) -> None:
+    def __init__(self, trace: StagingTrace, variable: Var) -> None:
         self._trace = trace
         self._made_at = None
-        self.aval = var.aval
-        self.var = var
+        self.aval = variable.aval
+        self.variable = variable
 
     def describe(self) -> str:
-        self._made_at = self._trace.sources.get(self.var)  # type: ignore[attr-defined]
+        self._made_at = self._trace.sources.get(self.variable)  # type: ignore[attr-defined]
         return Tracer.describe(self)
 
     def asked(self, conversion: Conversion) -> Any:
@@ -84,7 +84,7 @@ class StagingTrace(Trace):
     def atom(self, x: Any) -> Var | Literal:
         """The operand that stands for `x` in an equation."""
         if type(x) is StagingTracer and x._trace is self:
-            return x.var
+            return x.variable
         kind = type(x)
         if kind is float or kind is int or kind is bool or kind is complex:
             return Literal(x, typeof(x))
@@ -169,7 +169,7 @@ def stage(
 def staged_constant(tracer: StagingTracer) -> Any:
     """The value of a staged expression of literals alone, such as ``zeros_like(x)``; None for any other."""
     eqns = tracer._trace.eqns  # type: ignore[attr-defined]
-    wanted, found = {tracer.var}, []
+    wanted, found = {tracer.variable}, []
     for eqn in reversed(eqns):
         if not wanted.isdisjoint(eqn.outvars):
             found.append(eqn)
@@ -182,4 +182,4 @@ def staged_constant(tracer: StagingTracer) -> Any:
             operands = [a.operand if type(a) is Literal else env[a] for a in eqn.invars]
             out = eqn.primitive.bind(*operands, **eqn.params)
             env.update(zip(eqn.outvars, out, strict=True) if eqn.primitive.multiple_results else ((eqn.outvars[0], out),))
-    return env[tracer.var]
+    return env[tracer.variable]
