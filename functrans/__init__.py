@@ -26,6 +26,7 @@ from functrans import numpy as numpy
 from functrans import ops as ops
 from functrans import optim as optim
 from functrans import random as random
+from functrans import ref as ref
 from functrans import scipy as scipy
 from functrans import test_util as test_util
 from functrans import tree as tree
@@ -68,6 +69,11 @@ from functrans.host import named_scope as named_scope
 from functrans.host import print_environment_info as print_environment_info
 from functrans.numpy.slices import ds as ds
 from functrans.primitives.stop_gradient import stop_gradient as stop_gradient
+from functrans.ref import Ref as Ref
+from functrans.ref import empty_ref as empty_ref
+from functrans.ref import free_ref as free_ref
+from functrans.ref import freeze as freeze
+from functrans.ref import new_ref as new_ref
 from functrans.transforms.api import elementwise_grad as elementwise_grad
 from functrans.transforms.api import fwd_and_bwd as fwd_and_bwd
 from functrans.transforms.api import grad as grad

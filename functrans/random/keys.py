@@ -103,7 +103,8 @@ class KeyArray:
     def _map(self, f: Callable[[Any, Any], Any]) -> KeyArray:
         """``f(namespace, words)`` of both arrays of words, and of the mask."""
         used = f(np, self._mask()) if options().debug_key_reuse else None
-        return KeyArray(*(f(fnp, w) for w in self._words), used)
+        first, second = self._words
+        return KeyArray(f(fnp, first), f(fnp, second), used)
 
     def _mask(self) -> np.ndarray:
         if self._used is None:
@@ -127,7 +128,8 @@ class KeyArray:
         used = None
         if options().debug_key_reuse and all(isinstance(p, (int, slice, type(None), type(Ellipsis))) for p in parts):
             used = self._mask()[index if Ellipsis in parts else (*parts, ...)]
-        return KeyArray(*(w[index] for w in self._words), used)
+        first, second = self._words
+        return KeyArray(first[index], second[index], used)
 
     def __len__(self) -> int:
         if not self.shape:
