@@ -209,6 +209,7 @@ class Row:
         dtypes: the accepted dtypes, where `kinds` does not tell.
         name: what to call the row where a primitive has several.
         result: which result of a primitive with several the row is about.
+        canonical: what of a value the mathematics determines, where it leaves a choice (the order of eigenvalues).
     """
 
     prim: Primitive
@@ -228,6 +229,7 @@ class Row:
     dtypes: tuple[np.dtype, ...] = ()
     name: str = ""
     result: int | None = None
+    canonical: Callable[[np.ndarray], np.ndarray] = np.asarray
 
     def bind(self, *args: Any, **params: Any) -> Any:
         """The result of a call."""
