@@ -164,8 +164,8 @@ def _spence(x: Value) -> Value:
     reflected = math.pi**2 / 6 - inner.f("log") * logarithm - part
     log_x = where(large, x, 1.0).f("log")
     out = where(mirrored, where(large, -0.5 * (log_x * log_x) - reflected, reflected), part)
-    out = where(x == 0.0, math.pi**2 / 6, where(x == math.inf, -math.inf, out))
-    return where(x < 0.0, math.nan, out)
+    out = where(x == 0.0, math.pi**2 / 6, out)
+    return where((x >= 0.0) & (x < math.inf), out, math.nan)
 
 
 # -- primitives -------------------------------------------------------------------------------------------------------
