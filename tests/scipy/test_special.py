@@ -261,7 +261,7 @@ def test_bad_arguments() -> None:
         special.bernoulli(-1)
     with pytest.raises(TypeError, match=r"bernoulli: n must be a whole number, not 2.5"):
         special.bernoulli(2.5)
-    with pytest.raises(NotImplementedError, match="use math.factorial|Use math.factorial"):
+    with pytest.raises(NotImplementedError, match=r"Use math\.factorial"):
         special.factorial(3, exact=True)
     with pytest.raises(TypeError, match="series_order must be a Python integer"):
         special.log_ndtr(1.0, 1.5)
