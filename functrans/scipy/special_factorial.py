@@ -11,12 +11,14 @@ import numpy as np
 from functrans.calls.jitted import jit
 from functrans.config import options
 from functrans.core.source import describe, user_source
+from functrans.core.trace import typeof
 from functrans.numpy.choice import where
 from functrans.numpy.creation import asarray
 from functrans.numpy.elementary import exp
 from functrans.numpy.ufuncs import absolute, floor, minimum
 from functrans.primitives.special import digamma_p, lgamma_p
 from functrans.primitives.special_gamma import gamma_p
+from functrans.primitives.structural import convert_element_type
 from functrans.scipy.special_gamma import beta, gammasgn
 from functrans.scipy.special_operands import real_operands, static_integer, with_derivatives
 
@@ -104,7 +106,8 @@ def _comb(n: Any, k: Any) -> Any:
     for i in range(1, _WHOLE + 1):
         product = where(i <= few, product * (n - few + i) / i, product)
     smooth = 1 / ((n + 1) * beta(n - k + 1, k + 1))
-    return where(outside, 0, where(whole, product, smooth))
+    out = where(outside, 0, where(whole, product, smooth))
+    return convert_element_type(out, typeof(n).dtype, typeof(product).weak_type)
 
 
 def bernoulli(n: Any) -> Any:

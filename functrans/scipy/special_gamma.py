@@ -192,7 +192,7 @@ def beta(a: Any, b: Any) -> Any:
     Within 8 units in the last place where none of these overflows, else the rounding of `betaln`'s result.
 
     >>> beta(2.0, 3.0)
-    Array(0.08333333, dtype=float64, weak_type=True)
+    Array(0.08333333, dtype=float64)
     """
     return _beta(*real_operands("beta", a, b))
 
