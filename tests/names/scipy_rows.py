@@ -93,7 +93,7 @@ STATS = (
       for name in ("pdf", "logpdf")),
     Name("scipy.stats.gaussian_kde", (R(2, 9), R(2, 4)), density, ss.gaussian_kde, tol=CLOSE),
     Name("scipy.stats.mode", (Z(4, 5, high=2),), lambda f, x: [*f(x), *f(x, axis=None)], ss.mode, dtypes=("int64",)),
-    Name("scipy.stats.rankdata", (Z(4, 5, high=2),), lambda f, x: [f(x), f(x, "min", axis=1)], ss.rankdata, dtypes=("int64",)),
+    Name("scipy.stats.rankdata", (Z(4, 5, high=2),), lambda f, x: [f(x), 1.0 * f(x, "min", axis=1)], ss.rankdata, dtypes=("int64",)),
     Name("scipy.stats.sem", (R(4, 5),), lambda f, x: [f(x), f(x, axis=None, ddof=0)], ss.sem),
 )
 
