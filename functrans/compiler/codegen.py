@@ -21,6 +21,8 @@ from functrans.compiler.memory import plan_memory, stack_buffers
 from functrans.compiler.nest import emit_nest
 from functrans.compiler.sort import emit_sort, sort_scratch
 from functrans.compiler.text import I1, I64, PTR, Function, Val
+from functrans.compiler.tiles import emit_product
+from functrans.compiler.tiling import plan, recognise
 from functrans.compiler.transpose import emit_transpose
 from functrans.kernel import Branch, Buffer, Callback, Contract, Library, Loop, Nest, Program, Sort
 
@@ -113,6 +115,9 @@ class _Generator:
         transposition = self.transposition(flat, params)
         if transposition is not None:
             return [transposition]
+        product = self.product(flat, params)
+        if product is not None:
+            return [product]
         name = self.kernels.get(flat)
         if name is None:
             name = self.kernels[flat] = f"kernel{len(self.kernels)}"
@@ -142,6 +147,18 @@ class _Generator:
         self.functions.setdefault(function.name, function)
         (ob, oo), (ib, io) = params[store.param], params[load_param]  # type: ignore[union-attr]
         return Call(function.name, [(ob, oo, elem), (ib, io, elem)], sizes)
+
+    def product(self, flat: Flat, params: list[tuple[Buffer, int]]) -> Call | None:
+        """Recognise a sum of products that a register tile computes."""
+        found = recognise(flat)
+        chosen = plan(found[0], self.target.vector_bits, self.target.registers) if found is not None else None
+        if found is None or chosen is None:
+            return None
+        name = self.kernels.get(flat)
+        if name is None:
+            name = self.kernels[flat] = f"kernel{len(self.kernels)}"
+            self.functions[name] = emit_product(found[0], chosen, name, self.target.registers)
+        return Call(name, [(*params[p], found[0].elem) for p in found[1]])
 
     def contract(self, step: Contract) -> Call:
         elem = _FLOAT_ELEMS[step.elem]
