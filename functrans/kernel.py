@@ -233,6 +233,9 @@ class Builder(Protocol):
         """The changed `updates`, and the `outputs` of the given dtypes and shapes, of a routine called for each of `batch` matrices."""
     def contract(self, a: Expr, b: Expr, contract: Sequence[Sequence[int]], batch: Sequence[Sequence[int]], dtype: np.dtype) -> Expr:
         """`dot_general`: the result has axes (batch, a's rest, b's rest)."""
+    def convolve(self, x: Expr, k: Expr, *, strides: tuple[int, ...], padding: Sequence[tuple[int, int]], x_dilation: tuple[int, ...],
+                 k_dilation: tuple[int, ...], orders: tuple[tuple[int, ...], tuple[int, ...], tuple[int, ...]]) -> Expr:
+        """The sums of products over windows that the primitive of convolutions states, on real operands."""
     def stored(self, x: Expr) -> Expr:
         """`x` kept in memory, for a rule that reads it in several nests: none of them repeats its work."""
     def take(self, x: Expr, indices: Sequence[Expr]) -> Expr:

@@ -19,7 +19,7 @@ from typing import Any
 
 import numpy as np
 
-from functrans.compiler.contract import Contractions
+from functrans.compiler.convolve import Convolutions
 from functrans.compiler.fuse import CHEAP, LARGE, Group
 from functrans.compiler.inplace import update_in_place
 from functrans.compiler.library import library_step
@@ -54,7 +54,7 @@ SMALL = 512
 """Bytes up to which a loop carry is copied from turn to turn rather than swapped."""
 
 
-class Lowering(Contractions):
+class Lowering(Convolutions):
     """A `Fuser` that lowers whole jaxprs, and regions within them."""
 
     def __init__(self, program: Program) -> None:

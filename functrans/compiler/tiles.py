@@ -244,8 +244,9 @@ def _lane_sums(f: Function, vectors: Sequence[Val]) -> Val:
             level = [f.fadd(f.shuffle(x, y, both), f.shuffle(x, y, [k + half for k in both]))
                      for x, y in zip(level[::2], level[1::2], strict=True)]
             groups *= 2
-        else:
+        elif len(low) > 1:
             level = [f.fadd(f.shuffle(level[0], None, low), f.shuffle(level[0], None, [k + half for k in low]))]
-            width //= 2
+        else:
+            level = [f.fadd(f.extract(level[0], 0), f.extract(level[0], 1))]
         size = half
     return level[0]
