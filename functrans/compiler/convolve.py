@@ -20,7 +20,7 @@ from __future__ import annotations
 
 import itertools
 from collections.abc import Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from math import gcd, prod
 
 import numpy as np
@@ -37,6 +37,10 @@ SHORT = 8
 """Places along an axis below which lanes are better along the features."""
 FEWEST = 4
 """Features that are worth lanes."""
+PANEL = 128
+"""Bytes of a row of a panel."""
+OFTEN = 64
+"""Uses of each element of a kernel that pay for a copy of it."""
 PART = 2048
 """Products after which a long sum starts anew."""
 CACHE = 1 << 18
@@ -68,13 +72,17 @@ class _Class:
 
 @dataclass(frozen=True, slots=True)
 class _Layout:
-    """The orders in memory of operand, kernel and result, and the axes of operand and kernel that must be contiguous (or None)."""
+    """The orders in memory of operand, kernel and result, and the axes of operand and kernel that must be contiguous (or None).
+
+    A large kernel lies in panels of `panel` output features each, so that what one tile reads of it is contiguous.
+    """
 
     x: Sizes
     k: Sizes
     out: Sizes
     x_unit: int | None
     k_unit: int | None
+    panel: int = 1 << 62
 
 
 class Convolutions(Contractions):
@@ -88,7 +96,7 @@ class Convolutions(Contractions):
         if 0 in shape or 0 in k.shape:
             return broadcast_expr(self.const(0, x.dtype), shape, ())
         classes = [_classes(*each) for each in zip(window, places, strides, (lo for lo, _ in padding), x_dilation, k_dilation, strict=True)]
-        layout = _layout(x.shape, k.shape, shape, orders, [c[0].stride for c in classes], [c[0].dilation for c in classes])
+        layout = _panelled(k, prod((b, *places)), _layout(x.shape, k.shape, shape, orders, [c[0].stride for c in classes], [c[0].dilation for c in classes]))
         margins = [(max(0, *(-c.start for c in each)), max(0, *(c.end - n for c in each))) for n, each in zip(sizes, classes, strict=True)]
         x_access, k_access = self._operand(x, layout, margins), self._kernel(k, layout)
         out = self.temp(x.dtype, tuple(shape[axis] for axis in layout.out))
@@ -108,7 +116,15 @@ class Convolutions(Contractions):
         return Access(buffer, sum(lo * s for (lo, _), s in zip(margins, strides[3:], strict=True)), strides)
 
     def _kernel(self, k: Expr, layout: _Layout) -> Access:
-        return self._in_memory(k, layout.k, layout.k_unit)
+        """The kernel in memory; the last of the strides is that from one panel to the next."""
+        if layout.panel >= k.shape[1]:
+            access = self._in_memory(k, layout.k, layout.k_unit)
+            return Access(access.buffer, access.offset, (*access.strides, 0))
+        split = self.reshape(k, (k.shape[0], k.shape[1] // layout.panel, layout.panel, *k.shape[2:]))
+        order = (1, *(axis + (axis > 0) for axis in layout.k if axis != 1), 2)
+        node = self.stored(transpose_expr(split, order), fresh=True).nodes[0]
+        strides = _by_axis(order, node.attr.strides)
+        return Access(node.attr.buffer, node.attr.offset, (strides[0], *strides[2:], strides[1]))
 
     def _in_memory(self, x: Expr, order: Sizes, unit: int | None) -> Access:
         """`x` where it lies if its elements are neighbours along axis `unit`, else a copy in `order`."""
@@ -122,48 +138,64 @@ class Convolutions(Contractions):
     def _sum(self, x: Access, k: Access, out: Access, sizes: tuple[int, int, int, int], classes: Sequence[_Class], layout: _Layout) -> None:
         """The results of one class along each axis."""
         g, b, o, i = sizes
-        counts, windows = tuple(c.count for c in classes), tuple(c.window for c in classes)
-        x_start = x.offset + sum(c.start * s for c, s in zip(classes, x.strides[3:], strict=True))
-        k_start = k.offset + sum(c.tap * s for c, s in zip(classes, k.strides[3:], strict=True))
         target = Access(out.buffer, out.offset + sum(c.first * s for c, s in zip(classes, out.strides[3:], strict=True)),
                         (*out.strides[:3], *(c.step * s for c, s in zip(classes, out.strides[3:], strict=True))))
-        if 0 in windows:  # no element of the kernel meets one of the operand
+        counts = tuple(c.count for c in classes)
+        if any(c.window == 0 for c in classes):  # no element of the kernel meets one of the operand
             zero = broadcast_expr(self.const(0, out.buffer.dtype), (g, b, o, *counts), ())
             self._emit(Nest((g, b, o, *counts), 0, (Store(target, zero.nodes[0]),)))
             return
-        x_moves = [c.stride * s for c, s in zip(classes, x.strides[3:], strict=True)]
-        x_taps = [c.dilation * s for c, s in zip(classes, x.strides[3:], strict=True)]
-        k_taps = [c.tap_step * s for c, s in zip(classes, k.strides[3:], strict=True)]
-        zeros = (0,) * len(classes)
-        # axes (g, b, o, places) and (i, window), brought into the order in memory
-        kept, summed = layout.out, [axis - 2 for axis in layout.k if axis >= 2]
-
-        def arranged(parallel: Sequence[int], reduce: Sequence[int]) -> Sizes:
-            return (*(parallel[axis] for axis in kept), *(reduce[axis] for axis in summed))
-
-        axes = arranged((g, b, o, *counts), (i, *windows))
-        a = Access(x.buffer, x_start, arranged((x.strides[0], x.strides[1], 0, *x_moves), (x.strides[2], *x_taps)))
-        c = Access(k.buffer, k_start, arranged((k.strides[0], 0, k.strides[1], *zeros), (k.strides[2], *k_taps)))
-        target = Access(target.buffer, target.offset, arranged(target.strides, (0,) * (1 + len(classes))))
-        part = _part(i, prod(windows), prod(counts), (b * prod(counts) + o * prod(windows)) * out.buffer.dtype.itemsize)
+        x = Access(x.buffer, x.offset + sum(c.start * s for c, s in zip(classes, x.strides[3:], strict=True)), x.strides)
+        k = Access(k.buffer, k.offset + sum(c.tap * s for c, s in zip(classes, k.strides[3:-1], strict=True)), k.strides)
+        # Each axis as its size and the strides of operand, kernel and result.
+        panel = min(o, layout.panel)
+        kept = {
+            0: _Axis(g, x.strides[0], k.strides[0], out.strides[0]),
+            1: _Axis(b, x.strides[1], 0, out.strides[1]),
+            2: _Axis(panel, 0, k.strides[1], out.strides[2]),
+            **{3 + d: _Axis(c.count, c.stride * x.strides[3 + d], 0, target.strides[3 + d]) for d, c in enumerate(classes)},
+        }
+        summed = {
+            2: _Axis(i, x.strides[2], k.strides[2], 0),
+            **{3 + d: _Axis(c.window, c.dilation * x.strides[3 + d], c.tap_step * k.strides[3 + d], 0) for d, c in enumerate(classes)},
+        }
+        parallel = [_Axis(o // panel, 0, k.strides[-1], panel * out.strides[2]), *(kept[axis] for axis in layout.out)]
+        reduce = [summed[axis] for axis in layout.k if axis >= 2]
+        each = (b * prod(counts) + o * prod(c.window for c in classes)) * out.buffer.dtype.itemsize
+        part = _part(i, prod(c.window for c in classes), prod(counts), each)
         if part == i:
-            self._emit(Nest(axes, len(summed), (self._products(a, c, target),)))
+            self._emit(_products(x, k, target, parallel, reduce))
             return
         # Parts of the sum over the features, each in its turn, and then the sum of the parts.
-        at = len(kept) + summed.index(0)
-        results = self.temp(out.buffer.dtype, (i // part, *axes[:len(kept)]))
-        split = (i // part, *axes[:at], part, *axes[at + 1:])
-        a, c = (Access(v.buffer, v.offset, (v.strides[at] * part, *v.strides)) for v in (a, c))
-        strides = (*contiguous_strides(results.shape), *(0,) * len(summed))
-        self._emit(Nest(split, len(summed), (self._products(a, c, Access(results, 0, strides)),)))
-        total = transpose_expr(self.load(results), (*range(1, len(kept) + 1), 0))
-        self._emit(Nest(total.shape, 1, (Reduce("add", total.nodes, (Access(target.buffer, target.offset, (*target.strides[:len(kept)], 0)),)),)))
+        results = self.temp(out.buffer.dtype, (i // part, *(axis.size for axis in parallel)))
+        steps = contiguous_strides(results.shape)
+        whole = _Axis(i // part, part * x.strides[2], part * k.strides[2], steps[0])
+        within = [replace(axis, out=step) for axis, step in zip(parallel, steps[1:], strict=True)]
+        reduce = [replace(axis, size=part) if axis is summed[2] else axis for axis in reduce]
+        self._emit(_products(x, k, Access(results, 0, ()), [whole, *within], reduce))
+        total = transpose_expr(self.load(results), (*range(1, len(results.shape)), 0))
+        place = Access(target.buffer, target.offset, (*(axis.out for axis in parallel), 0))
+        self._emit(Nest(total.shape, 1, (Reduce("add", total.nodes, (place,)),)))
 
-    def _products(self, a: Access, b: Access, out: Access) -> Reduce:
-        elem = out.buffer.elem
-        times, plus = ("and", "or") if elem == "bool" else ("mul", "add")
-        x, y = (Node("load", (), elem, access) for access in (a, b))
-        return Reduce(plus, (Node(times, (x, y), elem),), (out,))
+
+@dataclass(frozen=True, slots=True)
+class _Axis:
+    """The size of an axis, and its strides in the operand, the kernel and the result."""
+
+    size: int
+    x: int
+    k: int
+    out: int
+
+
+def _products(x: Access, k: Access, out: Access, parallel: Sequence[_Axis], reduce: Sequence[_Axis]) -> Nest:
+    """The sums of products over the `reduce` axes."""
+    axes, elem = (*parallel, *reduce), out.buffer.elem
+    times, plus = ("and", "or") if elem == "bool" else ("mul", "add")
+    a = Node("load", (), elem, Access(x.buffer, x.offset, tuple(axis.x for axis in axes)))
+    b = Node("load", (), elem, Access(k.buffer, k.offset, tuple(axis.k for axis in axes)))
+    place = Access(out.buffer, out.offset, tuple(axis.out for axis in axes))
+    return Nest(tuple(axis.size for axis in axes), len(reduce), (Reduce(plus, (Node(times, (a, b), elem),), (place,)),))
 
 
 def _span(size: int, dilation: int) -> int:
@@ -220,6 +252,13 @@ def _layout(x: Sizes, k: Sizes, out: Sizes, orders: tuple[Sizes, Sizes, Sizes], 
     if o >= SHORT or (o >= FEWEST and k[2] < FEWEST):
         return features
     return summed if k[2] >= FEWEST else _Layout(x_order, k_order, out_order, None, None)
+
+
+def _panelled(k: Expr, uses: int, layout: _Layout) -> _Layout:
+    """`layout` with panels where the kernel is large and each element is used often."""
+    panel = PANEL // k.dtype.itemsize
+    is_large = prod(k.shape) * k.dtype.itemsize > CACHE and uses >= OFTEN
+    return replace(layout, panel=panel) if layout.k_unit == 1 and is_large and k.shape[1] % panel == 0 else layout
 
 
 def _part(features: int, window: int, places: int, nbytes: int) -> int:

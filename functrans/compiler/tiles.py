@@ -29,12 +29,13 @@ _ELEMS = {"float32": "float", "float64": "double"}
 class _Load:
     """Elements at a constant distance from where a body reads an operand: a vector, or one for all lanes.
 
-    The first `counted` lanes are zero.
+    Lanes before `first` and from `end` on are zero.
     """
 
     offset: int
     is_vector: bool
-    counted: int = 0
+    first: int
+    end: int
 
 
 def emit_product(product: Product, plan: Plan, name: str, registers: int) -> Function:
@@ -55,6 +56,7 @@ class _Emitter:
         reduce = [i for i in range(product.parallel, len(product.axes)) if i != plan.vector]
         self.unrolled = [i for i in reduce if plan.blocks[i] > 1]
         self.loops = [i for i in reduce if plan.blocks[i] == 1 and product.axes[i] > 1]
+        self.kept_lanes = min(plan.width, plan.blocks[plan.vector])
         self.points = list(itertools.product(*(range(plan.blocks[i]) for i in self.rows)))
         self.steps = list(itertools.product(*(range(plan.blocks[i]) for i in self.unrolled)))
 
@@ -95,9 +97,9 @@ class _Emitter:
             self._store_vectors(sums, c)
 
     def _kept_offsets(self) -> list[int]:
-        """The first element of each vector along a vector axis that is kept; the last ends at the block's end."""
+        """The first element of each vector along a vector axis that is kept; the last ends at the block's end, if it can."""
         size, width = self.plan.blocks[self.plan.vector], self.plan.width
-        return [*range(0, size - width, width), size - width]
+        return [*range(0, size - width, width), max(size - width, 0)]
 
     def _reduce(self, depth: int, sums: list[Val], a: Val, b: Val) -> list[Val]:
         """The sums after the loops over reduce axes from number `depth` on."""
@@ -105,7 +107,7 @@ class _Emitter:
             axis = self.loops[depth]
             return self._loop(axis, self.product.axes[axis], 1, sums, a, b, lambda s, p, q: self._reduce(depth + 1, s, p, q))
         if not self.summed:
-            return self._body(sums, a, b, [(o, 0) for o in self._kept_offsets()])
+            return self._body(sums, a, b, [(o, 0, self.kept_lanes) for o in self._kept_offsets()])
         vector, width = self.plan.vector, self.plan.width
         n, block = self.product.axes[vector], self.plan.blocks[vector]
         if n <= block:
@@ -137,15 +139,15 @@ class _Emitter:
 
     # -- the innermost body ---------------------------------------------------------------------------------------------
 
-    def _body(self, sums: list[Val], a: Val, b: Val, chunks: list[tuple[int, int]]) -> list[Val]:
-        """All multiply-adds of the unrolled axes; `chunks` are the vectors as (first element, lanes that do not count)."""
+    def _body(self, sums: list[Val], a: Val, b: Val, chunks: list[tuple[int, int, int]]) -> list[Val]:
+        """All multiply-adds of the unrolled axes; `chunks` are the vectors as (element, first and end of the lanes that count)."""
         groups: list[list[tuple[int, _Load, _Load]]] = []  # of each step: (number of the sum, operands)
         for step in self.steps:
             group = []
-            for j, (offset, counted) in enumerate(chunks):
+            for j, (offset, first, end) in enumerate(chunks):
                 for i, point in enumerate(self.points):
                     number = i if self.summed else i * len(chunks) + j
-                    group.append((number, *(self._address(s, point, step, offset, counted) for s in (self.product.a, self.product.b))))
+                    group.append((number, *(self._address(s, point, step, offset, first, end) for s in (self.product.a, self.product.b))))
             groups.append(group)
         whole = [each for group in groups for each in group]
         if self._fits(whole, len(sums)):
@@ -155,10 +157,10 @@ class _Emitter:
             self._multiply_add(group, sums, a, b)
         return sums
 
-    def _address(self, strides: Sequence[int], point: Sequence[int], step: Sequence[int], offset: int, counted: int) -> _Load:
+    def _address(self, strides: Sequence[int], point: Sequence[int], step: Sequence[int], offset: int, first: int, end: int) -> _Load:
         axes = zip((*self.rows, *self.unrolled), (*point, *step), strict=True)
         at = sum(strides[axis] * k for axis, k in axes) + offset * strides[self.plan.vector]
-        return _Load(at, strides[self.plan.vector] != 0, counted)
+        return _Load(at, strides[self.plan.vector] != 0, first, end)
 
     def _fits(self, items: list[tuple[int, _Load, _Load]], sums: int) -> bool:
         return sums + min(len({x[1] for x in items}), len({x[2] for x in items})) + 2 <= self.registers
@@ -184,10 +186,17 @@ class _Emitter:
     def _read(self, base: Val, load: _Load) -> Val:
         f = self.f
         address = f.gep(self.elem, base, f.const(I64, load.offset)) if load.offset else base
-        value = f.load(self.ty, address) if load.is_vector else f.splat(f.load(self.ty.scalar(), address), self.ty.width)
-        if load.counted:
-            counts = f.lanes(Ty("i1", self.ty.width), [lane >= load.counted for lane in range(self.ty.width)])
-            value = f.select(counts, value, f.const(self.ty, 0.0))
+        zero, width = f.const(self.ty, 0.0), self.ty.width
+        counts = [load.first <= lane < load.end for lane in range(width)]
+        if not load.is_vector:
+            value = f.splat(f.load(self.ty.scalar(), address), width)
+        elif load.end < width:  # what lies behind may not be ours to read
+            mask = f.lanes(Ty("i1", width), counts)
+            return f.call(f"llvm.masked.load.{self.ty.suffix()}.p0", self.ty, address, f.const(Ty("i32"), self.ty.bits // 8), mask, zero)
+        else:
+            value = f.load(self.ty, address)
+        if self.summed and not all(counts):  # both operands, or an infinity would meet a zero
+            value = f.select(f.lanes(Ty("i1", width), counts), value, zero)
         return value
 
     # -- results --------------------------------------------------------------------------------------------------------
@@ -196,11 +205,24 @@ class _Emitter:
         return [sum(self.product.c[axis] * k for axis, k in zip(self.rows, point, strict=True)) for point in self.points]
 
     def _store_vectors(self, sums: list[Val], c: Val) -> None:
-        f, vectors = self.f, self._kept_offsets()
+        f, vectors, offsets = self.f, self._kept_offsets(), self._result_offsets()
         for number, value in enumerate(sums):
             point, j = divmod(number, len(vectors))
-            offset = self._result_offsets()[point] + vectors[j]
-            f.store(value, f.gep(self.elem, c, f.const(I64, offset)) if offset else c)
+            step = self.product.c[self.plan.vector]
+            offset = offsets[point] + vectors[j] * step
+            if step == 1:
+                self._put(value, f.gep(self.elem, c, f.const(I64, offset)) if offset else c)
+                continue
+            for lane in range(self.kept_lanes):
+                f.store(f.extract(value, lane), f.gep(self.elem, c, f.const(I64, offset + lane * step)))
+
+    def _put(self, value: Val, address: Val) -> None:
+        f, width = self.f, self.plan.width
+        if self.kept_lanes == width:
+            f.store(value, address)
+            return
+        mask = f.lanes(Ty("i1", width), [lane < self.kept_lanes for lane in range(width)])
+        f.call_void(f"llvm.masked.store.{self.ty.suffix()}.p0", value, address, f.const(Ty("i32"), self.ty.bits // 8), mask)
 
     def _store_sums(self, sums: list[Val], c: Val) -> None:
         offsets = self._result_offsets()
@@ -224,11 +246,16 @@ class _Emitter:
             lane += run
 
 
-def _summed_chunks(start: int, end: int, width: int) -> list[tuple[int, int]]:
-    """The vectors from `start` to `end` as (first element, lanes counted before); the last is pulled back to the end."""
-    full = [(at, 0) for at in range(start, end - width + 1, width)]
+def _summed_chunks(start: int, end: int, width: int) -> list[tuple[int, int, int]]:
+    """The vectors from `start` to `end` as (element, first and end of the lanes that count).
+
+    The last one is pulled back to the end, unless that would be before the first element.
+    """
+    full = [(at, 0, width) for at in range(start, end - width + 1, width)]
     rest = (end - start) % width
-    return [*full, (end - width, width - rest)] if rest else full
+    if not rest:
+        return full
+    return [*full, (end - width, width - rest, width) if end >= width else (start, 0, rest)]
 
 
 def _lane_sums(f: Function, vectors: Sequence[Val]) -> Val:

@@ -3,7 +3,7 @@
 A *product* is a nest ``c[p...] = sum over r... of a[p..., r...] * b[p..., r...]`` in which the operands have a stride, often 0, along
 every axis: matrix products, convolutions and their gradients. Its *tile* is a block of the parallel axes whose sums stay in vector
 registers while the reduce axes run; each vector of an operand that is loaded serves all points of the tile that need it. One
-axis is the *vector axis*: a parallel one along which the results are contiguous, or a reduce axis along which the lanes hold partial
+axis is the *vector axis*: a parallel one (best where the results are contiguous), or a reduce axis along which the lanes hold partial
 sums that are added up at the end. Short reduce axes may be *unrolled*, so that they lie in the tile too: where a convolution's windows
 overlap, neighbouring results then share loads, since their addresses are equal.
 
@@ -29,6 +29,12 @@ MAX_BODY = 160
 """Multiply-adds written out in one tile, to bound the time to compile it."""
 MAX_BLOCK = 28
 """The largest block of a row axis."""
+MASKS = 512
+"""Bits of the vectors of processors that mask lanes in memory at no cost."""
+LINE = 64
+"""Elements that two places are apart where they are counted as two, against tiles that reach far at once for nothing."""
+NEAR = 1 << 19
+"""Bytes that a core's own cache holds."""
 WHOLE = 4
 """Vectors up to which a vector axis that is summed over is written out whole."""
 
@@ -53,7 +59,7 @@ class Product:
 class Plan:
     """A tile: `vectors` vectors of `width` lanes along axis `vector`, and the `blocks` of the other axes.
 
-    A block of a parallel axis is a part of the tile; that of a reduce axis is 1 (a loop) or its size (unrolled).
+    Where the axis is shorter than `width`, the lanes beyond its end are masked. A block of a parallel axis is a part of the tile; that of a reduce axis is 1 (a loop) or its size (unrolled).
     """
 
     vector: int
@@ -126,7 +132,8 @@ def _frames(product: Product, vector_bits: int, registers: int) -> Iterator[_Fra
     lanes = vector_bits // _BITS[product.elem]
     for vector in _vector_axes(product):
         n = product.axes[vector]
-        for width in sorted({w for w in (lanes, lanes // 2, lanes // 4) if 1 < w <= n}, reverse=True):
+        masked = {1 << (n - 1).bit_length()} if vector_bits >= MASKS else set()
+        for width in sorted({w for w in (lanes, lanes // 2, lanes // 4) if 1 < w <= n or w in masked}, reverse=True):
             chunks = -(-n // width)
             if vector >= product.parallel:
                 counts = [chunks if chunks <= WHOLE else 1]
@@ -136,11 +143,11 @@ def _frames(product: Product, vector_bits: int, registers: int) -> Iterator[_Fra
 
 
 def _vector_axes(product: Product) -> list[int]:
-    """The axes along which lanes can lie: contiguous in the result where they are kept, and contiguous or constant in operands."""
+    """The axes along which lanes can lie: the operands are contiguous or constant there."""
     found = []
     for i, n in enumerate(product.axes):
         strides = {product.a[i], product.b[i]}
-        if n > 1 and strides in ({1}, {0, 1}) and (i >= product.parallel or product.c[i] == 1):
+        if n > 1 and strides in ({1}, {0, 1}):
             found.append(i)
     return found
 
@@ -210,12 +217,20 @@ def _costs(product: Product, frame: _Frame, rows: Sequence[int], blocks: np.ndar
     possible = shared | (sums + np.minimum(*by_step) + 2 <= registers)
     counts = [np.where(shared, whole, step * times) for whole, step in zip(by_box, by_step, strict=True)]
     fmas = sums * times
+    far = [(i, n) for i, n in box if i != frame.vector]
+    lines = sum(_distinct([s if abs(s) >= LINE else 0 for s in strides], far) for strides in (product.a, product.b))
     body = np.maximum(np.maximum(fmas / 2, counts[0] * fills[0] + counts[1] * fills[1]),
-                      np.maximum((fmas + counts[0] + counts[1]) / 4, 4.0 * times)) + 1
+                      np.maximum((fmas + counts[0] + counts[1]) / 4, 4.0 * times)) + 1 + 0.25 * lines
     turns = 1 if not summed else -(-product.axes[frame.vector] // block)
     turns *= prod(n for i, n in enumerate(product.axes) if i >= parallel and i != frame.vector and i not in frame.unrolled)
     tiles = 1 if summed else -(-product.axes[frame.vector] // block)
     tiles *= prod(n for i, n in enumerate(product.axes[:parallel]) if i != frame.vector and i not in rows)
     for i, n in own:
         tiles = tiles * -(-product.axes[i] // n)
-    return np.where(possible, tiles * (turns * body + 6 + sums * (5 if summed else 1)), np.inf)
+    store = 5 if summed else 1 if product.c[frame.vector] == 1 else 1.5 * frame.width
+    costs = tiles * (turns * body + 6 + sums * store)
+    # What is read before a loop over the innermost axis starts again is read again from the cache, if it fits.
+    blocks_of = dict(own) | {frame.vector: block, parallel - 1: product.axes[parallel - 1]}
+    extents = [(i, n if i >= parallel else blocks_of.get(i, 1)) for i, n in enumerate(product.axes)]
+    reach = (_distinct(product.a, extents) + _distinct(product.b, extents)) * (_BITS[product.elem] // 8)
+    return np.where(possible, costs * (1 + 0.1 * np.minimum(reach / NEAR, 4.0)), np.inf)
