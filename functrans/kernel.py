@@ -220,7 +220,9 @@ class Builder(Protocol):
     def reverse(self, x: Expr, dims: Sequence[int]) -> Expr: ...
     def concatenate(self, xs: Sequence[Expr], dimension: int) -> Expr: ...
     def stack(self, groups: Sequence[Sequence[Expr]], axis: int) -> list[Expr]:
-        """Each group of real values of one shape joined along an additional axis; all are computed in one pass."""
+        """Each group of values of one shape joined along an additional axis; all are computed in one pass."""
+    def blocks(self, x: Expr, rows: int, body: Callable[[Expr], Expr]) -> Expr:
+        """`body` of `rows` rows of `x` (along its first axis, which they divide) after the other, its results joined."""
     def pad(self, x: Expr, value: Expr, config: Sequence[tuple[int, int, int]]) -> Expr: ...
     def reduce(self, op: str, x: Expr, axes: Sequence[int]) -> Expr:
         """`op`: add, mul, min, max, and, or, xor (min and max propagate nan; empty axes give the identity)."""
