@@ -365,7 +365,7 @@ ARITHMETIC = [
     point(P["floor"], 1, np.floor, kinds="f", smooth=STEPS),
     point(P["ceil"], 1, np.ceil, kinds="f", smooth=STEPS),
     point(P["is_finite"], 1, np.isfinite, kinds="f"),
-    point(P["nextafter"], 2, np.nextafter, kinds="f"),
+    point(P["nextafter"], 2, np.nextafter, kinds="f", active=(0, 1)),
     point(
         P["round"],
         1,

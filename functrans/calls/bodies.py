@@ -15,7 +15,7 @@ import numpy as np
 
 from functrans.calls.agreement import conformed
 from functrans.calls.closed import with_leading_inputs
-from functrans.core.aval import ShapedArray, Zero, tangent_aval
+from functrans.core.aval import ShapedArray, tangent_aval
 from functrans.core.interpret import eval_jaxpr
 from functrans.core.jaxpr import ClosedJaxpr, Eqn, Jaxpr, Literal, Var
 from functrans.core.trace import typeof
@@ -30,7 +30,7 @@ from functrans.transforms.stage import stage
 from functrans.util import safe_zip, split_list
 
 __all__ = [
-    "INT64", "Body", "batch_body", "chosen", "counting", "filled_tangents", "ignoring", "is_active", "jvp_body", "live_start",
+    "INT64", "Body", "batch_body", "chosen", "counting", "filled_tangents", "ignoring", "jvp_body", "live_start",
     "tangent_body",
 ]
 
@@ -61,11 +61,6 @@ def _closed(made: ClosedJaxpr, avals: Sequence[ShapedArray], mask: Mask) -> Body
 
 
 # -- tangents -------------------------------------------------------------------------------------------------------------
-
-def is_active(tangents: Sequence[Any]) -> Mask:
-    """Which tangents are not symbolic zeros."""
-    return tuple(type(t) is not Zero for t in tangents)
-
 
 def filled_tangents(mask: Mask, tangents: Sequence[Any]) -> list[Any]:
     """The tangents in `mask`, as arrays."""

@@ -21,9 +21,9 @@ import numpy as np
 from functrans.calls.checkpoint_policies import Policy
 from functrans.calls.closed import trace_closed
 from functrans.calls.rematerialize import split_by_policy
-from functrans.calls.rules import Call, call_batch, call_jvp, call_transpose, explicit, with_zeros
+from functrans.calls.rules import Call, call_batch, call_jvp, call_transpose
 from functrans.core.array import Array
-from functrans.core.aval import ShapedArray, Zero
+from functrans.core.aval import ShapedArray
 from functrans.core.interpret import eval_jaxpr
 from functrans.core.jaxpr import ClosedJaxpr
 from functrans.core.source import describe, user_source
@@ -33,6 +33,7 @@ from functrans.primitives.base import primitive
 from functrans.transforms.batching import BatchTrace
 from functrans.transforms.flatten import check_arrays, fun_name, wraps
 from functrans.transforms.jvp import JVPTrace
+from functrans.transforms.symbolic_zeros import active_mask, explicit, with_zeros
 from functrans.tree_util import tree_flatten, tree_unflatten
 
 __all__ = ["checkpoint", "checkpoint_p", "remat"]
@@ -69,7 +70,7 @@ def _jvp(primals: Sequence[Any], tangents: Sequence[Any], *, jaxpr: ClosedJaxpr,
 def _linearize(
     trace: Trace, primals: Sequence[Any], tangents: Sequence[Any], *, jaxpr: ClosedJaxpr, **params: Any,
 ) -> tuple[list[Any], list[Any]]:
-    active = tuple(type(t) is not Zero for t in tangents)
+    active = active_mask(tangents)
     split = split_by_policy(jaxpr, active, params["policy"], params["prevent_cse"])
     assert trace.parent is not None
     with running(trace.parent):

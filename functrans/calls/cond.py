@@ -21,7 +21,7 @@ import numpy as np
 from functrans.calls.agreement import code_line, conformed, joined, leaf_difference, tree_differences, yields
 from functrans.calls.closed import Closure, run_call, trace_closed, with_leading_inputs
 from functrans.calls.one_by_one import has_effects, one_by_one
-from functrans.core.aval import Linear, ShapedArray, Zero, tangent_aval
+from functrans.core.aval import Linear, ShapedArray, Zero
 from functrans.core.interpret import eval_jaxpr
 from functrans.core.jaxpr import Atom, ClosedJaxpr, Jaxpr, Var
 from functrans.core.source import describe, user_source
@@ -33,6 +33,7 @@ from functrans.primitives.structural import broadcast_in_dim, convert_element_ty
 from functrans.transforms.flatten import check_arrays, fun_name
 from functrans.transforms.rewrite import Mask, batch_jaxpr, jvp_jaxpr, linearize_jaxpr, memoized, transposed_jaxpr
 from functrans.transforms.stage import stage
+from functrans.transforms.symbolic_zeros import active_mask, explicit, with_zeros
 from functrans.tree_util import keystr, tree_flatten, tree_flatten_with_path, tree_unflatten
 from functrans.util import safe_zip
 
@@ -102,22 +103,13 @@ def _jvp_branches(first: ClosedJaxpr, others: Branches, active: Mask) -> tuple[B
     return *_alike([b for b, _ in made]), union
 
 
-def _given(tangents: Sequence[Any]) -> list[Any]:
-    return [t for t in tangents if type(t) is not Zero]
-
-
-def _with_zeros(active: Mask, ys: Sequence[Any], dots: Sequence[Any]) -> list[Any]:
-    given = iter(dots)
-    return [next(given) if a else Zero(tangent_aval(typeof(y))) for a, y in safe_zip(active, ys)]
-
-
 def _jvp(primals: Sequence[Any], tangents: Sequence[Any], *, branches: Branches) -> tuple[list[Any], list[Any]]:
     index, *operands = primals
-    active = tuple(type(t) is not Zero for t in tangents[1:])
+    active = active_mask(tangents[1:])
     made, consts, out_active = _jvp_branches(branches[0], branches[1:], active)
-    outs = cond_p.bind(index, *consts, *operands, *_given(tangents[1:]), branches=made)
+    outs = cond_p.bind(index, *consts, *operands, *explicit(tangents[1:]), branches=made)
     n = len(out_active)
-    return outs[:n], _with_zeros(out_active, outs[:n], outs[n:])
+    return outs[:n], with_zeros(outs[n:], out_active, outs[:n])
 
 
 class _Linearized:
@@ -192,14 +184,14 @@ def _linearize_branches(first: ClosedJaxpr, others: Branches, active: Mask) -> _
 
 def _linearize(trace: Any, primals: Sequence[Any], tangents: Sequence[Any], *, branches: Branches) -> tuple[list[Any], list[Any]]:
     index, *operands = primals
-    made = _linearize_branches(branches[0], branches[1:], tuple(type(t) is not Zero for t in tangents[1:]))
+    made = _linearize_branches(branches[0], branches[1:], active_mask(tangents[1:]))
     with running(trace.parent):
         outs = cond_p.bind(index, *made.primal_consts, *operands, branches=made.primal)
     n = len(made.out_active)
     held = [*made.linear_consts, *(operands[j] for j in made.forwarded), *outs[n:]]
     with running(trace):
-        dots = cond_p.bind(index, *held, *_given(tangents[1:]), branches=made.linear)
-    return outs[:n], _with_zeros(made.out_active, outs[:n], dots)
+        dots = cond_p.bind(index, *held, *explicit(tangents[1:]), branches=made.linear)
+    return outs[:n], with_zeros(dots, made.out_active, outs[:n])
 
 
 @memoized
@@ -215,7 +207,7 @@ def _transpose(cts: Sequence[Any], index: Any, *operands: Any, branches: Branche
     linear = tuple(isinstance(x, Linear) for x in operands)
     made, consts, reached = _transposed_branches(branches[0], branches[1:], linear, tuple(type(ct) is Zero for ct in cts))
     known = [x for x in operands if not isinstance(x, Linear)]
-    outs = iter(cond_p.bind(index, *consts, *known, *_given(cts), branches=made))
+    outs = iter(cond_p.bind(index, *consts, *known, *explicit(cts), branches=made))
     bars = iter([next(outs) if r else None for r in reached])
     return [None, *(next(bars) if is_linear else None for is_linear in linear)]
 

@@ -39,6 +39,7 @@ from functrans.primitives.structural import materialize
 from functrans.transforms.batching import BatchTrace
 from functrans.transforms.flatten import check_arrays, fun_name, wraps
 from functrans.transforms.linearize import LinearizeTrace, LinearizeTracer, TangentTrace
+from functrans.transforms.symbolic_zeros import active_mask, explicit
 from functrans.tree_util import PyTreeDef, tree_flatten, tree_map, tree_unflatten
 from functrans.util import safe_zip
 
@@ -58,16 +59,16 @@ class JVPRule:
         """The rule on operands with batch axes at `dims`."""
 
         def jvp(primals: Sequence[Any], tangents: Sequence[Any]) -> tuple[list[Any], list[Any]]:
-            active = [type(t) is not Zero for t in tangents]
+            active = active_mask(tangents)
             zeros: list[Zero | None] = []
 
             def flat(*args: Any) -> list[Any]:
                 xs, given = args[:len(primals)], iter(args[len(primals):])
                 ys, y_dots = self.jvp(xs, [next(given) if a else Zero(tangent_aval(typeof(x))) for a, x in safe_zip(active, xs)])
                 zeros.extend(t if type(t) is Zero else None for t in y_dots)
-                return [*ys, *(t for t in y_dots if type(t) is not Zero)]
+                return [*ys, *explicit(y_dots)]
 
-            moving = [*primals, *(t for t in tangents if type(t) is not Zero)]
+            moving = [*primals, *explicit(tangents)]
             values, found = batch_again(trace, flat, moving, [*dims, *(d for d, a in safe_zip(dims, active) if a)])
             n = len(zeros)
             rest = iter(zip(values[n:], found[n:], strict=True))
@@ -90,7 +91,7 @@ class CustomJVPCall(OpenCall):
 
 
 def _jvp(primals: Sequence[Any], tangents: Sequence[Any], *, fun: Any, rule: JVPRule, num_consts: int) -> tuple[list[Any], list[Any]]:
-    if any(type(t) is not Zero for t in tangents[:num_consts]):
+    if any(active_mask(tangents[:num_consts])):
         raise of_closed_over("custom_jvp", rule.name, "differentiation")
     return rule.jvp(primals[num_consts:], tangents[num_consts:])
 

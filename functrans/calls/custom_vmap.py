@@ -31,6 +31,7 @@ from functrans.transforms.batching import BatchTrace, BatchTracer
 from functrans.transforms.flatten import check_arrays, fun_name, wraps
 from functrans.transforms.jvp import JVPTrace, jvp_flat
 from functrans.transforms.linearize import LinearizeTrace, TangentTrace, linearize_flat, transpose_linear
+from functrans.transforms.symbolic_zeros import active_mask, explicit
 from functrans.tree_util import PyTreeDef, tree_flatten, tree_unflatten
 from functrans.util import safe_zip
 
@@ -105,7 +106,7 @@ def _split(args: Sequence[Any], active: Sequence[bool]) -> tuple[list[Any], list
 
 
 def _jvp(primals: Sequence[Any], tangents: Sequence[Any], *, fun: Any, rule: VmapRule, num_consts: int) -> tuple[list[Any], list[Any]]:
-    active = [type(t) is not Zero for t in tangents]
+    active = active_mask(tangents)
     run = _runner(fun)
     n = num_consts
 
@@ -130,8 +131,8 @@ def _jvp(primals: Sequence[Any], tangents: Sequence[Any], *, fun: Any, rule: Vma
         ys, y_dots = jvp_flat(apply, xs, x_dots)
         return [*ys, *_inexact(y_dots)], [*found, *(b for b, t in safe_zip(found, y_dots) if _has_tangent(t))]
 
-    consts = [*primals[:n], *(t for t in tangents[:n] if type(t) is not Zero)]
-    given = [*primals[n:], *(t for t in tangents[n:] if type(t) is not Zero)]
+    consts = [*primals[:n], *explicit(tangents[:n])]
+    given = [*primals[n:], *explicit(tangents[n:])]
     derived = VmapRule(rule.name, rule_jvp).refused(num_consts, tangents)
     outs = custom_vmap_p.bind(*consts, *given, fun=fun_jvp, rule=derived, num_consts=len(consts))
     count = _count_primals(outs)
@@ -180,13 +181,13 @@ def _batched_tangent(size: int, t: Any, batched: bool, want: bool) -> Any:
 def _linearize(
     trace: Any, primals: Sequence[Any], tangents: Sequence[Any], *, fun: Any, rule: VmapRule, num_consts: int,
 ) -> tuple[list[Any], list[Any]]:
-    active = [type(t) is not Zero for t in tangents]
+    active = active_mask(tangents)
     run = _runner(fun)
     n = num_consts
     size_of_args = len(primals)
 
     def back(residuals: Sequence[Any], cts: Sequence[Any]) -> list[Any]:
-        given = [type(ct) is not Zero for ct in cts]
+        given = active_mask(cts)
         zeros = [ct if type(ct) is Zero else None for ct in cts]
 
         def fun_vjp(*args: Any) -> list[Any]:
@@ -216,7 +217,7 @@ def _linearize(
             return bars, [True] * len(bars)
 
         derived = VmapRule(rule.name, rule_vjp).refused(num_consts, tangents)
-        bars = iter(custom_vmap_p.bind(*residuals, *(ct for ct in cts if type(ct) is not Zero), fun=fun_vjp, rule=derived, num_consts=n))
+        bars = iter(custom_vmap_p.bind(*residuals, *explicit(cts), fun=fun_vjp, rule=derived, num_consts=n))
         return [next(bars) if a else Zero(tangent_aval(typeof(x))) for a, x in safe_zip(active, primals)]
 
     def push(residuals: Sequence[Any], x_dots: Sequence[Any]) -> list[Any]:

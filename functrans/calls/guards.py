@@ -109,12 +109,12 @@ class GuardRecorder:
             return conversion(np.zeros(aval.shape, aval.dtype))  # refused, or answered, whatever the values are
         if self._values is None:
             raise self._unknown()
-        guard = self._answers.get((tracer.var, conversion))
+        guard = self._answers.get((tracer.variable, conversion))
         if guard is None:
-            guard = self._answers[tracer.var, conversion] = self._new_guard(tracer.var, conversion)
+            guard = self._answers[tracer.variable, conversion] = self._new_guard(tracer.variable, conversion)
             self.guards.append(guard)
         if type(guard.key) is Refusal:
-            return conversion(self._value(tracer.var))
+            return conversion(self._value(tracer.variable))
         return copy.deepcopy(guard.answer) if conversion is LIST else guard.answer
 
     def _new_guard(self, var: Var, conversion: Conversion) -> Guard:
@@ -164,7 +164,7 @@ class PartialRun:
     __slots__ = ("_const", "_env", "_indexed", "_made_by", "_refusal", "_trace")
 
     def __init__(
-        self, trace: StagingTrace, env: dict[Var, Any], const: Callable[[Any], Any], refusal: Callable[[], Exception] | None = None,
+        self, trace: StagingTrace, env: dict[Var, Any], const: Callable[[Any], Any], refusal: Callable[[], BaseException] | None = None,
     ) -> None:
         self._trace = trace
         self._env = env
@@ -232,7 +232,7 @@ class QuestionsPassedOn:
         """The answer of the trace around; None where it has none."""
         assert self._run is not None
         with running(self._outer):
-            value = self._run.value(tracer.var)
+            value = self._run.value(tracer.variable)
         return value.asked(conversion) if isinstance(value, Tracer) else conversion(to_numpy(value))
 
 

@@ -34,6 +34,7 @@ from functrans.transforms.flatten import arg_paths, check_arrays
 from functrans.transforms.jvp import jvp_flat
 from functrans.transforms.linearize import evaluate_linear, linearize_flat
 from functrans.transforms.rewrite import batch_jaxpr, memoized, transposed_jaxpr
+from functrans.transforms.symbolic_zeros import active_mask, explicit
 from functrans.tree_util import PyTreeDef, keystr, tree_flatten, tree_flatten_with_path, tree_unflatten
 from functrans.util import safe_zip, split_list
 
@@ -52,10 +53,10 @@ def _by_jvp(closed: ClosedJaxpr, params: Sequence[Any], dots: Sequence[Any], x: 
 def _by_linearization(trace: Any) -> ByParameters:
     """The same for reverse mode: the primal part is computed outside of `trace`, which records the linear one."""
     def derivative(closed: ClosedJaxpr, params: Sequence[Any], dots: Sequence[Any], x: Sequence[Any]) -> list[Any]:
-        active = [type(t) is not Zero for t in dots]
+        active = active_mask(dots)
         with running(trace.parent):
             _, program = linearize_flat(jaxpr_as_fun(closed), [*params, *x], [*active, *(False for _ in x)])
-        return evaluate_linear(program, [t for t in dots if type(t) is not Zero])
+        return evaluate_linear(program, explicit(dots))
 
     return derivative
 
@@ -163,7 +164,7 @@ def _solve_tangents(by_parameters: ByParameters, primals: Sequence[Any], tangent
     dots, *_, b_dots = split_list(tangents, lengths)
     n = len(b)
     still = [Zero(tangent_aval(typeof(y))) for y in results]
-    if any(type(t) is not Zero for t in dots):
+    if any(active_mask(dots)):
         b_dots = [_difference(s, t) for s, t in safe_zip(b_dots, by_parameters(params["matvec"], consts, dots, results[:n]))]
     if all(type(t) is Zero for t in b_dots):
         return still

@@ -14,12 +14,13 @@ from weakref import WeakKeyDictionary
 
 import numpy as np
 
-from functrans.calls.rules import Call, call_batch, call_jvp, call_transpose, explicit, with_zeros, without_forwarded
-from functrans.core.aval import ShapedArray, Zero
+from functrans.calls.rules import Call, call_batch, call_jvp, call_transpose, without_forwarded
+from functrans.core.aval import ShapedArray
 from functrans.core.jaxpr import ClosedJaxpr, Jaxpr
 from functrans.core.trace import Tracer, running
 from functrans.primitives.base import primitive
 from functrans.transforms.rewrite import linearize_jaxpr
+from functrans.transforms.symbolic_zeros import active_mask, explicit, with_zeros
 
 __all__ = ["bind_jaxpr", "compiled", "has_open_consts", "jit_p", "transpose_call", "with_leading_inputs"]
 
@@ -91,7 +92,7 @@ def _jvp(primals: Sequence[Any], tangents: Sequence[Any], *, jaxpr: ClosedJaxpr,
 def _linearize(
     trace: Any, primals: Sequence[Any], tangents: Sequence[Any], *, jaxpr: ClosedJaxpr, name: str,
 ) -> tuple[list[Any], list[Any]]:
-    primal, linear, out_active = linearize_jaxpr(jaxpr, tuple(type(t) is not Zero for t in tangents))
+    primal, linear, out_active = linearize_jaxpr(jaxpr, active_mask(tangents))
     n = len(out_active)
     smaller, places = without_forwarded(primal, n)
     with running(trace.parent):

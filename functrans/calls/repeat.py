@@ -19,7 +19,6 @@ from functrans.calls.bodies import (
     batch_body,
     chosen,
     filled_tangents,
-    is_active,
     jvp_body,
     live_start,
     tangent_body,
@@ -27,10 +26,10 @@ from functrans.calls.bodies import (
 from functrans.calls.closed import run_call
 from functrans.calls.hoist import hoist_invariant
 from functrans.calls.one_by_one import has_effects, one_by_one
-from functrans.core.aval import ShapedArray, Zero, tangent_aval
+from functrans.core.aval import ShapedArray
 from functrans.core.interpret import eval_jaxpr
 from functrans.core.jaxpr import ClosedJaxpr
-from functrans.core.trace import running, typeof
+from functrans.core.trace import running
 from functrans.primitives.base import primitive
 from functrans.primitives.builders import add_p
 from functrans.primitives.logic import lt_p
@@ -38,9 +37,10 @@ from functrans.primitives.reduction import reduce_max
 from functrans.primitives.structural import move_axis, moved_to_front
 from functrans.transforms.rewrite import Mask, memoized
 from functrans.transforms.stage import stage
+from functrans.transforms.symbolic_zeros import active_mask, with_zeros
 from functrans.util import safe_zip, split_list
 
-__all__ = ["check_operands", "repeat_p", "repeat_tangents", "with_zeros"]
+__all__ = ["check_operands", "repeat_p", "repeat_tangents"]
 
 
 def check_operands(name: str, given: Sequence[ShapedArray], taken: Sequence[ShapedArray]) -> None:
@@ -72,28 +72,22 @@ repeat_p = primitive("repeat", impl=_impl, abstract=_abstract, lower=_lower, mul
 
 # -- derivatives ----------------------------------------------------------------------------------------------------------
 
-def with_zeros(mask: Mask, ys: Sequence[Any], dots: Sequence[Any]) -> list[Any]:
-    """One tangent for each result: the given ones where the mask says, else symbolic zeros."""
-    given = iter(dots)
-    return [next(given) if m else Zero(tangent_aval(typeof(y))) for m, y in safe_zip(mask, ys)]
-
-
 def _jvp(primals: Sequence[Any], tangents: Sequence[Any], *, jaxpr: ClosedJaxpr, num_consts: int) -> tuple[list[Any], list[Any]]:
     (n, *primals), (_, *tangents) = primals, tangents
     (consts, init), (const_dots, init_dots) = split_list(primals, [num_consts]), split_list(tangents, [num_consts])
-    body = jvp_body(jaxpr, num_consts, is_active(const_dots), is_active(init_dots))
-    dots = filled_tangents(is_active(const_dots), const_dots)
+    body = jvp_body(jaxpr, num_consts, active_mask(const_dots), active_mask(init_dots))
+    dots = filled_tangents(active_mask(const_dots), const_dots)
     outs = repeat_p.bind(n, *body.consts, *consts, *dots, *init, *filled_tangents(body.mask, init_dots), jaxpr=body.jaxpr,
                          num_consts=len(body.consts) + len(consts) + len(dots))
-    return outs[:len(init)], with_zeros(body.mask, outs[:len(init)], outs[len(init):])
+    return outs[:len(init)], with_zeros(outs[len(init):], body.mask, outs[:len(init)])
 
 
 def repeat_tangents(
     n: Any, consts: Sequence[Any], const_dots: Sequence[Any], init: Sequence[Any], init_dots: Sequence[Any], jaxpr: ClosedJaxpr,
 ) -> tuple[Mask, list[Any]]:
     """The tangents of the carry after n turns, those that are not zero, and which these are: one linear equation."""
-    body = tangent_body(jaxpr, len(consts), is_active(const_dots), is_active(init_dots))
-    dots = filled_tangents(is_active(const_dots), const_dots)
+    body = tangent_body(jaxpr, len(consts), active_mask(const_dots), active_mask(init_dots))
+    dots = filled_tangents(active_mask(const_dots), const_dots)
     outs = repeat_p.bind(n, *body.consts, *consts, *dots, *init, *filled_tangents(body.mask, init_dots), jaxpr=body.jaxpr,
                          num_consts=len(body.consts) + len(consts) + len(dots))
     return body.mask, outs[len(init):]
@@ -108,7 +102,7 @@ def _linearize(
     (consts, init), (const_dots, init_dots) = split_list(primals, [num_consts]), split_list(tangents, [num_consts])
     with running(trace):
         mask, dots = repeat_tangents(n, consts, const_dots, init, init_dots, jaxpr)
-    return ys, with_zeros(mask, ys, dots)
+    return ys, with_zeros(dots, mask, ys)
 
 
 # -- batches --------------------------------------------------------------------------------------------------------------

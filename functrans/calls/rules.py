@@ -5,26 +5,14 @@ from __future__ import annotations
 from collections.abc import Callable, Sequence
 from typing import Any
 
-from functrans.core.aval import Linear, Zero, tangent_aval
+from functrans.core.aval import Linear, Zero
 from functrans.core.jaxpr import ClosedJaxpr, Jaxpr, Var
-from functrans.core.trace import typeof
 from functrans.transforms.rewrite import batch_jaxpr, jvp_jaxpr, memoized, transposed_jaxpr
-from functrans.util import safe_zip
+from functrans.transforms.symbolic_zeros import active_mask, explicit, with_zeros
 
-__all__ = ["Call", "call_batch", "call_jvp", "call_transpose", "explicit", "with_zeros", "without_forwarded"]
+__all__ = ["Call", "call_batch", "call_jvp", "call_transpose", "without_forwarded"]
 
 Call = Callable[[ClosedJaxpr, Sequence[Any]], list[Any]]
-
-
-def explicit(values: Sequence[Any]) -> list[Any]:
-    """The tangents or cotangents that are not symbolically zero."""
-    return [t for t in values if type(t) is not Zero]
-
-
-def with_zeros(given: Sequence[Any], active: Sequence[bool], results: Sequence[Any]) -> list[Any]:
-    """Tangents of all `results`, from those of the active ones."""
-    rest = iter(given)
-    return [next(rest) if a else Zero(tangent_aval(typeof(y))) for a, y in safe_zip(active, results)]
 
 
 @memoized
@@ -45,7 +33,7 @@ def without_forwarded(primal: ClosedJaxpr, num_results: int) -> tuple[ClosedJaxp
 
 def call_jvp(call: Call, jaxpr: ClosedJaxpr, primals: Sequence[Any], tangents: Sequence[Any]) -> tuple[list[Any], list[Any]]:
     """The `jvp` rule: the call of the jaxpr's derivative."""
-    made, out_active = jvp_jaxpr(jaxpr, tuple(type(t) is not Zero for t in tangents))
+    made, out_active = jvp_jaxpr(jaxpr, active_mask(tangents))
     outs = call(made, [*primals, *explicit(tangents)])
     n = len(out_active)
     return outs[:n], with_zeros(outs[n:], out_active, outs[:n])

@@ -21,22 +21,24 @@ from typing import Any
 
 import numpy as np
 
+from functrans.calls.at_once import products_at_once
 from functrans.calls.closed import run_call, with_leading_inputs
 from functrans.calls.deferred import Sum, split_sum, total
 from functrans.calls.hoist import hoist_invariant
 from functrans.calls.lift import lift_products
 from functrans.calls.scan_residuals import linearized_body
 from functrans.config import options
-from functrans.core.aval import Linear, ShapedArray, Zero, tangent_aval
+from functrans.core.aval import Linear, ShapedArray, Zero
 from functrans.core.check import check_jaxpr
 from functrans.core.interpret import eval_jaxpr
 from functrans.core.jaxpr import ClosedJaxpr, Eqn, Jaxpr, Var
-from functrans.core.trace import running, typeof
+from functrans.core.trace import running
 from functrans.primitives.base import operand_error, primitive
 from functrans.primitives.builders import add_p
 from functrans.primitives.structural import instantiate, move_axis, moved_to_front, zeros
 from functrans.transforms.prune import live_eqns
 from functrans.transforms.rewrite import Mask, batch_jaxpr, jvp_jaxpr, memoized, transposed_jaxpr
+from functrans.transforms.symbolic_zeros import active_mask, explicit, with_zeros
 from functrans.util import merge_lists, partition_list, safe_zip, split_list
 
 __all__ = ["bind_scan", "scan_p"]
@@ -70,7 +72,13 @@ def _lower(b: Any, *operands: Any, jaxpr: ClosedJaxpr, length: int, reverse: boo
            unroll: int) -> list[Any]:
     consts, init, xs = split_list(operands, [num_consts, num_carry])
     outer, body = hoist_invariant(jaxpr, num_consts)
-    return list(b.scan(body, [*consts, *b.apply(outer, consts)], init, xs, length, reverse))
+    consts = [*consts, *b.apply(outer, consts)]
+    parts = products_at_once(body, len(consts), num_carry, length)
+    if parts is None:
+        return list(b.scan(body, consts, init, xs, length, reverse))
+    stacks = b.apply(parts.before, [*consts, *xs])
+    outs = b.scan(parts.body, consts, init, [*xs, *stacks], length, reverse)
+    return [*outs[:num_carry], *b.apply(parts.after, [*consts, *outs[num_carry:]])]
 
 
 def _dce(eqn: Eqn, used: Sequence[bool]) -> Eqn:
@@ -170,10 +178,6 @@ def _some(items: Sequence[Any], mask: Sequence[bool]) -> list[Any]:
     return [x for x, m in safe_zip(items, mask) if m]
 
 
-def _given(items: Sequence[Any]) -> list[Any]:
-    return [x for x in items if type(x) is not Zero]
-
-
 def _joined(a: Sequence[bool], b: Sequence[bool]) -> Mask:
     return tuple(x or y for x, y in safe_zip(a, b))
 
@@ -205,20 +209,15 @@ def _jvp_body(closed: ClosedJaxpr, active: Mask, num_consts: int, num_carry: int
 
 def _jvp(primals: Sequence[Any], tangents: Sequence[Any], *, jaxpr: ClosedJaxpr, num_consts: int, num_carry: int,
          **loop: Any) -> tuple[list[Any], list[Any]]:
-    active = tuple(type(t) is not Zero for t in tangents)
+    active = active_mask(tangents)
     body, of_carry, of_ys = _jvp_body(jaxpr, active, num_consts, num_carry)
     c, h, x = split_list(primals, [num_consts, num_carry])
     c_dot, h_dot, x_dot = split_list(tangents, [num_consts, num_carry])
     starts = [instantiate(t) for t in _some(h_dot, of_carry)]
-    carry, ys = bind_scan(body, [*c, *_given(c_dot)], [*h, *starts], [*x, *_given(x_dot)], **loop)
+    carry, ys = bind_scan(body, [*c, *explicit(c_dot)], [*h, *starts], [*x, *explicit(x_dot)], **loop)
     n = len(of_ys)
     outs = [*carry[:num_carry], *ys[:n]]
-    return outs, _with_zeros(outs, (*of_carry, *of_ys), [*carry[num_carry:], *ys[n:]])
-
-
-def _with_zeros(primals: Sequence[Any], active: Mask, tangents: Sequence[Any]) -> list[Any]:
-    given = iter(tangents)
-    return [next(given) if a else Zero(tangent_aval(typeof(y))) for a, y in safe_zip(active, primals)]
+    return outs, with_zeros([*carry[num_carry:], *ys[n:]], (*of_carry, *of_ys), outs)
 
 
 # -- linearize ------------------------------------------------------------------------------------------------------------
@@ -227,7 +226,7 @@ def _linearize(
     trace: Any, primals: Sequence[Any], tangents: Sequence[Any], *, jaxpr: ClosedJaxpr, num_consts: int, num_carry: int, length: int,
     **loop: Any,
 ) -> tuple[list[Any], list[Any]]:
-    active = tuple(type(t) is not Zero for t in tangents)
+    active = active_mask(tangents)
     made = linearized_body(jaxpr, active, num_consts, num_carry, length > 0)
     c, h, x = split_list(primals, [num_consts, num_carry])
     c_dot, h_dot, x_dot = split_list(tangents, [num_consts, num_carry])
@@ -240,12 +239,12 @@ def _linearize(
     fixed = [*made.linear_consts, *(known[kind][i] for kind, i in made.fixed)]
     varying = [known[kind][i] for kind, i in made.varying]
     with running(trace):
-        linear_consts = [*fixed, *_given(c_dot)]
+        linear_consts = [*fixed, *explicit(c_dot)]
         linear_hoisted = eval_jaxpr(made.linear_outer.jaxpr, (), *linear_consts)
         starts = [instantiate(t) for t in _some(h_dot, made.of_carry)]
         h_dots, y_dots = bind_scan(
-            made.linear, [*linear_consts, *linear_hoisted], starts, [*varying, *_given(x_dot)], length=length, **loop)
-    return outs, _with_zeros(outs, (*made.of_carry, *made.of_ys), [*h_dots, *y_dots])
+            made.linear, [*linear_consts, *linear_hoisted], starts, [*varying, *explicit(x_dot)], length=length, **loop)
+    return outs, with_zeros([*h_dots, *y_dots], (*made.of_carry, *made.of_ys), outs)
 
 
 # -- transpose ------------------------------------------------------------------------------------------------------------
@@ -321,7 +320,7 @@ def _transpose(cts: Sequence[Any], *operands: Any, jaxpr: ClosedJaxpr, num_const
     linear = (*lin_consts, *([True] * len(h)), *lin_xs)
     back = _transposed_body(jaxpr, linear, num_consts, len(h), tuple(type(ct) is not Zero for ct in cts_h),
                             tuple(type(ct) is not Zero for ct in cts_y))
-    stacked = [*known_x, *_given(cts_y)]
+    stacked = [*known_x, *explicit(cts_y)]
     starts = [*map(zeros, back.sum_avals), *(instantiate(ct) for ct in _some(cts_h, back.of_carry))]
     carry, ys = bind_scan(back.body, [*back.consts, *known_c], starts, stacked, length=length, reverse=not reverse, unroll=unroll)
     stacks = dict(safe_zip((*back.stacked, *back.emitted), [*stacked, *ys[:len(back.emitted)]]))

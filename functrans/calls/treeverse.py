@@ -4,7 +4,8 @@ Reverse mode through n steps wants the carry before each step, last step first. 
 *segments*; a segment is run again when its turn comes, and keeps then the carries before ``k2`` segments of its own, and so on, down
 to single steps, which are run again with what their derivative needs. With d levels, ``k1 * k2 * ... * kd >= n`` steps are reversed
 with ``k1 + k2 + ... + kd`` carries alive and each step run d times more. So d = 1 keeps all carries, d = 2 about ``2 sqrt(n)``, and
-d = log2(n) keeps ``2 log2(n)``: memory and recomputation both grow as the logarithm of the length. In the picture, n = 9 and d = 2::
+d = log2(n) keeps ``2 log2(n)``: memory and recomputation both grow as the logarithm of the length. Segments have the length that the
+levels inside of them reverse exactly; what is left at the end of n steps is cut into smaller ones. In the picture, n = 9 and d = 2::
 
     forward              0--------3--------6-------->      carries kept: 0 3 6
     backward, segment 3                    6--7--8  <      run again from 6; then reversed step by step: 8 7 6
@@ -22,7 +23,7 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 from dataclasses import dataclass
-from math import comb, isqrt
+from math import comb, isqrt, prod
 from typing import Any
 
 from functrans.calls.checkpoint import checkpoint_p
@@ -74,7 +75,9 @@ class CheckpointPlan:
 def _live(length: int, widths: tuple[int, ...]) -> int:
     if len(widths) == 1:
         return length
-    size, full, rest = _cut(length, widths[0])
+    size, full, rest = _cut(length, widths)
+    if not full:
+        return _live(rest, widths[1:])
     inside = full + _live(size, widths[1:])
     return max(inside, full + 1 + _live(rest, widths[1:])) if rest else inside
 
@@ -83,19 +86,24 @@ def _again(length: int, widths: tuple[int, ...]) -> int:
     """The steps run to reverse a segment of which only the start is kept."""
     if len(widths) == 1:
         return 2 * length
-    size, full, rest = _cut(length, widths[0])
+    size, full, rest = _cut(length, widths)
+    if not full:
+        return _again(rest, widths[1:])
     return _kept_steps(length, widths) + full * _again(size, widths[1:]) + (_again(rest, widths[1:]) if rest else 0)
 
 
 def _kept_steps(length: int, widths: tuple[int, ...]) -> int:
     """The steps run to find the carries that are kept on the first level."""
-    return length if len(widths) == 1 else length - _cut(length, widths[0])[2]
+    if len(widths) == 1:
+        return length
+    _, full, rest = _cut(length, widths)
+    return length - rest if full else _kept_steps(rest, widths[1:])
 
 
-def _cut(length: int, width: int) -> tuple[int, int, int]:
-    """The size of segments, how many are full, and the size of what is left."""
-    size = -(-length // width)
-    return size, length // size, length % size
+def _cut(length: int, widths: tuple[int, ...]) -> tuple[int, int, int]:
+    """The size of the segments of the first level, how many are full, and the size of what is left."""
+    size = prod(widths[1:])
+    return size, *divmod(length, size)
 
 
 def _plan(length: int, depth: int) -> CheckpointPlan:
@@ -146,9 +154,8 @@ def checkpoint_table(length: int) -> list[CheckpointPlan]:
     1000 carries, 1000 extra steps, widths 1000
     63 carries, 2000 extra steps, widths 32 32
     30 carries, 3000 extra steps, widths 10 10 10
-    22 carries, 3740 extra steps, widths 6 6 6 5
-    19 carries, 4484 extra steps, widths 4 4 4 4 4
-    18 carries, 5516 extra steps, widths 4 4 3 3 3 3
+    22 carries, 3990 extra steps, widths 6 6 6 5
+    19 carries, 4952 extra steps, widths 4 4 4 4 4
     """
     return _plans(length)
 
@@ -163,7 +170,9 @@ def checkpointed_loop(
     if len(widths) == 1 or length == 0:
         carry, ys = bind_scan(_checkpointed(closed), consts, init, xs, length=length, reverse=reverse, unroll=unroll)
         return [*carry, *ys]
-    size, full, rest = _cut(length, widths[0])
+    size, full, rest = _cut(length, widths)
+    if not full:
+        return checkpointed_loop(widths[1:], closed, consts, init, xs, length=length, reverse=reverse, unroll=unroll)
     segment = _segment(closed, len(consts), len(init), size, widths[1:], reverse, unroll)
 
     def run_segments(carry: Sequence[Any]) -> tuple[list[Any], list[Any]]:

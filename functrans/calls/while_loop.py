@@ -27,14 +27,13 @@ from functrans.calls.bodies import (
     counting,
     filled_tangents,
     ignoring,
-    is_active,
     jvp_body,
     live_start,
 )
 from functrans.calls.closed import run_call, trace_closed, with_leading_inputs
 from functrans.calls.hoist import hoist_invariant
 from functrans.calls.one_by_one import has_effects, one_by_one
-from functrans.calls.repeat import check_operands, repeat_tangents, with_zeros
+from functrans.calls.repeat import check_operands, repeat_tangents
 from functrans.core.aval import ShapedArray, tangent_aval
 from functrans.core.interpret import eval_jaxpr
 from functrans.core.jaxpr import ClosedJaxpr
@@ -47,6 +46,7 @@ from functrans.primitives.structural import moved_to_front
 from functrans.transforms.flatten import arg_paths, check_arrays, fun_name
 from functrans.transforms.rewrite import batch_jaxpr, memoized
 from functrans.transforms.stage import stage
+from functrans.transforms.symbolic_zeros import active_mask, with_zeros
 from functrans.tree_util import tree_flatten, tree_unflatten
 from functrans.util import safe_zip, split_list
 
@@ -95,11 +95,11 @@ def _jvp(
 ) -> tuple[list[Any], list[Any]]:
     cond_consts, consts, init = split_list(primals, [cond_nconsts, body_nconsts])
     _, const_dots, init_dots = split_list(tangents, [cond_nconsts, body_nconsts])
-    body = jvp_body(body_jaxpr, body_nconsts, is_active(const_dots), is_active(init_dots))
+    body = jvp_body(body_jaxpr, body_nconsts, active_mask(const_dots), active_mask(init_dots))
     cond = ignoring(cond_jaxpr, *(tangent_aval(a) for a, m in safe_zip(body_jaxpr.out_avals, body.mask) if m))
-    body_consts = [*body.consts, *consts, *filled_tangents(is_active(const_dots), const_dots)]
+    body_consts = [*body.consts, *consts, *filled_tangents(active_mask(const_dots), const_dots)]
     outs = _bind(cond, cond_consts, body.jaxpr, body_consts, [*init, *filled_tangents(body.mask, init_dots)])
-    return outs[:len(init)], with_zeros(body.mask, outs[:len(init)], outs[len(init):])
+    return outs[:len(init)], with_zeros(outs[len(init):], body.mask, outs[:len(init)])
 
 
 def _linearize(
@@ -112,7 +112,7 @@ def _linearize(
         *ys, n = _bind(ignoring(cond_jaxpr, INT64), cond_consts, counting(body_jaxpr), consts, [*init, np.int64(0)])
     with running(trace):
         mask, dots = repeat_tangents(n, consts, const_dots, init, init_dots, body_jaxpr)
-    return ys, with_zeros(mask, ys, dots)
+    return ys, with_zeros(dots, mask, ys)
 
 
 # -- batches --------------------------------------------------------------------------------------------------------------

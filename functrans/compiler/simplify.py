@@ -2,7 +2,7 @@
 
 Only identities that hold in IEEE arithmetic for every value are used: ``x*1``, ``x/1``, ``x-0``, ``x**1``, double
 negation, conversions to the same dtype, transposes that cancel, reshapes of reshapes. (``x+0`` is not one: it turns -0.0
-into 0.0.)
+into 0.0.) Sums of pads that do not overlap are joined (see `functrans.compiler.disjoint`).
 """
 
 from __future__ import annotations
@@ -12,6 +12,7 @@ from typing import Any
 
 import numpy as np
 
+from functrans.compiler.disjoint import join_disjoint_pads
 from functrans.core.jaxpr import Atom, ClosedJaxpr, Eqn, Jaxpr, Literal, Var, subjaxprs
 from functrans.transforms.prune import has_effect
 
@@ -24,7 +25,7 @@ def simplify(closed: ClosedJaxpr) -> ClosedJaxpr:
     closed = simplify_inner(closed)
     closed = forget_weakness(closed)
     closed = merge_equal(closed)
-    return remove_dead(closed)
+    return remove_dead(join_disjoint_pads(closed))
 
 
 def simplify_inner(closed: ClosedJaxpr) -> ClosedJaxpr:

@@ -15,6 +15,8 @@ from functrans.core.source import describe, user_source
 
 __all__ = ["Array"]
 
+_DLPACK_CPU = (1, 0)
+
 
 class ArrayMeta(type):
     """Lets tracers count as arrays in ``isinstance(x, functrans.Array)``, so that user code need not know of them."""
@@ -87,11 +89,28 @@ class Array(metaclass=ArrayMeta):
                              f"{describe(user_source())}.")
         return self._value.astype(dtype or self._value.dtype)
 
-    def __dlpack__(self, **options: Any) -> Any:
-        return self._value.__dlpack__(**options)
+    def __dlpack__(self, *, stream: Any = None, max_version: tuple[int, int] | None = None, dl_device: tuple[int, int] | None = None,
+                   copy: bool | None = None) -> Any:
+        """The array as a DLPack capsule, which shares its memory where the consumer can be told that it is read-only.
+
+        Consumers of DLPack before 1.0 cannot be; they get a copy, unless ``copy=False`` forbids it.
+        Reference: https://dmlc.github.io/dlpack/latest/python_spec.html
+        """
+        if stream is not None:
+            raise BufferError(f"__dlpack__: the CPU has no streams; got stream={stream!r}, at {describe(user_source())}. Leave it out.")
+        if dl_device is not None and tuple(dl_device) != _DLPACK_CPU:
+            raise BufferError(f"__dlpack__: arrays are on the CPU, the device {_DLPACK_CPU}; got dl_device={dl_device!r}, at "
+                              f"{describe(user_source())}. Move the result there with the library that receives it.")
+        knows_flags = max_version is not None and tuple(max_version) >= (1, 0)
+        if copy is False and not knows_flags:
+            raise BufferError(f"__dlpack__: arrays are read-only, which max_version={max_version!r} cannot say, and copy=False forbids a "
+                              f"copy, at {describe(user_source())}. Leave copy out, or ask for max_version=(1, 0).")
+        value = self._value if knows_flags and not copy else self._value.copy()
+        return value.__dlpack__(max_version=max_version) if knows_flags else value.__dlpack__()
 
     def __dlpack_device__(self) -> tuple[int, int]:
-        return self._value.__dlpack_device__()
+        """The DLPack device: the CPU."""
+        return _DLPACK_CPU
 
     def __setitem__(self, index: Any, value: Any) -> None:
         raise TypeError(f"arrays are immutable: x[index] = value changes x in place, at {describe(user_source())}. Write x = "

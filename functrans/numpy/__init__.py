@@ -11,6 +11,8 @@ Array([0., 2., 4.], dtype=float64)
 
 from __future__ import annotations
 
+import sys as _sys
+from types import ModuleType as _ModuleType
 from typing import Any
 
 from functrans.core.array import Array as ndarray
@@ -106,13 +108,17 @@ from functrans.numpy.sorting import (
 from functrans.numpy.sources import (
     from_dlpack, frombuffer, fromfile, fromfunction, fromiter, fromstring, load, save, savez,
 )
+from functrans.numpy.array_api import API_VERSION as __array_api_version__
+from functrans.numpy.array_api import ArrayNamespaceInfo as __array_namespace_info__
+from functrans.numpy.array_api import check_api_version as _check_api_version
 from functrans.numpy.operators import binary_operator as _binary_operator
 from functrans.numpy import bits as _bits
 from functrans.numpy.operators import install as _install
 from functrans.numpy.protocols import install_protocols as _install_protocols
 
 __all__ = [
-    "ComplexWarning", "abs", "absolute", "acos", "acosh", "add", "all", "allclose", "amax", "amin", "angle", "any",
+    "ComplexWarning", "__array_api_version__", "__array_namespace_info__",
+    "abs", "absolute", "acos", "acosh", "add", "all", "allclose", "amax", "amin", "angle", "any",
     "append", "apply_over_axes", "arange", "arccos", "arccosh", "arcsin", "arcsinh", "arctan", "arctan2", "arctanh",
     "argmax", "argmin", "argpartition", "argsort", "argwhere", "around", "array", "array_equal", "array_equiv",
     "array_repr", "array_split", "array_str", "asarray", "asin", "asinh", "astype", "atan", "atan2", "atanh",
@@ -164,16 +170,27 @@ def _transpose_method(self: ndarray, *axes: Any) -> Any:
     return transpose(self, (axes[0] if len(axes) == 1 else axes) if axes else None)
 
 
+def _namespace(self: ndarray, /, *, api_version: str | None = None) -> _ModuleType:
+    """This module, as the Array API's name for the functions that go with an array."""
+    _check_api_version(api_version)
+    return _sys.modules[__name__]
+
+
+def _compress_method(self: ndarray, condition: Any, axis: int | None = None, **options: Any) -> Any:
+    return compress(condition, self, axis, **options)
+
+
 _install(
     operators=_binary_operator("matmul", matmul),
     methods={
         "reshape": _reshape_method, "transpose": _transpose_method, "swapaxes": swapaxes, "ravel": ravel,
         "squeeze": squeeze, "repeat": repeat, "take": take, "diagonal": diagonal,
-        "trace": trace, "dot": dot, "nonzero": nonzero, "compress": compress,
+        "trace": trace, "dot": dot, "nonzero": nonzero, "compress": _compress_method,
         "choose": choose, "flatten": ravel, "sort": sort, "argsort": argsort, "partition": partition, "argpartition": argpartition,
         "searchsorted": searchsorted, "cumsum": cumsum, "cumprod": cumprod,
         "view": _bits.view, "byteswap": _bits.byteswap, "clone": _bits.clone, "devices": _bits.devices, "to_device": _bits.to_device,
+        "__array_namespace__": _namespace,
     },
-    properties={"T": transpose, "mT": matrix_transpose, "device": _bits.device},
+    properties={"T": transpose, "mT": matrix_transpose, "device": _bits.device, "flat": _bits.flat, "format": _bits.format},
 )
 _install_protocols({"numpy": globals(), "numpy.linalg": vars(linalg), "numpy.fft": vars(fft)})

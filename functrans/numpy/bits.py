@@ -5,6 +5,7 @@ Booleans count as bytes that are 0 or 1, and complex numbers as pairs of floats,
 
 from __future__ import annotations
 
+from dataclasses import dataclass
 from typing import Any
 
 import numpy as np
@@ -13,12 +14,13 @@ from functrans.core.dtypes import canonical
 from functrans.core.source import describe, user_source
 from functrans.core.trace import typeof
 from functrans.numpy.joining import stack
-from functrans.numpy.manipulation import flip, reshape
+from functrans.numpy.manipulation import flip, ravel, reshape
+from functrans.numpy.util import check_device
 from functrans.primitives.logic import bitcast_convert_type
 from functrans.primitives.parts import complex_p, imag_p, real_p
 from functrans.primitives.structural import convert_element_type
 
-__all__ = ["byteswap", "clone", "device", "devices", "to_device", "view"]
+__all__ = ["Format", "Layout", "byteswap", "clone", "device", "devices", "flat", "format", "to_device", "view"]
 
 _BYTE = np.dtype(np.uint8)
 
@@ -112,7 +114,49 @@ def to_device(self: Any, device: Any, *, stream: Any = None) -> Any:
 
     Raises:
         ValueError: for another device than ``"cpu"``.
+
+    >>> from functrans.numpy import ones
+    >>> to_device(ones(2), "cpu")
+    Array([1., 1.], dtype=float64)
     """
-    if device not in ("cpu", None):
-        raise ValueError(f"to_device: there is one device, 'cpu'; got {device!r}, at {describe(user_source())}.")
+    check_device("to_device", device)
     return self
+
+
+def flat(self: Any) -> Any:
+    """The elements in row-major order, as a vector.
+
+    NumPy's is an iterator that also writes; arrays here are immutable, so the vector of the elements does all the rest of it: it
+    iterates, has a length and takes indices.
+
+    >>> from functrans.numpy import array
+    >>> x = array([[1, 2], [3, 4]])
+    >>> [int(v) for v in x.flat], int(x.flat[2])
+    ([1, 2, 3, 4], 3)
+    """
+    return ravel(self)
+
+
+@dataclass(frozen=True, slots=True)
+class Layout:
+    """How elements lie in memory: `major_to_minor` lists the axes from the slowest to the quickest."""
+
+    major_to_minor: tuple[int, ...]
+
+
+@dataclass(frozen=True, slots=True)
+class Format:
+    """Where an array lies, and how: on one device, in a `Layout`."""
+
+    layout: Layout
+    device: str
+
+
+def format(self: Any) -> Format:
+    """How the elements lie in memory: in row-major order, as programs see them.
+
+    >>> from functrans.numpy import ones
+    >>> format(ones((2, 3))).layout
+    Layout(major_to_minor=(0, 1))
+    """
+    return Format(Layout(tuple(range(typeof(self).ndim))), device(self))

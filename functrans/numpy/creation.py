@@ -25,6 +25,7 @@ from functrans.numpy.util import (
     asarray_internal,
     broadcast_arrays_internal,
     check_arraylike,
+    check_device,
     default_float,
     evaluating,
     promote_inexact,
@@ -61,6 +62,7 @@ def array(object: Any, dtype: Any = None, copy: bool = True, order: str | None =
     Array([[1. , 2. ],
            [3. , 4.5]], dtype=float64)
     """
+    check_device("array", device)
     wanted = requested_dtype(dtype)
     if isinstance(object, (list, tuple)):
         out = _from_nested(object, wanted)
@@ -131,10 +133,30 @@ def asarray(a: Any, dtype: Any = None, order: str | None = None, *, copy: bool |
             out_sharding: Any = None) -> Any:
     """`a` as an array; the same object where nothing needs to change.
 
+    Args:
+        a: what `array` takes.
+        dtype: None for that of `a`.
+        copy: True and None copy the NumPy arrays of the caller, who may change them later; False shares their memory, and the
+            caller promises not to write to it any more.
+
+    Raises:
+        ValueError: if ``copy=False`` and a copy is needed: for lists and numbers, and for another dtype.
+
     >>> asarray(np.arange(3), dtype=float)
     Array([0., 1., 2.], dtype=float64)
     """
-    return array(a, dtype, copy=bool(copy), order=order)
+    check_device("asarray", device)
+    return array(a, dtype, order=order) if copy is not False else _shared(a, requested_dtype(dtype))
+
+
+def _shared(a: Any, dtype: np.dtype | None) -> Any:
+    """The array `a` as it lies in memory."""
+    kept = isinstance(a, (np.ndarray, Array, Tracer)) and (dtype is None or typeof(a).dtype == dtype)
+    if not kept or (isinstance(a, np.ndarray) and not a.dtype.isnative):
+        wanted = "" if dtype is None else f" of dtype {dtype}"
+        raise ValueError(f"asarray: an array{wanted} of a {type(a).__name__} needs a copy, and copy=False forbids it, at "
+                         f"{describe(user_source())}. Leave copy out.")
+    return Array(a.view(np.ndarray)) if isinstance(a, np.ndarray) else a
 
 
 def copy(a: Any, order: str | None = None) -> Any:
@@ -153,6 +175,7 @@ def astype(x: Any, dtype: Any, /, *, copy: bool = False, device: Any = None) -> 
     >>> astype(np.array([1.7, -2.2]), "int32")
     Array([ 1, -2], dtype=int32)
     """
+    check_device("astype", device)
     check_arraylike("astype", x)
     x = asarray_internal(x)
     return x if dtype is None else convert_element_type(x, canonical(dtype))
@@ -180,6 +203,7 @@ def zeros(shape: Any, dtype: Any = None, *, device: Any = None, out_sharding: An
     >>> zeros((2,), "int32")
     Array([0, 0], dtype=int32)
     """
+    check_device("zeros", device)
     return _filled("zeros", shape, 0, requested_dtype(dtype) or default_float())
 
 
@@ -189,6 +213,7 @@ def ones(shape: Any, dtype: Any = None, *, device: Any = None, out_sharding: Any
     >>> ones(2)
     Array([1., 1.], dtype=float64)
     """
+    check_device("ones", device)
     return _filled("ones", shape, 1, requested_dtype(dtype) or default_float())
 
 
@@ -198,6 +223,7 @@ def empty(shape: Any, dtype: Any = None, *, device: Any = None, out_sharding: An
     >>> empty(2)
     Array([0., 0.], dtype=float64)
     """
+    check_device("empty", device)
     return _filled("empty", shape, 0, requested_dtype(dtype) or default_float())
 
 
@@ -210,6 +236,7 @@ def full(shape: Any, fill_value: Any, dtype: Any = None, *, device: Any = None, 
     >>> full((2,), 7)
     Array([7, 7], dtype=int64, weak_type=True)
     """
+    check_device("full", device)
     sizes = _shape("full", shape)
     value = array(fill_value, dtype)
     inner = typeof(value).shape
@@ -234,6 +261,7 @@ def zeros_like(a: Any, dtype: Any = None, shape: Any = None, *, device: Any = No
     >>> zeros_like(np.ones(2, "float32"))
     Array([0., 0.], dtype=float32)
     """
+    check_device("zeros_like", device)
     return _like("zeros_like", a, shape, dtype, 0)
 
 
@@ -243,6 +271,7 @@ def ones_like(a: Any, dtype: Any = None, shape: Any = None, *, device: Any = Non
     >>> ones_like(np.zeros(2, "float32"))
     Array([1., 1.], dtype=float32)
     """
+    check_device("ones_like", device)
     return _like("ones_like", a, shape, dtype, 1)
 
 
@@ -252,6 +281,7 @@ def empty_like(prototype: Any, dtype: Any = None, shape: Any = None, *, device: 
     >>> empty_like(np.ones(2))
     Array([0., 0.], dtype=float64)
     """
+    check_device("empty_like", device)
     return _like("empty_like", prototype, shape, dtype, 0)
 
 
@@ -261,6 +291,7 @@ def full_like(a: Any, fill_value: Any, dtype: Any = None, shape: Any = None, *, 
     >>> full_like(np.zeros(2, "int32"), 2.7)
     Array([2, 2], dtype=int32)
     """
+    check_device("full_like", device)
     return _like("full_like", a, shape, dtype, fill_value)
 
 
@@ -275,6 +306,7 @@ def arange(start: Any, stop: Any = None, step: Any = None, dtype: Any = None, *,
     >>> arange(1, 7, 2)
     Array([1, 3, 5], dtype=int64)
     """
+    check_device("arange", device)
     if stop is None:
         start, stop = 0, start
     step = 1 if step is None else step
@@ -315,6 +347,7 @@ def linspace(start: Any, stop: Any, num: int = 50, endpoint: bool = True, retste
     >>> linspace(0, 1, 5)
     Array([0.  , 0.25, 0.5 , 0.75, 1.  ], dtype=float64)
     """
+    check_device("linspace", device)
     num = operator.index(num)
     if num < 0:
         raise ValueError(f"linspace: num must not be negative, got {num}, at {describe(user_source())}.")
@@ -398,6 +431,7 @@ def eye(N: int, M: int | None = None, k: int = 0, dtype: Any = None, *, device: 
     Array([[1., 0.],
            [0., 1.]], dtype=float64)
     """
+    check_device("eye", device)
     return convert_element_type(_band("eye", eq_p, N, N if M is None else M, k), requested_dtype(dtype) or default_float())
 
 

@@ -18,7 +18,7 @@ from functrans.core.source import describe, user_source
 from functrans.core.trace import typeof
 from functrans.numpy.creation import arange
 from functrans.numpy.manipulation import roll
-from functrans.numpy.util import asarray_internal, canonical_axes, check_arraylike, promote_inexact
+from functrans.numpy.util import asarray_internal, canonical_axes, check_arraylike, check_device, promote_inexact
 from functrans.primitives.arithmetic import conj, mul_p
 from functrans.primitives.fft import FftType, fft_p
 from functrans.primitives.movement import pad
@@ -253,6 +253,7 @@ def fftfreq(n: int, d: Any = 1.0, *, dtype: Any = None, device: Any = None) -> A
     >>> fftfreq(4, 0.5)
     Array([ 0. ,  0.5, -1. , -0.5], dtype=float64)
     """
+    check_device("fftfreq", device)
     return _frequencies("fftfreq", n, d, dtype, False)
 
 
@@ -262,6 +263,7 @@ def rfftfreq(n: int, d: Any = 1.0, *, dtype: Any = None, device: Any = None) -> 
     >>> rfftfreq(4)
     Array([0.  , 0.25, 0.5 ], dtype=float64)
     """
+    check_device("rfftfreq", device)
     return _frequencies("rfftfreq", n, d, dtype, True)
 
 

@@ -20,12 +20,15 @@ import numpy as np
 from functrans.core.array import Array
 from functrans.core.source import describe, user_source
 from functrans.core.trace import Tracer, to_numpy, typeof
+from functrans.numpy.choice import choose_where
 from functrans.numpy.index_plan import ERROR, index_mode, wrapped_indices
 from functrans.numpy.indexing import IndexUpdateRef, getitem, read
 from functrans.numpy.joining import concatenate, stack
 from functrans.numpy.manipulation import broadcast_to, concrete_integers, ravel
 from functrans.numpy.places import concrete_values, places_of
-from functrans.numpy.ufuncs import add, floor_divide, mod, multiply
+from functrans.numpy.predicates import not_equal
+from functrans.numpy.running import cumsum
+from functrans.numpy.ufuncs import add, floor_divide, mod, multiply, subtract
 from functrans.numpy.util import asarray_internal, broadcast_arrays_internal, cast, check_arraylike, check_no_out
 from functrans.primitives import arithmetic as ops
 from functrans.primitives.indexing import (
@@ -232,13 +235,28 @@ def put(a: Any, ind: Any, v: Any, mode: str | None = None, *, inplace: bool = Tr
 
 
 def place(arr: Any, mask: Any, vals: Any, *, inplace: bool = True) -> Any:
-    """A copy of `arr` with the elements where `mask` holds (concrete) set to `vals` in order, repeated as often as needed.
+    """A copy of `arr` with the elements where `mask` holds set to `vals` in order, repeated as often as needed.
+
+    Raises:
+        ValueError: unless ``inplace=False``, if `mask` and `arr` differ in size, or if there are no `vals`.
 
     >>> place(np.zeros(4), np.array([True, False, True, True]), np.array([1.0, 2.0]), inplace=False)
     Array([1., 0., 2., 1.], dtype=float64)
     """
     _not_in_place("place", inplace)
-    return put(arr, np.flatnonzero(concrete_values("place", mask)), vals, inplace=False)
+    check_arraylike("place", arr, mask, vals)
+    a, chosen, values = asarray_internal(arr), ravel(mask), asarray_internal(ravel(vals))
+    count = typeof(values).size
+    if typeof(chosen).size != a.size:
+        raise ValueError(f"place: mask and arr must have one size; got shapes {typeof(mask).shape} and {a.shape}, at "
+                         f"{describe(user_source())}.")
+    if not a.size:
+        return a
+    if not count:
+        raise ValueError(f"place: vals must hold a value; got an empty array, at {describe(user_source())}.")
+    chosen = not_equal(chosen, 0)
+    turn = mod(subtract(cumsum(chosen), 1), count)
+    return reshape(choose_where(chosen, cast(getitem(values, turn), a.dtype), ravel(a)), a.shape)
 
 
 def fill_diagonal(a: Any, val: Any, wrap: bool = False, *, inplace: bool = True) -> Any:

@@ -19,6 +19,7 @@ from functrans.core.trace import Tracer
 from functrans.errors import TracerArrayConversionError
 from functrans.numpy.creation import asarray, indices
 from functrans.numpy.creation import copy as copied
+from functrans.numpy.util import check_device
 
 __all__ = ["from_dlpack", "frombuffer", "fromfile", "fromfunction", "fromiter", "fromstring", "load", "save", "savez"]
 
@@ -28,25 +29,39 @@ def _dtype(dtype: Any) -> np.dtype:
 
 
 def from_dlpack(x: Any, /, *, device: Any = None, copy: bool | None = None) -> Any:
-    """An array of another library, by the DLPack protocol; shared where that is possible and `copy` does not ask for one.
+    """An array of another library, by the DLPack protocol, without a copy.
+
+    The result shares the memory of `x`, and the caller promises not to write to it any more: arrays never change. With ``copy=True``
+    the two are independent.
 
     Args:
-        x: an object with ``__dlpack__`` and ``__dlpack_device__``.
-        device: must be None.
-        copy: whether to copy; None does if need be.
+        x: an object with ``__dlpack__`` and ``__dlpack_device__``, on the CPU.
+        device: ``"cpu"`` or None.
+        copy: whether to copy; None and False share.
 
     Raises:
-        ValueError: if a device is named.
+        ValueError: if another device is named.
+        TypeError: if `x` does not have the protocol, or its dtype is none of ours.
+        BufferError: if the memory of `x` cannot be shared, as that of another device.
 
-    >>> from_dlpack(np.arange(3))
-    Array([0, 1, 2], dtype=int64)
+    >>> owner = np.arange(3)
+    >>> x = from_dlpack(owner)
+    >>> x, np.shares_memory(owner, x)
+    (Array([0, 1, 2], dtype=int64), True)
     """
-    if device is not None:
-        raise ValueError(f"from_dlpack: there is one device, the CPU; got device={device!r}, at {describe(user_source())}. Leave it out.")
+    check_device("from_dlpack", device)
     if isinstance(x, (Array, Tracer)):
         return copied(x) if copy else x
-    # The owner may change its memory at any time, and an Array never changes.
-    return Array(np.array(np.from_dlpack(x)))
+    if not (hasattr(x, "__dlpack__") and hasattr(x, "__dlpack_device__")):
+        raise TypeError(f"from_dlpack takes an object with __dlpack__ and __dlpack_device__; got {x!r} of type {type(x).__name__}, at "
+                        f"{describe(user_source())}. Use functrans.numpy.asarray for lists and numbers.")
+    try:
+        shared = np.from_dlpack(x)
+    except (BufferError, RuntimeError) as error:
+        raise BufferError(f"from_dlpack: the memory of {type(x).__name__} cannot be shared: {error}, at {describe(user_source())}. Move it "
+                          "to the CPU, or convert it to a dtype that NumPy has, with its own library.") from error
+    canonical(shared.dtype)
+    return Array(np.array(shared) if copy else shared)
 
 
 def frombuffer(buffer: Any, dtype: Any = float, count: int = -1, offset: int = 0) -> Any:

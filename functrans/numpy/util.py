@@ -25,7 +25,7 @@ from functrans.util import canonicalize_axis
 
 __all__ = [
     "as_operand", "asarray_internal", "binary_inexact", "binary_numeric", "binary_operands", "broadcast_arrays_internal",
-    "broadcast_shapes_internal", "canonical_axes", "cast", "check_arraylike", "check_no_out", "constant_like",
+    "broadcast_shapes_internal", "canonical_axes", "cast", "check_arraylike", "check_device", "check_no_out", "constant_like",
     "default_float", "evaluating", "inexact_dtype", "promote_args", "promote_args_numeric", "promote_inexact",
     "promote_shapes", "requested_dtype", "to_dtype", "unary_inexact", "unary_operand",
 ]
@@ -73,6 +73,18 @@ def check_no_out(name: str, out: Any) -> None:
     if out is not None:
         raise NotImplementedError(f"{name}: out= is not supported, since arrays are immutable, at {describe(user_source())}. Use the "
                                   "returned array.")
+
+
+def check_device(name: str, device: Any) -> None:
+    """Refuse devices other than the CPU.
+
+    Raises:
+        ValueError: naming the function and the device.
+
+    >>> check_device("zeros", "cpu")
+    """
+    if device is not None and device != "cpu":
+        raise ValueError(f"{name}: there is one device, 'cpu'; got device={device!r}, at {describe(user_source())}. Leave it out.")
 
 
 def as_operand(x: Any) -> Any:

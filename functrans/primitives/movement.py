@@ -18,6 +18,7 @@ from typing import Any
 
 import numpy as np
 
+from functrans.core.array import Array
 from functrans.core.aval import Linear, ShapedArray, Zero, tangent_aval
 from functrans.core.dtypes import canonical
 from functrans.core.source import describe, user_source
@@ -461,7 +462,11 @@ def full(shape: Sequence[int], fill_value: Any, dtype: Any = None) -> Any:
     """
     if typeof(fill_value).shape:
         raise TypeError(f"full: the fill value must be a scalar; got {typeof(fill_value)}, at {describe(user_source())}.")
-    return broadcast_in_dim(_in_dtype(fill_value, dtype), _ints(shape), ())
+    value, sizes = _in_dtype(fill_value, dtype), _ints(shape)
+    if not sizes and isinstance(value, (bool, int, float, complex, np.generic)):
+        aval = typeof(value)
+        return Array(np.asarray(value, aval.dtype), aval.weak_type)
+    return broadcast_in_dim(value, sizes, ())
 
 
 def _in_dtype(value: Any, dtype: Any) -> Any:

@@ -39,7 +39,8 @@ ceil_p = unary("ceil", SCALAR_OPS["ceil"], kinds="f", why_no_derivative=_STEP)
 is_finite_p = unary(
     "is_finite", SCALAR_OPS["is_finite"], kinds="f", result=lambda _: np.dtype(bool), why_no_derivative=_STEP
 )
-nextafter_p = nary("nextafter", SCALAR_OPS["nextafter"], kinds="f", why_no_derivative="it moves by rounding errors")
+# the step to the next number is as small as a rounding error, which derivatives do not see
+nextafter_p = nary("nextafter", SCALAR_OPS["nextafter"], lambda t, y, x1, x2: t, None, kinds="f")
 _ROUND_OPS = ("round_away", "round_even")
 round_p = unary("round", lambda x, *, rounding_method: SCALAR_OPS[_ROUND_OPS[rounding_method]](x), kinds="f",
                 lower=lambda b, x, *, rounding_method: b.op(_ROUND_OPS[rounding_method], x), why_no_derivative=_STEP)

@@ -30,13 +30,13 @@ from functrans.primitives.transcendental import exp_p
 
 __all__ = [
     "bessel_i0e", "bessel_i0e_p", "bessel_i1e", "bessel_i1e_p", "digamma", "digamma_p", "erf_inv", "erf_inv_p",
-    "lgamma", "lgamma_p", "polygamma", "polygamma_p", "positive_digamma", "zeta", "zeta_p",
+    "lgamma", "lgamma_p", "polygamma", "polygamma_p", "positive_digamma", "sin_pi", "zeta", "zeta_p",
 ]
 
 
 # -- gamma ------------------------------------------------------------------------------------------------------------
 
-def _sin_pi(x: Value) -> Value:
+def sin_pi(x: Value) -> Value:
     """|sin(pi x)|, the argument reduced exactly."""
     r = abs(x - x.f("round_even"))
     return where(r <= 0.25, (r * math.pi).f("sin"), ((0.5 - r) * math.pi).f("cos"))
@@ -68,7 +68,7 @@ def _positive_lgamma(x: Value) -> Value:
 
 def _lgamma(x: Value) -> Value:
     direct = _positive_lgamma(where(x < 0.0, 1.0 - x, x))
-    reflected = (math.pi / _sin_pi(x)).f("log") - direct
+    reflected = (math.pi / sin_pi(x)).f("log") - direct
     out = where(x < 0.0, reflected, direct)
     tiny = abs(x) < 1e-300  # pi / (pi |x|) may overflow
     out = where(tiny, -(abs(x).f("log")), out)

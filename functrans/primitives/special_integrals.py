@@ -40,8 +40,8 @@ from functrans.primitives.special import digamma_p, lgamma_p, positive_digamma
 from functrans.primitives.transcendental import exp_p, log1p_p, log_p
 
 __all__ = [
-    "betainc", "igamma", "igamma_grad_a", "igamma_grad_a_p", "igamma_p", "igammac", "igammac_p", "random_gamma_grad",
-    "random_gamma_grad_p", "regularized_incomplete_beta_p",
+    "betainc", "igamma", "igamma_grad_a", "igamma_grad_a_p", "igamma_p", "igammac", "igammac_p", "integral_function", "no_derivative",
+    "random_gamma_grad", "random_gamma_grad_p", "regularized_incomplete_beta_p", "stirling_rest",
 ]
 
 _DEPTH = 37.0
@@ -90,7 +90,7 @@ def _small_lgamma1p(a: Value) -> Value:
     return t * horner(t, tables.LGAMMA) + ratio.f("log1p")
 
 
-def _stirling_rest(a: Value) -> Value:
+def stirling_rest(a: Value) -> Value:
     """lgamma(a) less the terms of Stirling's formula: ``(a - 1/2) log a - a + log(2 pi) / 2``."""
     large = a >= float(_SHIFT)
     r = 1.0 / where(large, a, float(_SHIFT))
@@ -273,7 +273,7 @@ def _beta_density(a: Value, b: Value, x: Value, y: Value) -> Value:
     least = 1e-300 * n  # below, the ratio would overflow, and its logarithm does not count
     exponent = _log_ratio_rest(a, -gap, x * (n / where(a > least, a, least)))
     exponent = exponent + _log_ratio_rest(b, gap, y * (n / where(b > least, b, least)))
-    rest = _stirling_rest(n) - _stirling_rest(a) - _stirling_rest(b)
+    rest = stirling_rest(n) - stirling_rest(a) - stirling_rest(b)
     return (exponent + rest).f("exp") * ((b / n) * (0.5 / math.pi)).f("sqrt") / a.f("sqrt")
 
 
@@ -370,7 +370,8 @@ def _in_blocks(impl: Callable[..., np.ndarray]) -> Callable[..., np.ndarray]:
     return evaluate
 
 
-def _integral_function(name: str, program: Callable[..., Value], *partials: Callable[..., Any]) -> Primitive:
+def integral_function(name: str, program: Callable[..., Value], *partials: Callable[..., Any]) -> Primitive:
+    """The elementwise primitive of a program that has an `integral` in it."""
     def quiet(*xs: np.ndarray) -> np.ndarray:
         with np.errstate(all="ignore"):  # lanes that `where` drops
             return evaluated(program)(*xs)
@@ -378,7 +379,8 @@ def _integral_function(name: str, program: Callable[..., Value], *partials: Call
     return nary(name, _in_blocks(quiet), *partials, kinds="f", lower=lowered(program))
 
 
-def _no_derivative(name: str, operand: str) -> Callable[..., Any]:
+def no_derivative(name: str, operand: str) -> Callable[..., Any]:
+    """The partial of an operand with respect to which nothing is known: an error that says so."""
     def partial(*_: Any) -> Any:
         raise NotImplementedError(
             f"{name}: the derivative with respect to {operand} is not implemented (it has no closed form); hold that "
@@ -424,19 +426,19 @@ def _sample_slope(t: Any, z: Any, a: Any, x: Any) -> Any:
     return mul_p.bind(t, neg_p.bind(add_p.bind(_score(a, x), mul_p.bind(z, tilt))))
 
 
-igamma_grad_a_p: Primitive = _integral_function(
-    "igamma_grad_a", _igamma_grad_a, _no_derivative("igamma_grad_a", "the shape a"),
+igamma_grad_a_p: Primitive = integral_function(
+    "igamma_grad_a", _igamma_grad_a, no_derivative("igamma_grad_a", "the shape a"),
     lambda t, z, a, x: mul_p.bind(t, mul_p.bind(_gamma_slope(a, x), _score(a, x))))
-random_gamma_grad_p: Primitive = _integral_function(
-    "random_gamma_grad", _random_gamma_grad, _no_derivative("random_gamma_grad", "the shape a"), _sample_slope)
-igamma_p: Primitive = _integral_function(
+random_gamma_grad_p: Primitive = integral_function(
+    "random_gamma_grad", _random_gamma_grad, no_derivative("random_gamma_grad", "the shape a"), _sample_slope)
+igamma_p: Primitive = integral_function(
     "igamma", _igamma, lambda t, z, a, x: mul_p.bind(t, igamma_grad_a_p.bind(a, x)),
     lambda t, z, a, x: mul_p.bind(t, _gamma_slope(a, x)))
-igammac_p: Primitive = _integral_function(
+igammac_p: Primitive = integral_function(
     "igammac", _igammac, lambda t, z, a, x: mul_p.bind(t, neg_p.bind(igamma_grad_a_p.bind(a, x))),
     lambda t, z, a, x: mul_p.bind(t, neg_p.bind(_gamma_slope(a, x))))
-regularized_incomplete_beta_p: Primitive = _integral_function(
-    "regularized_incomplete_beta", _betainc, _no_derivative("betainc", "a"), _no_derivative("betainc", "b"),
+regularized_incomplete_beta_p: Primitive = integral_function(
+    "regularized_incomplete_beta", _betainc, no_derivative("betainc", "a"), no_derivative("betainc", "b"),
     lambda t, z, a, b, x: mul_p.bind(t, _beta_slope(a, b, x)))
 
 

@@ -29,6 +29,7 @@ from functrans.core.array import Array
 from functrans.core.aval import Linear, ShapedArray, Zero, tangent_aval
 from functrans.core.check import check_linear
 from functrans.core.jaxpr import Atom, Eqn, Jaxpr, Literal, Var
+from functrans.core.leaks import ended
 from functrans.core.source import interpreter
 from functrans.core.trace import Primitive, Trace, Tracer, current_trace, leaked, running, to_numpy, typeof
 from functrans.primitives.builders import add_p
@@ -44,13 +45,13 @@ __all__ = [
 class LinearTracer(Tracer):
     """A tangent: a variable of the linear program being recorded."""
 
-    __slots__ = ("var",)
+    __slots__ = ("variable",)
 
-    def __init__(self, trace: Trace, var: Var) -> None:
+    def __init__(self, trace: Trace, variable: Var) -> None:
         self._trace = trace
         self._made_at = None
-        self.aval = var.aval
-        self.var = var
+        self.aval = variable.aval
+        self.variable = variable
 
 
 class TangentTrace(Trace):
@@ -73,7 +74,7 @@ class TangentTrace(Trace):
         avals = []
         for x in args:
             if type(x) is LinearTracer and x._trace is self:
-                operands.append(x.var)
+                operands.append(x.variable)
                 avals.append(x.aval)
             else:
                 operands.append(Residual(_frozen(x)))
@@ -165,6 +166,18 @@ def linearize_flat(
     each active primal.
     """
     trace = LinearizeTrace(current_trace())
+    try:
+        recorded = _recorded(trace, fun, primals, active)
+    finally:
+        trace.close()
+        trace.tangent_trace.close()
+    ended(trace)
+    return recorded
+
+
+def _recorded(
+    trace: LinearizeTrace, fun: Callable[..., Any], primals: Sequence[Any], active: Sequence[bool] | None,
+) -> tuple[list[Any], LinearProgram]:
     tangent_trace = trace.tangent_trace
     tracers, ins = [], []
     for i, p in enumerate(primals):
@@ -176,22 +189,18 @@ def linearize_flat(
             tracers.append(LinearizeTracer(trace, p, LinearTracer(tangent_trace, var)))
         else:
             tracers.append(LinearizeTracer(trace, p, Zero(t_aval)))
-    try:
-        with running(trace):
-            outs = fun(*tracers)
-        ys: list[Any] = []
-        y_dots: list[Any] = []
-        for y in outs:
-            if type(y) is LinearizeTracer and y._trace is trace:
-                ys.append(y.primal)
-                y_dots.append(y.tangent if type(y.tangent) is Zero else y.tangent.var)
-            else:
-                ys.append(y)
-                y_dots.append(Zero(tangent_aval(typeof(y))))
-        return ys, LinearProgram(ins, tangent_trace.eqns, y_dots)
-    finally:
-        trace.close()
-        tangent_trace.close()
+    with running(trace):
+        outs = fun(*tracers)
+    ys: list[Any] = []
+    y_dots: list[Any] = []
+    for y in outs:
+        if type(y) is LinearizeTracer and y._trace is trace:
+            ys.append(y.primal)
+            y_dots.append(y.tangent if type(y.tangent) is Zero else y.tangent.variable)
+        else:
+            ys.append(y)
+            y_dots.append(Zero(tangent_aval(typeof(y))))
+    return ys, LinearProgram(ins, tangent_trace.eqns, y_dots)
 
 
 def record_linear(fun: Callable[..., Any], in_avals: Sequence[ShapedArray]) -> LinearProgram:
@@ -206,8 +215,8 @@ def record_linear(fun: Callable[..., Any], in_avals: Sequence[ShapedArray]) -> L
             outs = fun(*tracers)
     finally:
         trace.close()
-    ends = [y.var if type(y) is LinearTracer and y._trace is trace else y if type(y) is Zero else Zero(typeof(y)) for y in outs]
-    return LinearProgram([t.var for t in tracers], trace.eqns, ends)
+    ends = [y.variable if type(y) is LinearTracer and y._trace is trace else y if type(y) is Zero else Zero(typeof(y)) for y in outs]
+    return LinearProgram([t.variable for t in tracers], trace.eqns, ends)
 
 
 def check_linear_program(program: LinearProgram) -> None:

@@ -17,6 +17,7 @@ from functrans.core.aval import ShapedArray
 from functrans.core.check import check_jaxpr
 from functrans.core.conversion import Conversion
 from functrans.core.jaxpr import ClosedJaxpr, Eqn, Jaxpr, Literal, Var
+from functrans.core.leaks import ended
 from functrans.core.source import user_source
 from functrans.core.trace import EvalTrace, Primitive, Trace, Tracer, current_trace, escaped, leaked, running, typeof
 
@@ -39,16 +40,16 @@ class Recorder(Protocol):
 class StagingTracer(Tracer):
     """A variable of the jaxpr being recorded."""
 
-    __slots__ = ("var",)
+    __slots__ = ("variable",)
 
-    def __init__(self, trace: StagingTrace, var: Var) -> None:
+    def __init__(self, trace: StagingTrace, variable: Var) -> None:
         self._trace = trace
         self._made_at = None
-        self.aval = var.aval
-        self.var = var
+        self.aval = variable.aval
+        self.variable = variable
 
     def describe(self) -> str:
-        self._made_at = self._trace.sources.get(self.var)  # type: ignore[attr-defined]
+        self._made_at = self._trace.sources.get(self.variable)  # type: ignore[attr-defined]
         return Tracer.describe(self)
 
     def asked(self, conversion: Conversion) -> Any:
@@ -83,7 +84,7 @@ class StagingTrace(Trace):
     def atom(self, x: Any) -> Var | Literal:
         """The operand that stands for `x` in an equation."""
         if type(x) is StagingTracer and x._trace is self:
-            return x.var
+            return x.variable
         kind = type(x)
         if kind is float or kind is int or kind is bool or kind is complex:
             return Literal(x, typeof(x))
@@ -134,27 +135,32 @@ class StagingTrace(Trace):
 
 def stage(
     fun: Callable[..., Sequence[Any]], in_avals: Sequence[ShapedArray], name: str = "jit", recorder: Recorder | None = None, why: str = "",
+    search_leaks: bool = True,
 ) -> ClosedJaxpr:
     """The jaxpr of ``fun(*flat_args) -> flat_results`` at the given avals.
 
     Values of outer traces that `fun` closes over come back among the consts, as the tracers they are. Questions about values go
-    to `recorder`; without one they are refused, and the message says `why`.
+    to `recorder`; without one they are refused, and the message says `why`. `search_leaks` is false where the caller itself keeps
+    tracers for a while.
     """
     trace = StagingTrace(current_trace(), name, recorder, why)
-    tracers = [trace.new_input(a) for a in in_avals]
+    inputs = [Var(a) for a in in_avals]
     if recorder is not None:
-        recorder.begin(trace, [t.var for t in tracers])
+        recorder.begin(trace, inputs)
     try:
         with running(trace):
-            outs = fun(*tracers)
+            outs = fun(*[StagingTracer(trace, v) for v in inputs])
         atoms = [trace.atom(x) for x in outs]
+        del outs
     finally:
         trace.close()
         trace.recorder = None
         if recorder is not None:
             recorder.end()
+    if search_leaks:
+        ended(trace)
     constvars, consts = trace.consts()
-    jaxpr = Jaxpr(tuple(constvars), tuple(t.var for t in tracers), tuple(trace.eqns), tuple(atoms))
+    jaxpr = Jaxpr(tuple(constvars), tuple(inputs), tuple(trace.eqns), tuple(atoms))
     if options().check:
         check_jaxpr(jaxpr)
     return ClosedJaxpr(jaxpr, tuple(consts))
@@ -163,7 +169,7 @@ def stage(
 def staged_constant(tracer: StagingTracer) -> Any:
     """The value of a staged expression of literals alone, such as ``zeros_like(x)``; None for any other."""
     eqns = tracer._trace.eqns  # type: ignore[attr-defined]
-    wanted, found = {tracer.var}, []
+    wanted, found = {tracer.variable}, []
     for eqn in reversed(eqns):
         if not wanted.isdisjoint(eqn.outvars):
             found.append(eqn)
@@ -176,4 +182,4 @@ def staged_constant(tracer: StagingTracer) -> Any:
             operands = [a.operand if type(a) is Literal else env[a] for a in eqn.invars]
             out = eqn.primitive.bind(*operands, **eqn.params)
             env.update(zip(eqn.outvars, out, strict=True) if eqn.primitive.multiple_results else ((eqn.outvars[0], out),))
-    return env[tracer.var]
+    return env[tracer.variable]

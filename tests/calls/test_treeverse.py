@@ -88,6 +88,18 @@ def test_plans_cover_the_length_and_obey_the_binomial_bound() -> None:
     assert checkpoint_table(100_000)[-1].live_carries <= 3 * np.log2(100_000)
 
 
+def test_programs_of_many_levels_stay_small() -> None:
+    """What is left at the end of a level is cut by the levels inside: the program grows as their number squared."""
+    def size(jaxpr: Any) -> int:
+        return sum(1 + sum(map(size, subjaxprs(e.params))) for e in jaxpr.eqns)
+
+    def program(n: int, kept: int) -> int:
+        return size(ft.make_jaxpr(ft.grad(lambda c: lax.scan(lambda c, _: (fnp.sin(c), None), c, None, length=n, checkpoint=kept)[0]))(1.0))
+
+    fewest = checkpoint_table(100_000)[-1]
+    assert len(fewest.widths) == 10 and program(100_000, fewest.live_carries) < 10 ** 2 * program(100_000, 100_000)
+
+
 def test_a_plan_by_hand() -> None:
     plan = CheckpointPlan(10, (3, 4))  # segments of 4, 4 and 2
     # in the full segments 2 + 4 carries; in the last one 2 + 1 (its own start) + 2
@@ -113,7 +125,7 @@ def test_errors(checkpoint: Any, error: type[Exception], text: str) -> None:
     assert text in str(caught.value) and "test_treeverse.py:" in str(caught.value)
 
 
-@pytest.mark.parametrize("checkpoint", [True, 138, 50])
+@pytest.mark.parametrize("checkpoint", [True, 139, 50])
 def test_memory_of_a_long_gradient(checkpoint: int) -> None:
     """Scratch memory is about that of the carries that are kept, and the gradient is that of the plain loop."""
     n, size = 100_000, 64

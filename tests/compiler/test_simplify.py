@@ -8,11 +8,13 @@ from typing import Any
 import numpy as np
 import pytest
 
+import functrans.numpy as fnp
 from functrans import lax
 from functrans.calls.jitted import jit
 from functrans.compiler.simplify import inline_calls, simplify
 from functrans.core.interpret import eval_jaxpr
 from functrans.core.jaxpr import ClosedJaxpr
+from functrans.transforms.api import grad
 from functrans.transforms.tracing import make_jaxpr
 
 X = np.array([[0.0, -0.0, np.inf], [-np.inf, np.nan, 1.5]])
@@ -139,3 +141,52 @@ def test_simplify_is_idempotent_and_deterministic() -> None:
 
     once = simplify(make_jaxpr(fun)(X))
     assert str(simplify(once)) == str(once) == str(simplify(make_jaxpr(fun)(X)))
+
+
+def _split(x: Any) -> Any:
+    return lax.sin(x[:2]), lax.cos(x[2:3]), lax.exp(x[4:])
+
+
+SPLITS: dict[str, Callable[..., Any]] = {
+    "of a vector": lambda x: sum(fnp.sum(y) for y in _split(x)),
+    "of a second axis": lambda x: sum(fnp.sum(y.T) for y in _split(fnp.stack([x, x]).T)),
+    "out of order": lambda x: sum(fnp.sum(y) for y in _split(x)[::-1]),
+    "into all of it": lambda x: fnp.sum(lax.sin(x[:3]) * x[3:]),
+}
+
+
+@pytest.mark.parametrize("name", SPLITS)
+def test_cotangents_of_disjoint_slices_are_joined(name: str) -> None:
+    x = np.array([0.3, -0.0, 2.0, -1.0, 0.0, 5.0])
+    closed = make_jaxpr(grad(SPLITS[name]))(x)
+    simpler = simplify(closed)
+    found = [e.primitive.name for e in simpler.eqns]
+    assert "pad" not in found and found.count("concatenate") >= 1
+    assert bits(values(simpler, x)[0]) == bits(values(closed, x)[0])
+
+
+OVERLAPS: dict[str, Callable[..., Any]] = {
+    "overlap": lambda x: fnp.sum(lax.sin(x[:3])) + fnp.sum(lax.cos(x[2:])),
+    "axes differ": lambda x: fnp.sum(lax.sin(x.reshape(2, 3)[:1])) + fnp.sum(lax.cos(x.reshape(2, 3)[:, 1:])),
+    "a stride": lambda x: fnp.sum(lax.sin(x[::2])) + fnp.sum(lax.cos(x[1::2])),
+    "another term": lambda x: fnp.sum(lax.sin(x[:3])) + fnp.sum(x * x),
+}
+
+
+@pytest.mark.parametrize("name", OVERLAPS)
+def test_other_sums_of_pads_stay(name: str) -> None:
+    x = np.array([0.3, -0.0, 2.0, -1.0, 0.0, 5.0])
+    closed = make_jaxpr(grad(OVERLAPS[name]))(x)
+    simpler = simplify(closed)
+    assert "pad" in [e.primitive.name for e in simpler.eqns]
+    assert bits(values(simpler, x)[0]) == bits(values(closed, x)[0])
+
+
+def test_a_sum_of_pads_that_is_wanted_itself_stays() -> None:
+    def fun(x: Any) -> Any:
+        both = lax.pad(x, 0.0, [(0, 2, 0)]) + lax.pad(x, 0.0, [(2, 0, 0)])
+        return both, both + lax.pad(x, 0.0, [(1, 1, 0)])
+
+    closed = make_jaxpr(fun)(np.array([-0.0, 3.0]))
+    for got, want in zip(values(simplify(closed), np.array([-0.0, 3.0])), values(closed, np.array([-0.0, 3.0])), strict=True):
+        assert bits(got) == bits(want)

@@ -92,3 +92,13 @@ def test_errors() -> None:
         with pytest.raises(ValueError, match=re.escape(text)) as refused:
             call()
         assert HERE in str(refused.value)
+
+
+def test_place() -> None:
+    x, mask = np.arange(5.0), np.array([True, False, True, True, False])
+    got = ft.jit(lambda x, m: fnp.place(x, m, np.array([7.0, 8.0]), inplace=False))(x, mask)
+    assert got.tolist() == [7, 1, 8, 7, 4]
+    with pytest.raises(ValueError, match=r"place: mask and arr must have one size; got shapes \(5,\) and \(4,\), at .*test_places"):
+        fnp.place(np.ones(4), mask, 1.0, inplace=False)
+    with pytest.raises(ValueError, match=r"place: vals must hold a value; got an empty array, at .*test_places"):
+        fnp.place(x, mask, np.ones(0), inplace=False)

@@ -1,0 +1,3 @@
+"""`functrans.scipy.integrate`: integrals of samples."""
+
+from functrans.numpy.running import trapezoid as trapezoid

@@ -1,0 +1,3 @@
+"""`functrans.scipy.sparse`: linear systems whose matrix is known by its products."""
+
+from functrans.scipy.sparse import linalg as linalg
