@@ -20,6 +20,8 @@ from typing import Any
 import numpy as np
 import scipy.fft
 import scipy.linalg
+import scipy.signal
+import scipy.special
 
 import functrans
 
@@ -37,6 +39,7 @@ INTEGER = ("int32", "uint8")
 
 REFERENCES = {
     "numpy": np, "numpy.linalg": np.linalg, "numpy.fft": np.fft, "scipy.linalg": scipy.linalg, "scipy.fft": scipy.fft,
+    "scipy.special": scipy.special, "scipy.signal": scipy.signal,
 }
 """Whose function of the same name gives the values, by namespace."""
 
@@ -147,6 +150,8 @@ class Name:
     """For derivatives against finite differences, where these are rough."""
     slopes: str = ""
     """The file of tests of derivatives, of random numbers that move along their distribution as parameters do: no finite differences."""
+    loops: bool = False
+    """Whether Python would be slow at its loops, so that it runs compiled in all tests."""
     widens: bool = False
     """Whether results of 32-bit operands have 64 bits."""
 

@@ -12,7 +12,8 @@ from tests.names.numpy_modules import MODULES
 from tests.names.numpy_reductions import REDUCTIONS
 from tests.names.rows import Name
 from tests.names.scipy_linalg import SCIPY_LINALG
+from tests.names.scipy_rows import SCIPY_ROWS
 
 __all__ = ["ROWS"]
 
-ROWS: tuple[Name, ...] = (*ELEMENTWISE, *ARRAYS, *REDUCTIONS, *MODULES, *SCIPY_LINALG, *LAX_ELEMENTWISE, *LAX_ARRAYS, *LAX_CONTROL, *NN)
+ROWS: tuple[Name, ...] = (*ELEMENTWISE, *ARRAYS, *REDUCTIONS, *MODULES, *SCIPY_LINALG, *LAX_ELEMENTWISE, *LAX_ARRAYS, *LAX_CONTROL, *NN, *SCIPY_ROWS)

@@ -23,7 +23,7 @@ from tests.names.rows import Name
 from tests.names.table import ROWS
 
 ROOT = Path(__file__).resolve().parents[2]
-PROGRAM_SIZE = 100
+PROGRAM_SIZE = 25
 """How many calls are compiled as one program."""
 REFUSALS = (TypeError, ValueError, NotImplementedError)
 
@@ -63,7 +63,7 @@ def compare(row: Name, args: list[np.ndarray], got: Any, want: Any, what: str) -
 
 @cache
 def evaluated(row: Name, dtype: str) -> Any:
-    with ft.disable_jit():
+    with ft.disable_jit(not row.loops):
         return row.fun(*row.sample(dtype))
 
 
@@ -84,7 +84,7 @@ def test_values(case: Case) -> None:
 def test_mapped(row: Name) -> None:
     """The function mapped over a stack of samples gives the stack of its results."""
     samples = [row.sample(row.dtypes[-1], number) for number in range(3)]
-    with ft.disable_jit():
+    with ft.disable_jit(not row.loops):
         looped = [arrays(row.fun(*args)) for args in samples]
         mapped = ft.vmap(row.fun)(*(np.stack(parts) for parts in zip(*samples, strict=True)))
     compare(row, samples[0], mapped, [np.stack(parts) for parts in zip(*looped, strict=True)], f"{row}, mapped")
@@ -124,7 +124,7 @@ def test_what_cannot_be_compiled_is_refused(row: Name) -> None:
 @pytest.mark.parametrize("row", [row for row in ROWS if row.batch], ids=str)
 def test_what_cannot_be_mapped_is_refused(row: Name) -> None:
     args = [np.stack([a, a]) for a in row.sample(row.dtypes[-1])]
-    with pytest.raises(REFUSALS), ft.disable_jit():
+    with pytest.raises(REFUSALS), ft.disable_jit(not row.loops):
         ft.vmap(row.fun)(*args)
 
 
@@ -135,7 +135,7 @@ def test_derivatives(case: Case, mode: str) -> None:
     row, dtype = case
     args = row.sample(dtype)
     tol = row.slope_tol
-    with ft.disable_jit():
+    with ft.disable_jit(not row.loops):
         if getattr(row, mode):
             with pytest.raises(REFUSALS):
                 transformed(row.fun, args, mode)
@@ -159,7 +159,7 @@ def test_derivatives_that_are_missing_are_refused(case: Case, mode: str) -> None
         def by_one(x: Any, place: int = place, args: list[Any] = args) -> Any:
             return row.fun(*args[:place], x, *args[place + 1:])
 
-        with ft.disable_jit(), pytest.raises(NotImplementedError, match="derivative"):
+        with ft.disable_jit(not row.loops), pytest.raises(NotImplementedError, match="derivative"):
             transformed(by_one, [args[place]], mode)
 
 
