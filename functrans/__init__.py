@@ -26,6 +26,8 @@ from functrans import numpy as numpy
 from functrans import ops as ops
 from functrans import optim as optim
 from functrans import random as random
+from functrans import ref as ref
+from functrans import scipy as scipy
 from functrans import test_util as test_util
 from functrans import tree as tree
 from functrans import tree_util as tree_util
@@ -40,8 +42,11 @@ from functrans.calls.custom_jvp import custom_jvp as custom_jvp
 from functrans.calls.custom_vjp import custom_vjp as custom_vjp
 from functrans.calls.jitted import clear_caches as clear_caches
 from functrans.calls.jitted import jit as jit
+from functrans.config import check_tracer_leaks as check_tracer_leaks
+from functrans.config import checking_leaks as checking_leaks
 from functrans.config import config as config
 from functrans.config import debug_infs as debug_infs
+from functrans.config import debug_key_reuse as debug_key_reuse
 from functrans.config import debug_nans as debug_nans
 from functrans.config import default_float as default_float
 from functrans.config import disable_jit as disable_jit
@@ -49,6 +54,7 @@ from functrans.config import enable_checks as enable_checks
 from functrans.config import enable_x64 as enable_x64
 from functrans.config import explain_cache_misses as explain_cache_misses
 from functrans.config import log_compiles as log_compiles
+from functrans.config import no_tracing as no_tracing
 from functrans.core.array import Array as Array
 from functrans.core.aval import ShapeDtypeStruct as ShapeDtypeStruct
 from functrans.core.dtypes import float0 as float0
@@ -57,10 +63,17 @@ from functrans.host import block_until_ready as block_until_ready
 from functrans.host import device_get as device_get
 from functrans.host import device_put as device_put
 from functrans.host import ensure_compile_time_eval as ensure_compile_time_eval
+from functrans.host import live_arrays as live_arrays
 from functrans.host import named_call as named_call
 from functrans.host import named_scope as named_scope
 from functrans.host import print_environment_info as print_environment_info
+from functrans.numpy.slices import ds as ds
 from functrans.primitives.stop_gradient import stop_gradient as stop_gradient
+from functrans.ref import Ref as Ref
+from functrans.ref import empty_ref as empty_ref
+from functrans.ref import free_ref as free_ref
+from functrans.ref import freeze as freeze
+from functrans.ref import new_ref as new_ref
 from functrans.transforms.api import elementwise_grad as elementwise_grad
 from functrans.transforms.api import fwd_and_bwd as fwd_and_bwd
 from functrans.transforms.api import grad as grad

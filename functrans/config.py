@@ -66,6 +66,9 @@ class Options:
     max_paths: how many Python control-flow paths `jit` compiles for one signature.
     loop_snapshots: how many carries reverse mode stores of a loop with a computed number of turns.
     traceback_filtering: leave the library's own frames out of tracebacks.
+    check_tracer_leaks: look, at the end of each transformation, for tracers that something still holds.
+    no_tracing: refuse to trace a `jit`-ted function anew.
+    debug_key_reuse: refuse a typed random key that was used before.
     """
 
     default_float: np.dtype[Any] = _FLOAT64
@@ -78,6 +81,9 @@ class Options:
     max_paths: int = 16
     loop_snapshots: int = 64
     traceback_filtering: bool = True
+    check_tracer_leaks: bool = False
+    no_tracing: bool = False
+    debug_key_reuse: bool = False
 
     def __post_init__(self) -> None:
         for name, validate in _VALIDATORS.items():
@@ -87,6 +93,7 @@ class Options:
 _VALIDATORS: dict[str, Callable[[str, Any], Any]] = {
     "default_float": _float_dtype, "check": _flag, "disable_jit": _flag, "debug_nans": _flag, "debug_infs": _flag,
     "log_compiles": _flag, "explain_cache_misses": _flag, "max_paths": _positive, "loop_snapshots": _positive, "traceback_filtering": _flag,
+    "check_tracer_leaks": _flag, "no_tracing": _flag, "debug_key_reuse": _flag,
 }  # fmt: skip
 
 
@@ -217,7 +224,7 @@ def options() -> Options:
 def trace_key(current: Options) -> Hashable:
     """The part of the options that changes what tracing produces or whether it is checked; part of cache keys.
 
-    Logging, `disable_jit` (which bypasses caches) and `traceback_filtering` are left out.
+    Logging, `disable_jit` (which bypasses caches), `traceback_filtering` and `no_tracing` are left out.
 
     >>> trace_key(Options()) == trace_key(Options(log_compiles=True))
     True
@@ -229,6 +236,8 @@ def trace_key(current: Options) -> Hashable:
         current.debug_infs,
         current.max_paths,
         current.loop_snapshots,
+        current.check_tracer_leaks,
+        current.debug_key_reuse,
     )
 
 
@@ -255,6 +264,33 @@ def log_compiles(flag: bool = True) -> AbstractContextManager[Options]:
 def explain_cache_misses(flag: bool = True) -> AbstractContextManager[Options]:
     """A context in which the log says why a function is traced again."""
     return config(explain_cache_misses=flag)
+
+
+def check_tracer_leaks(flag: bool = True) -> AbstractContextManager[Options]:
+    """A context in which a tracer that something still holds after its transformation has ended is an UnexpectedTracerError.
+
+    Slow: the end of each transformation searches all objects.
+    """
+    return config(check_tracer_leaks=flag)
+
+
+def checking_leaks() -> AbstractContextManager[Options]:
+    """`check_tracer_leaks`, switched on."""
+    return config(check_tracer_leaks=True)
+
+
+def no_tracing(flag: bool = True) -> AbstractContextManager[Options]:
+    """A context in which `jit`-ted functions run only as they were compiled before: tracing anew is a RuntimeError."""
+    return config(no_tracing=flag)
+
+
+def debug_key_reuse(flag: bool = True) -> AbstractContextManager[Options]:
+    """A context in which a typed random key that samples, or splits, a second time is a KeyReuseError.
+
+    Parts of a key array count each for itself; `random.fold_in` uses up nothing, and `random.clone` gives a key for another use. Keys
+    are followed within a function: what a jitted or mapped function does with a key that it is given does not use up the caller's.
+    """
+    return config(debug_key_reuse=flag)
 
 
 def enable_checks(flag: bool = True) -> AbstractContextManager[Options]:

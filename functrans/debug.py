@@ -10,20 +10,28 @@ from __future__ import annotations
 
 import ast
 import builtins
+import logging
 import pdb
 import string
 import sys
 from collections.abc import Callable, Mapping, Sequence
+from dataclasses import dataclass
 from types import FrameType
 from typing import Any
 
 from functrans.calls.callback import run_for_effect
 from functrans.core.source import describe, user_frame, user_source
-from functrans.core.trace import Trace, Tracer, current_trace
+from functrans.core.trace import Trace, Tracer, current_trace, typeof
 from functrans.transforms.stage import StagingTrace
 from functrans.tree_util import tree_flatten
 
-__all__ = ["breakpoint", "callback", "print"]
+__all__ = [
+    "DebugEffect", "OrderedDebugEffect", "SingleDeviceSharding", "breakpoint", "callback", "check_format", "inspect_array_sharding", "log",
+    "print", "visualize_array_sharding", "visualize_sharding",
+]
+
+
+_LOGGER = logging.getLogger("functrans.debug")
 
 
 def callback(callback: Callable[..., Any], *args: Any, ordered: bool = False, partitioned: bool = False, **kwargs: Any) -> None:
@@ -86,6 +94,38 @@ def print(
         builtins.print(fmt.format(*values, **named))
 
     run_for_effect("debug.print", print_values, args, kwargs, ordered)
+
+
+def log(
+    fmt: str, *args: Any, ordered: bool = False, partitioned: bool = False, skip_format_check: bool = False, **kwargs: Any,
+) -> None:
+    """As `print`, to the log: a record of level INFO of the logger ``functrans.debug``.
+
+    Args:
+        fmt, args, kwargs, ordered, partitioned, skip_format_check: as for `print`.
+
+    Raises:
+        TypeError, ValueError, KeyError, IndexError: as `print` does.
+
+    >>> import logging
+    >>> handler = logging.StreamHandler(sys.stdout)
+    >>> logger = logging.getLogger("functrans.debug")
+    >>> logger.setLevel(logging.INFO)
+    >>> logger.addHandler(handler)
+    >>> log("x = {}", 2.0)
+    x = 2.0
+    >>> logger.removeHandler(handler)
+    """
+    if not isinstance(fmt, str):
+        raise TypeError(f"debug.log: the first argument is a format string; got {fmt!r} of type {type(fmt).__name__}, at "
+                        f"{describe(user_source())}. Write debug.log('{{}}', x).")
+    if not skip_format_check:
+        check_format("debug.log", fmt, args, kwargs)
+
+    def log_values(*values: Any, **named: Any) -> None:
+        _LOGGER.info("%s", fmt.format(*values, **named))
+
+    run_for_effect("debug.log", log_values, args, kwargs, ordered)
 
 
 class _Fields(string.Formatter):
@@ -200,3 +240,89 @@ def _stop_at(frame: FrameType) -> Any:
     ast.increment_lineno(module.body[0], frame.f_lineno - 1)
     ast.increment_lineno(module.body[1], frame.f_lineno - 3)
     return compile(module, frame.f_code.co_filename, "exec")
+
+
+# -- where arrays are ---------------------------------------------------------------------------------------------------------
+
+@dataclass(frozen=True, slots=True)
+class DebugEffect:
+    """What `print`, `log` and `callback` do besides computing: the name that programs have for this kind of effect."""
+
+    def __str__(self) -> str:
+        return "Debug"
+
+
+@dataclass(frozen=True, slots=True)
+class OrderedDebugEffect:
+    """A `DebugEffect` whose order is kept. Here the order always is."""
+
+    def __str__(self) -> str:
+        return "OrderedDebug"
+
+
+@dataclass(frozen=True, slots=True)
+class SingleDeviceSharding:
+    """How an array is spread over devices: not at all, it is on one."""
+
+    device: str = "cpu"
+    memory_kind: str = "device"
+
+
+def inspect_array_sharding(value: Any, *, callback: Callable[[SingleDeviceSharding], None]) -> None:
+    """Call ``callback(sharding)`` for each array in the pytree `value`, at once: there is one device, so it is known while tracing.
+
+    Raises:
+        TypeError: if `callback` is not callable.
+
+    >>> inspect_array_sharding({"x": 1.0}, callback=builtins.print)
+    SingleDeviceSharding(device='cpu', memory_kind='device')
+    """
+    if not builtins.callable(callback):
+        raise TypeError(f"debug.inspect_array_sharding: the callback must be callable; got {callback!r}, at {describe(user_source())}.")
+    for _ in tree_flatten(value)[0]:
+        callback(SingleDeviceSharding())
+
+
+def visualize_sharding(
+    shape: Sequence[int], sharding: Any, *, use_color: bool = True, scale: float = 1.0, min_width: int = 9, max_width: int = 80,
+    color_map: Any = None,
+) -> None:
+    """Draw how an array of rank 1 or 2 is spread over devices: a box with the one device in it.
+
+    Args:
+        shape: the shape of the array.
+        sharding: what `inspect_array_sharding` gives.
+        use_color, color_map: accepted for compatibility; one device needs no colors.
+        scale: how many characters wide an element is drawn, within the widths.
+        min_width, max_width: the least and the greatest width of the box.
+
+    Raises:
+        ValueError: for other ranks.
+
+    >>> visualize_sharding((4,), SingleDeviceSharding())
+    ┌─────────┐
+    │  CPU 0  │
+    └─────────┘
+    """
+    if len(shape) not in (1, 2):
+        raise ValueError(f"debug.visualize_sharding draws shapes of rank 1 or 2; got {tuple(shape)}, at {describe(user_source())}.")
+    width = min(max(round(shape[-1] * scale), min_width), max_width)
+    height = 1 if len(shape) == 1 else max(round(min(shape[0] * scale, max_width) / 2), 1)
+    rows = [" " * width] * height
+    rows[(height - 1) // 2] = "CPU 0".center(width)
+    builtins.print("\n".join(["┌" + "─" * width + "┐", *(f"│{row}│" for row in rows), "└" + "─" * width + "┘"]))
+
+
+def visualize_array_sharding(arr: Any, **kwargs: Any) -> None:
+    """`visualize_sharding` of an array, whose keywords it takes.
+
+    Raises:
+        ValueError: for arrays of another rank than 1 or 2.
+
+    >>> import numpy as np
+    >>> visualize_array_sharding(np.ones((2, 12)))
+    ┌────────────┐
+    │   CPU 0    │
+    └────────────┘
+    """
+    inspect_array_sharding(arr, callback=lambda sharding: visualize_sharding(typeof(arr).shape, sharding, **kwargs))

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import gc
 import platform
 import sys
 from collections.abc import Callable
@@ -11,13 +12,15 @@ from typing import Any, TypeVar
 
 import numpy as np
 
+from functrans.core.array import Array
 from functrans.core.source import describe, user_source
 from functrans.core.trace import EvalTrace, Tracer, is_array_like, running, to_numpy
-from functrans.numpy.util import asarray_internal
+from functrans.numpy.util import asarray_internal, check_device
 from functrans.tree_util import tree_map
 
 __all__ = [
-    "block_until_ready", "device_get", "device_put", "ensure_compile_time_eval", "named_call", "named_scope", "print_environment_info",
+    "block_until_ready", "device_get", "device_put", "ensure_compile_time_eval", "live_arrays", "named_call", "named_scope",
+    "print_environment_info",
 ]
 
 F = TypeVar("F", bound=Callable[..., Any])
@@ -81,6 +84,24 @@ def ensure_compile_time_eval() -> AbstractContextManager[Any]:
     12.0
     """
     return running(EvalTrace(None))
+
+
+def live_arrays(platform: str | None = None) -> list[Array]:
+    """All arrays of this library that something still holds: those of compiled programs' constants too.
+
+    Args:
+        platform: ``"cpu"`` or None.
+
+    Raises:
+        ValueError: for another platform.
+
+    >>> from functrans.numpy import ones
+    >>> x = ones(3)
+    >>> any(y is x for y in live_arrays())
+    True
+    """
+    check_device("live_arrays", platform)
+    return [x for x in gc.get_objects() if type(x) is Array]
 
 
 def named_call(fun: F, *, name: str | None = None) -> F:

@@ -59,7 +59,7 @@ def test_update(name, value, target, expected):
 
 
 @pytest.mark.parametrize("name, value, error, text", [
-    ("jax_enabel_x64", True, AttributeError, "unknown option 'jax_enabel_x64'; the options are check, debug_infs"),
+    ("jax_enabel_x64", True, AttributeError, "unknown option 'jax_enabel_x64'; the options are check, check_tracer_leaks"),
     ("default_float", "float16", ValueError, "must be float32 or float64, got 'float16'"),
     ("default_float", None, ValueError, "must be float32 or float64, got None"),
     ("default_float", "flot", ValueError, "got 'flot'"), ("debug_nans", 1, TypeError, "True or False, got 1"),

@@ -233,3 +233,34 @@ def test_quitting_the_debugger_ends_the_program():
 def test_an_unknown_debugger():
     with pytest.raises(ValueError, match=r"backend must be 'cli'.*got 'web'.*test_debug"):
         debug.breakpoint(backend="web")
+
+
+# -- log, and where arrays are --------------------------------------------------------------------------------------------------
+
+@ways
+def test_log(way, caplog):
+    with caplog.at_level("INFO", logger="functrans.debug"):
+        way(lambda x: debug.log("x = {x:.1f}", x=x))(1.5)
+        ft.vmap(way(lambda x: debug.log("{}", x)))(np.arange(2))
+    assert [r.getMessage() for r in caplog.records] == ["x = 1.5", "0", "1"]
+    assert {r.levelname for r in caplog.records} == {"INFO"}
+    with pytest.raises(TypeError, match=r"debug\.log: the first argument is a format string; got 3"):
+        debug.log(3)
+    with pytest.raises(KeyError, match=r"debug\.log: the format string '{y}' names 'y'"):
+        debug.log("{y}", x=1)
+
+
+@ways
+def test_shardings(way, capsys):
+    seen = []
+    way(lambda x: debug.inspect_array_sharding({"a": x, "b": x}, callback=seen.append))(1.0)
+    assert seen == [debug.SingleDeviceSharding("cpu")] * 2
+    debug.visualize_array_sharding(np.ones((8, 30)))
+    top, *rows, bottom = lines(capsys)
+    assert top == "┌" + "─" * 30 + "┐" and bottom == "└" + "─" * 30 + "┘" and len(rows) == 4
+    assert [r.strip("│").strip() for r in rows] == ["", "CPU 0", "", ""]
+    with pytest.raises(ValueError, match=r"rank 1 or 2; got \(2, 2, 2\), at .*test_debug"):
+        debug.visualize_array_sharding(np.ones((2, 2, 2)))
+    with pytest.raises(TypeError, match="callback must be callable"):
+        debug.inspect_array_sharding(1.0, callback=3)
+    assert str(debug.DebugEffect()) == "Debug" and debug.OrderedDebugEffect() == debug.OrderedDebugEffect()

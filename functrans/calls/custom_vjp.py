@@ -20,6 +20,7 @@ from typing import Any
 
 import numpy as np
 
+from functrans.calls.batched_back import BatchedBack
 from functrans.calls.custom_results import (
     CalledFun,
     CustomVJPPrimal,
@@ -43,7 +44,7 @@ from functrans.core.dtypes import float0
 from functrans.core.source import describe, user_source
 from functrans.core.trace import Tracer, is_array_like, running, typeof
 from functrans.errors import JaxprTypeError, UnexpectedTracerError
-from functrans.primitives.structural import instantiate, move_axis, moved_to_front, reduce_sum
+from functrans.primitives.structural import instantiate
 from functrans.transforms.batching import BatchTrace
 from functrans.transforms.flatten import check_arrays, fun_name, wraps
 from functrans.transforms.linearize import LinearTracer, check_linear_program, record_linear, transpose_linear
@@ -89,53 +90,10 @@ class VJPRule:
             n, back = found_back[0]
             ys = outs.place(values[:n], found[:n])
             assert outs.dims is not None
-            batched = _BatchedBack(trace, back, [tangent_aval(typeof(x)) for x in primals], dims, found[n:], outs.dims)
+            batched = BatchedBack(trace, back, [tangent_aval(typeof(x)) for x in primals], dims, found[n:], outs.dims)
             return ys, values[n:], batched
 
         return VJPRule(self.name, fwd)
-
-
-@dataclass(frozen=True, eq=False, slots=True)
-class _BatchedBack:
-    """A backward rule on batched residuals and cotangents."""
-
-    trace: BatchTrace
-    back: Back
-    in_avals: list[ShapedArray]
-    in_dims: Sequence[int | None]
-    residual_dims: list[int | None]
-    out_dims: list[int | None]
-
-    def __call__(self, residuals: Sequence[Any], cts: Sequence[Any]) -> list[Any]:
-        n = len(residuals)
-        active = active_mask(cts)
-        zeros = [ct if type(ct) is not Zero or d is None else Zero(_without_axis(ct.aval, d)) for ct, d in safe_zip(cts, self.out_dims)]
-        reached: list[bool] = []
-
-        def flat(*args: Any) -> list[Any]:
-            given = iter(args[n:])
-            bars = self.back(args[:n], [next(given) if a else z for a, z in safe_zip(active, zeros)])
-            reached[:] = active_mask(bars)
-            return explicit(bars)
-
-        dims = [*self.residual_dims, *(d for d, a in safe_zip(self.out_dims, active) if a)]
-        values, found = batch_again(self.trace, flat, [*residuals, *(ct for ct, a in safe_zip(cts, active) if a)], dims)
-        bars = iter(zip(values, found, strict=True))
-        return [self._placed(*next(bars), want) if r else Zero(aval)
-                for r, aval, want in safe_zip(reached, self.in_avals, self.in_dims)]
-
-    def _placed(self, bar: Any, dim: int | None, want: int | None) -> Any:
-        """A cotangent as the argument is batched; one that all examples share has the sum of theirs."""
-        size = int(self.trace.axis)
-        if want is not None:
-            return move_axis(moved_to_front(size, bar, dim), 0, want)
-        if dim is None and all(d is None for d in self.out_dims):
-            return bar
-        return reduce_sum(moved_to_front(size, bar, dim), (0,))
-
-
-def _without_axis(aval: ShapedArray, dim: int) -> ShapedArray:
-    return aval.update(shape=(*aval.shape[:dim], *aval.shape[dim + 1:]))
 
 
 # -- the primitive ------------------------------------------------------------------------------------------------------------

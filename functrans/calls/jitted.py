@@ -155,6 +155,9 @@ class JitFunction:
         """Stage the function along the path that `values` take (None: values are not known, which `why` explains)."""
         avals = [typeof(x) for x in call.leaves]
         name = f"jit of {fun_name(self._fun)}"
+        if options().no_tracing:
+            raise RuntimeError(f"{name} would be traced for {', '.join(map(str, avals)) or 'no arguments'}, and no_tracing is set, at "
+                               f"{describe(user_source())}. Call it with such arguments before, or leave the context.")
         recorder = None
         if self._strict:
             why = f"{name} has strict=True: it traces by shapes and dtypes alone, and refuses Python control flow on values."

@@ -6,9 +6,9 @@ The primitive takes residuals and then the operands in which it is linear. Its r
     transpose(residuals, y_bars) -> x_bars, with `Zero` on either side
 
 In a linear program the call is one equation, and reverse mode asks for `transpose` alone. Where the value is wanted, `apply`
-runs: under evaluation, `jvp`, `vmap`, and in compiled code. It runs under the trace that wants it, so what it closes over is right.
-Differentiated in reverse mode, a function with a *stated* transpose keeps it; one whose `apply` was made from the transpose
-(`custom_vjp`) runs, and its equations say the same.
+runs: under evaluation, `jvp`, and in compiled code. It runs under the trace that wants it, so what it closes over is right.
+Differentiated in reverse mode, a function with a *stated* transpose keeps it, also of a batch; one whose `apply` was made from the
+transpose (`custom_vjp`) runs, and its equations say the same.
 """
 
 from __future__ import annotations
@@ -17,20 +17,21 @@ from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from typing import Any
 
+from functrans.calls.batched_back import BatchedBack
 from functrans.calls.custom_results import check_same_structure, conform
-from functrans.calls.open_call import OpenCall, is_mine
+from functrans.calls.open_call import OpenCall, batch_again, is_mine, only_evaluates, split_batched
 from functrans.core.aval import Linear, ShapedArray, Zero, tangent_aval
 from functrans.core.jaxpr import ClosedJaxpr
 from functrans.core.source import describe, user_source
 from functrans.core.trace import Trace, register, running, typeof
 from functrans.primitives.arithmetic import add_p
-from functrans.primitives.structural import instantiate, materialize
-from functrans.transforms.batching import BatchTrace
+from functrans.primitives.structural import instantiate, materialize, moved_to_front
+from functrans.transforms.batching import BatchTrace, BatchTracer
 from functrans.transforms.flatten import check_arrays, fun_name
 from functrans.transforms.jvp import JVPTrace, jvp_flat
-from functrans.transforms.linearize import LinearizeTrace, TangentTrace
+from functrans.transforms.linearize import LinearizeTrace, TangentTrace, evaluate_linear, linearize_flat
 from functrans.transforms.stage import StagingTrace, stage
-from functrans.transforms.symbolic_zeros import active_mask
+from functrans.transforms.symbolic_zeros import active_mask, explicit
 from functrans.transforms.tracing import eval_shape
 from functrans.tree_util import tree_flatten, tree_unflatten
 from functrans.util import safe_zip
@@ -76,8 +77,13 @@ class LinearCall(OpenCall):
         return list(trace.process(self, args, params))
 
     def on_batch(self, trace: BatchTrace, args: Sequence[Any], params: dict[str, Any]) -> list[Any]:
-        with running(trace):
-            return self.run(args, params)
+        if only_evaluates(trace) or not params["rule"].stated:
+            with running(trace):
+                return self.run(args, params)
+        values, dims = split_batched(trace, args)
+        assert trace.parent is not None
+        outs = self.enter(trace.parent, values, _batched(trace, values, dims, **params))
+        return [BatchTracer(trace, y, 0) for y in outs]
 
     def closed(self, trace: StagingTrace, args: Sequence[Any], params: dict[str, Any]) -> tuple[Sequence[Any], dict[str, Any]]:
         return args, params
@@ -114,6 +120,24 @@ def _jvp(primals: Sequence[Any], tangents: Sequence[Any], **params: Any) -> tupl
     return ys, y_dots
 
 
+def _linearize(trace: Any, primals: Sequence[Any], tangents: Sequence[Any], **params: Any) -> tuple[list[Any], list[Any]]:
+    """As `_jvp`; how the function changes with its residuals is linearized, so that the linear program has no more than that."""
+    call = _Params(**params)
+    n = call.num_residuals
+    residuals, xs = list(primals[:n]), list(primals[n:])
+    active = active_mask(tangents[:n])
+    with running(trace.parent):
+        ys = call.bind(residuals, xs)
+        _, program = linearize_flat(lambda *rs: call.rule.apply(rs, xs), residuals, active)
+    y_dots: list[Any] = [Zero(tangent_aval(a)) for a in call.out_avals]
+    with running(trace):
+        if any(active_mask(tangents[n:])):
+            y_dots = call.bind(residuals, [instantiate(t) for t in tangents[n:]])
+        if any(active):
+            y_dots = [_sum(a, b) for a, b in safe_zip(y_dots, evaluate_linear(program, explicit(tangents[:n])))]
+    return ys, y_dots
+
+
 def _sum(a: Any, b: Any) -> Any:
     return b if type(a) is Zero else a if type(b) is Zero else add_p.bind(a, b)
 
@@ -126,6 +150,23 @@ def _transpose(cts: Sequence[Any], *operands: Any, **params: Any) -> list[Any]:
                         "function must be linear in its linear arguments alone.")
     bars = call.rule.transpose(operands[:n], cts)
     return [None] * n + [b if isinstance(x, Linear) else None for x, b in safe_zip(operands[n:], bars)]
+
+
+def _batched(
+    trace: BatchTrace, values: Sequence[Any], dims: Sequence[int | None], rule: LinearRule, num_residuals: int,
+    out_avals: tuple[ShapedArray, ...],
+) -> dict[str, Any]:
+    """The params of the call of a batch, all of whose results have the batch as axis 0."""
+    size = int(trace.axis)
+
+    def apply(rs: Sequence[Any], xs: Sequence[Any]) -> list[Any]:
+        ys, found = batch_again(trace, lambda *args: rule.apply(args[:num_residuals], args[num_residuals:]), [*rs, *xs], dims)
+        return [moved_to_front(size, y, d) for y, d in safe_zip(ys, found)]
+
+    x_avals = [tangent_aval(typeof(x)) for x in values[num_residuals:]]
+    back = BatchedBack(trace, rule.transpose, x_avals, dims[num_residuals:], list(dims[:num_residuals]), [0] * len(out_avals))
+    avals = tuple(a.update(shape=(size, *a.shape)) for a in out_avals)
+    return {"rule": LinearRule(rule.__name__, apply, back, stated=True), "num_residuals": num_residuals, "out_avals": avals}
 
 
 def _abstract(*avals: ShapedArray, rule: LinearRule, num_residuals: int, out_avals: tuple[ShapedArray, ...]) -> list[ShapedArray]:
@@ -141,9 +182,10 @@ def _lower(b: Any, *operands: Any, **_: Any) -> Any:
 
 
 linear_call_p = LinearCall(
-    "linear_call", multiple_results=True, abstract=_abstract, jvp=_jvp, transpose=_transpose, inline=_inline, lower=_lower, reasons={
+    "linear_call", multiple_results=True, abstract=_abstract, jvp=_jvp, linearize=_linearize, transpose=_transpose, inline=_inline,
+    lower=_lower, reasons={
         "impl": "evaluation runs the function itself (OpenCall.enter)",
-        "batch": "under vmap the function itself runs (LinearCall.on_batch)",
+        "batch": "batching rewrites function and transpose together (LinearCall.on_batch)",
     })
 register(linear_call_p)
 

@@ -20,6 +20,7 @@ from functrans.calls.reduce_window import reduce_window_shape_tuple as reduce_wi
 from functrans.calls.scan import scan_p as scan_p
 from functrans.calls.scan_api import map as map
 from functrans.calls.scan_api import scan as scan
+from functrans.calls.scatter_apply import scatter_apply as scatter_apply
 from functrans.calls.while_loop import while_loop as while_loop
 from functrans.calls.while_loop import while_p as while_p
 from functrans.lax import linalg as linalg

@@ -39,4 +39,6 @@ from functrans.nn.normalize import log_softmax as log_softmax
 from functrans.nn.normalize import one_hot as one_hot
 from functrans.nn.normalize import softmax as softmax
 from functrans.nn.normalize import standardize as standardize
+from functrans.nn.scaled_dot import get_scaled_dot_general_config as get_scaled_dot_general_config
+from functrans.nn.scaled_dot import scaled_dot_general as scaled_dot_general
 from functrans.numpy.elementary import tanh as tanh

@@ -19,6 +19,7 @@ import numpy as np
 from functrans.core.source import describe, user_source
 from functrans.core.trace import Tracer, to_numpy, typeof
 from functrans.errors import TracerIntegerConversionError, boolean_index_error
+from functrans.numpy.slices import Slice
 from functrans.primitives import arithmetic as ops
 from functrans.primitives.indexing import GatherScatterMode
 from functrans.primitives.logic import lt_p
@@ -112,6 +113,8 @@ def _component(i: Any) -> Any:
     kind = type(i)
     if kind in BASIC_PARTS:
         return i
+    if kind is Slice:
+        return i
     if kind is bool:
         return np.asarray(i)
     if isinstance(i, (list, tuple)):
@@ -152,6 +155,18 @@ def _slice_entry(s: slice, axis: int, size: int) -> Entry:
     return Entry("slice", axis, (start, step, len(range(start, stop, step))))
 
 
+def _dynamic_slice_entry(s: Slice, axis: int, size: int, mode: GatherScatterMode, wrap: bool) -> tuple[Entry, bool]:
+    """The entry of a `ds`, and whether it is known to be in bounds: a slice if it is, else the array of its indices."""
+    start = _concrete(s.start)
+    if start is None:
+        first, _ = wrapped_indices(s.start, size, axis, mode, wrap)
+        return Entry("array", axis, ops.add_p.bind(first, np.arange(s.size) * s.stride)), False
+    begin = int(start) + size if wrap and start < 0 else int(start)
+    if s.size and begin >= 0 and begin + (s.size - 1) * s.stride < size:
+        return Entry("slice", axis, (begin, s.stride, s.size)), True
+    return Entry("array", axis, wrapped_indices(begin + np.arange(s.size) * s.stride, size, axis, mode, False)[0]), not s.size
+
+
 def parse_index(shape: tuple[int, ...], index: Any, mode: GatherScatterMode, wrap: bool = True) -> Plan:
     """The plan of an index into an array of `shape`."""
     if isinstance(index, list):
@@ -168,7 +183,7 @@ def parse_index(shape: tuple[int, ...], index: Any, mode: GatherScatterMode, wra
     if not dots:
         parts.append(Ellipsis)
     entries: list[Entry] = []
-    axis, safe = 0, True
+    axis, safe, sliced = 0, True, -1
     for p in parts:
         if p is None:
             entries.append(Entry("none"))
@@ -191,6 +206,13 @@ def parse_index(shape: tuple[int, ...], index: Any, mode: GatherScatterMode, wra
         elif isinstance(p, slice):
             entries.append(_slice_entry(p, axis, shape[axis]))
             axis += 1
+        elif isinstance(p, Slice):
+            entry, known = _dynamic_slice_entry(p, axis, shape[axis], mode, wrap)
+            safe = safe and known
+            if entry.kind == "array":
+                sliced = len(entries)
+            entries.append(entry)
+            axis += 1
         elif isinstance(p, np.ndarray) and p.dtype == bool:
             if p.ndim == 0:
                 entries.append(Entry("flag", -1, np.zeros(int(p), _INT64)))
@@ -205,11 +227,16 @@ def parse_index(shape: tuple[int, ...], index: Any, mode: GatherScatterMode, wra
             safe = safe and known
             entries.append(Entry("array", axis, value))
             axis += 1
-    return _placed(entries, PROMISE if safe else mode)
+    return _placed(entries, PROMISE if safe else mode, sliced)
 
 
-def _placed(entries: list[Entry], mode: GatherScatterMode) -> Plan:
-    """Find the common shape of the index arrays and NumPy's place for it."""
+def _placed(entries: list[Entry], mode: GatherScatterMode, sliced: int = -1) -> Plan:
+    """Find the common shape of the index arrays and NumPy's place for it; `sliced` is the entry of a `ds`, whose axis stays in place."""
+    if sliced >= 0:
+        if sum(e.kind in ("array", "flag") for e in entries) > 1:
+            raise TypeError(f"a ds(...) with a start that is not known stands beside an index array or another ds, at "
+                            f"{describe(user_source())}. Index in two steps: x[ds(i, n)][:, j].")
+        return Plan(entries, np.shape(entries[sliced].value), sum(e.kind in ("slice", "none") for e in entries[:sliced]), mode)
     shapes = [np.shape(e.value) for e in entries if e.kind in ("array", "flag")]
     try:
         place_shape = np.broadcast_shapes(*shapes)

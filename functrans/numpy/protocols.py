@@ -1,14 +1,19 @@
-"""NumPy's own functions on our arrays: ``np.sin(x)`` is ``functrans.numpy.sin(x)``, traced or not.
+"""NumPy's own functions on our arrays: ``np.sin(x)`` is ``functrans.numpy.sin(x)``, traced or not; other libraries' universal functions.
 
 NumPy asks ``__array_ufunc__`` and ``__array_function__`` of its arguments before it computes; both are answered by the function of
 the same name here (NEP 13, NEP 18). Where there is none, a traced argument is an error that names the nearest function there is;
 arrays that are not traced are handed to NumPy as ndarrays, since their numbers are known.
+
+A universal function of another library is known by standing under its name in a module of that library which somebody has imported;
+nothing is imported for that. A namespace that has twins of such functions says so by `register_ufuncs`.
 """
 
 from __future__ import annotations
 
 import difflib
+import sys
 from collections.abc import Callable, Mapping
+from dataclasses import dataclass
 from typing import Any
 
 import numpy as np
@@ -19,7 +24,7 @@ from functrans.core.trace import Tracer, typeof
 from functrans.numpy.operators import install
 from functrans.primitives.structural import reshape
 
-__all__ = ["install_protocols"]
+__all__ = ["install_protocols", "register_ufuncs"]
 
 _REDUCE = {"add": "sum", "multiply": "prod", "maximum": "max", "minimum": "min", "logical_and": "all", "logical_or": "any"}
 _IGNORED = {"subok": True, "order": "K", "casting": "same_kind"}
@@ -67,12 +72,65 @@ class _Namespaces:
                          "numbers themselves belongs outside the traced function.")
 
 
+@dataclass(frozen=True, slots=True)
+class _Library:
+    """Another library's universal functions: the modules where they stand, and our twins by their names."""
+
+    modules: tuple[str, ...]
+    space: str
+    twins: Mapping[str, Callable[..., Any]]
+
+    def has(self, ufunc: np.ufunc) -> bool:
+        return any(getattr(sys.modules.get(m), ufunc.__name__, None) is ufunc for m in self.modules)
+
+    def missing(self, ufunc: np.ufunc) -> TypeError:
+        near = difflib.get_close_matches(ufunc.__name__, self.twins, n=1, cutoff=0.4)
+        hint = f" The nearest is {self.space}.{self.twins[near[0]].__name__}." if near else ""
+        return TypeError(f"{self.modules[0]}.{ufunc.__name__} has no functrans equivalent for traced arrays, at {describe(user_source())}."
+                         f"{hint} Code that needs the numbers themselves belongs outside the traced function.")
+
+
+_LIBRARIES: list[_Library] = []
+
+
+def register_ufuncs(modules: tuple[str, ...], space: str, twins: Mapping[str, Callable[..., Any]]) -> None:
+    """Answer another library's universal functions on `Array` and tracers.
+
+    Args:
+        modules: where they stand, the public one first.
+        space: our namespace, for messages.
+        twins: our functions, by the names that the universal functions have.
+    """
+    _LIBRARIES.append(_Library(modules, space, twins))
+
+
+def _foreign_call(library: _Library, ufunc: np.ufunc, method: str, inputs: tuple[Any, ...], kwargs: dict[str, Any]) -> Any:
+    twin = library.twins.get(ufunc.__name__)
+    if twin is not None and method == "__call__" and not kwargs:
+        return twin(*inputs)
+    if _holds(Tracer, inputs) or _holds(Tracer, kwargs):
+        if twin is None:
+            raise library.missing(ufunc)
+        what = f"the method {method}" if method != "__call__" else f"the arguments {', '.join(sorted(kwargs))}"
+        raise TypeError(f"{library.modules[0]}.{ufunc.__name__}: {what} cannot be used on traced arrays, at {describe(user_source())}. "
+                        f"Call {library.space}.{twin.__name__}, and write reductions, where and astype yourself.")
+    if any(type(o) is Array for o in kwargs.get("out", ())):
+        raise TypeError(f"{library.modules[0]}.{ufunc.__name__}: out= is an immutable functrans Array; use the returned array, at "
+                        f"{describe(user_source())}.")
+    result = getattr(ufunc, method)(*_as_ndarrays(inputs), **_as_ndarrays(kwargs))
+    return result if "out" in kwargs or method == "at" else _wrap(result)
+
+
 def _ufunc_call(spaces: _Namespaces, ufunc: np.ufunc, method: str, inputs: tuple[Any, ...], kwargs: dict[str, Any]) -> Any:
     name = ufunc.__name__
     traced = _holds(Tracer, inputs) or _holds(Tracer, kwargs)
     kwargs = {k: v for k, v in kwargs.items() if k not in _IGNORED or v != _IGNORED[k]}
     if "out" in kwargs and all(o is None for o in kwargs["out"]):
         del kwargs["out"]
+    # Another library may have one of NumPy's names; as NumPy's it is taken only if it has no twin.
+    for library in _LIBRARIES if getattr(np, name, None) is not ufunc else ():
+        if library.has(ufunc) and (name in library.twins or not isinstance(getattr(np, name, None), np.ufunc)):
+            return _foreign_call(library, ufunc, method, inputs, kwargs)
     ours = _our_ufunc(spaces, name, method)
     if ours is not None and not kwargs.keys() - _allowed(method):
         return ours(*inputs, **kwargs)

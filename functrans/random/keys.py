@@ -20,8 +20,10 @@ import numpy as np
 
 import functrans.lax as lax
 import functrans.numpy as fnp
+from functrans.config import options
 from functrans.core.dtypes import prng_key
 from functrans.core.trace import is_array_like, typeof
+from functrans.errors import KeyReuseError
 from functrans.random.arguments import Shape, refuse, shape_of, short_ints, size_of
 from functrans.tree_util import register_pytree_node
 
@@ -66,12 +68,13 @@ class KeyArray:
     ((3,), (2,), key<fry>)
     """
 
-    __slots__ = ("_words",)
+    __slots__ = ("_used", "_words")
     __array_priority__ = 100
     __hash__ = None  # type: ignore[assignment]
 
-    def __init__(self, first: Any, second: Any) -> None:
+    def __init__(self, first: Any, second: Any, used: np.ndarray | None = None) -> None:
         self._words = (first, second)
+        self._used = used  # under the option debug_key_reuse: which keys were used; parts of an array share the memory of its mask
 
     @property
     def shape(self) -> Shape:
@@ -97,11 +100,36 @@ class KeyArray:
     def nbytes(self) -> int:
         return self.size * self.itemsize
 
-    def _map(self, f: Callable[[Any], Any]) -> KeyArray:
-        return KeyArray(*map(f, self._words))
+    def _map(self, f: Callable[[Any, Any], Any]) -> KeyArray:
+        """``f(namespace, words)`` of both arrays of words, and of the mask."""
+        used = f(np, self._mask()) if options().debug_key_reuse else None
+        first, second = self._words
+        return KeyArray(f(fnp, first), f(fnp, second), used)
+
+    def _mask(self) -> np.ndarray:
+        if self._used is None:
+            self._used = np.zeros(self.shape, bool)
+        return self._used
+
+    def use(self, name: str) -> None:
+        """Note that the function `name` uses the keys up.
+
+        Raises:
+            KeyReuseError: if one of them was used before.
+        """
+        mask = self._mask()
+        if mask.any():
+            refuse(KeyReuseError, f"{name} was given a key that was used before, which gives the same numbers again. Split it first: key, "
+                                  "subkey = functrans.random.split(key); or say that it is meant: functrans.random.clone(key)")
+        mask[...] = True
 
     def __getitem__(self, index: Any) -> KeyArray:
-        return self._map(lambda w: w[index])
+        parts = index if isinstance(index, tuple) else (index,)
+        used = None
+        if options().debug_key_reuse and all(isinstance(p, (int, slice, type(None), type(Ellipsis))) for p in parts):
+            used = self._mask()[index if Ellipsis in parts else (*parts, ...)]
+        first, second = self._words
+        return KeyArray(first[index], second[index], used)
 
     def __len__(self) -> int:
         if not self.shape:
@@ -111,7 +139,8 @@ class KeyArray:
     def __iter__(self) -> Iterator[KeyArray]:
         if not self.shape:
             refuse(TypeError, "iteration over a key array of shape (), which holds one key; functrans.random.split(key, n) makes n keys")
-        return iter([KeyArray(first, second) for first, second in zip(*self._words, strict=True)])
+        return iter([self[i] for i in range(len(self))] if options().debug_key_reuse
+                    else [KeyArray(first, second) for first, second in zip(*self._words, strict=True)])
 
     def __eq__(self, other: object) -> Any:
         if not isinstance(other, KeyArray):
@@ -131,7 +160,7 @@ class KeyArray:
 
     def reshape(self, *shape: Any) -> KeyArray:
         """The same keys in another shape."""
-        return self._map(lambda w: fnp.reshape(w, shape[0] if len(shape) == 1 else shape))
+        return self._map(lambda xp, w: xp.reshape(w, shape[0] if len(shape) == 1 else shape))
 
     def ravel(self) -> KeyArray:
         """The keys as a vector."""
@@ -141,15 +170,15 @@ class KeyArray:
 
     def squeeze(self, axis: Any = None) -> KeyArray:
         """Without axes of size 1."""
-        return self._map(lambda w: fnp.squeeze(w, axis))
+        return self._map(lambda xp, w: xp.squeeze(w, axis))
 
     def swapaxes(self, axis1: int, axis2: int) -> KeyArray:
         """With two axes exchanged."""
-        return self._map(lambda w: fnp.swapaxes(w, axis1, axis2))
+        return self._map(lambda xp, w: xp.swapaxes(w, axis1, axis2))
 
     def transpose(self, *axes: Any) -> KeyArray:
         """With the axes in another order, by default reversed."""
-        return self._map(lambda w: fnp.transpose(w, (axes[0] if len(axes) == 1 else axes) or None))
+        return self._map(lambda xp, w: xp.transpose(w, (axes[0] if len(axes) == 1 else axes) or None))
 
     @property
     def T(self) -> KeyArray:
@@ -157,7 +186,7 @@ class KeyArray:
 
     def take(self, indices: Any, axis: int | None = None) -> KeyArray:
         """The keys at `indices`."""
-        return self._map(lambda w: fnp.take(w, indices, axis))
+        return KeyArray(*(fnp.take(w, indices, axis) for w in self._words))
 
     def copy(self) -> KeyArray:
         """Itself: key arrays do not change."""
@@ -180,6 +209,10 @@ register_pytree_node(KeyArray, lambda keys: (keys._words, None), _unflatten)
 
 # -- what functions are given -----------------------------------------------------------------------------------------
 
+_LOOKING = frozenset({"clone", "fold_in", "key_data", "key_impl"})
+"""Functions that a key may be given to any number of times."""
+
+
 def check_key(name: str, key: Any, batched: bool = False) -> None:
     """Refuse what is not a key of either form, and, unless `batched`, what is more than one.
 
@@ -188,6 +221,8 @@ def check_key(name: str, key: Any, batched: bool = False) -> None:
         ValueError: for an array of keys.
     """
     shape = key.shape if isinstance(key, KeyArray) else _check_data(name, key)[:-1]
+    if isinstance(key, KeyArray) and name not in _LOOKING and options().debug_key_reuse:
+        key.use(name)
     if shape and not batched:
         refuse(ValueError, f"{name} accepts a single key, but was given a key array of shape {shape} != (). Use functrans.vmap for "
                            "batching")
@@ -314,4 +349,4 @@ def key_dtype(impl: Any = None) -> KeyType:
 def clone(key: Any) -> Any:
     """The same key, to be used again on purpose."""
     check_key("clone", key, batched=True)
-    return key
+    return KeyArray(*key._words) if isinstance(key, KeyArray) else key

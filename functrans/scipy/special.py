@@ -1,13 +1,21 @@
 """`functrans.scipy.special`: SciPy's special functions, with derivatives, compiled.
 
 Arrays broadcast, integers and booleans become the default float, and what lies outside a function's domain gives nan. Accuracy is
-stated where it is less than a few units in the last place.
+stated where it is less than a few units in the last place. SciPy's universal functions on functrans arrays and traced values are these.
+
+>>> erf(0.5)
+Array(0.52049988, dtype=float64, weak_type=True)
 """
 
+from functrans.numpy.protocols import register_ufuncs as _register_ufuncs
+from functrans.scipy.special_bessel import bessel_jn as bessel_jn
 from functrans.scipy.special_bessel import i0 as i0
 from functrans.scipy.special_bessel import i0e as i0e
 from functrans.scipy.special_bessel import i1 as i1
 from functrans.scipy.special_bessel import i1e as i1e
+from functrans.scipy.special_bessel import sph_harm_y as sph_harm_y
+from functrans.scipy.special_complex import loggamma as loggamma
+from functrans.scipy.special_complex import wofz as wofz
 from functrans.scipy.special_entropy import boxcox as boxcox
 from functrans.scipy.special_entropy import boxcox1p as boxcox1p
 from functrans.scipy.special_entropy import entr as entr
@@ -35,19 +43,27 @@ from functrans.scipy.special_exponential import expi as expi
 from functrans.scipy.special_exponential import expn as expn
 from functrans.scipy.special_exponential import sici as sici
 from functrans.scipy.special_exponential import spence as spence
-from functrans.scipy.special_gamma import bernoulli as bernoulli
+from functrans.scipy.special_factorial import bernoulli as bernoulli
+from functrans.scipy.special_factorial import comb as comb
+from functrans.scipy.special_factorial import factorial as factorial
+from functrans.scipy.special_factorial import poch as poch
 from functrans.scipy.special_gamma import beta as beta
 from functrans.scipy.special_gamma import betainc as betainc
 from functrans.scipy.special_gamma import betaln as betaln
-from functrans.scipy.special_gamma import comb as comb
 from functrans.scipy.special_gamma import digamma as digamma
-from functrans.scipy.special_gamma import factorial as factorial
 from functrans.scipy.special_gamma import gamma as gamma
 from functrans.scipy.special_gamma import gammainc as gammainc
 from functrans.scipy.special_gamma import gammaincc as gammaincc
 from functrans.scipy.special_gamma import gammaln as gammaln
 from functrans.scipy.special_gamma import gammasgn as gammasgn
 from functrans.scipy.special_gamma import multigammaln as multigammaln
-from functrans.scipy.special_gamma import poch as poch
 from functrans.scipy.special_gamma import polygamma as polygamma
 from functrans.scipy.special_gamma import zeta as zeta
+from functrans.scipy.special_hypergeometric import hyp1f1 as hyp1f1
+from functrans.scipy.special_hypergeometric import hyp2f1 as hyp2f1
+
+_register_ufuncs(
+    ("scipy.special", "scipy.special._ufuncs"), "functrans.scipy.special",
+    {name: value for name, value in globals().items() if not name.startswith("_") and callable(value)}
+    | {"psi": digamma, "_riemann_zeta": zeta, "_zeta": zeta},  # where SciPy's names differ
+)

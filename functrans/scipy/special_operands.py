@@ -6,6 +6,7 @@ from collections.abc import Callable
 from typing import Any
 
 from functrans.calls.custom_jvp import custom_jvp
+from functrans.calls.custom_results import SymbolicZero
 from functrans.calls.jitted import jit
 from functrans.core.source import describe, user_source
 from functrans.core.trace import Tracer, typeof
@@ -82,7 +83,14 @@ def with_derivatives(*partials: Callable[..., Any] | None) -> Callable[[Callable
 
     def decorate(function: Callable[..., Any]) -> Any:
         made = custom_jvp(function)
-        made.defjvps(*partials)
+
+        def jvp(primals: tuple[Any, ...], tangents: tuple[Any, ...]) -> tuple[Any, Any]:
+            out = made(*primals)
+            terms = [partial(t, out, *primals) for partial, t in zip(partials, tangents, strict=True)
+                     if partial is not None and not isinstance(t, SymbolicZero)]
+            return out, sum(terms[1:], terms[0]) if terms else SymbolicZero(typeof(out))
+
+        made.defjvp(jvp, symbolic_zeros=True)
         return jit(made)
 
     return decorate

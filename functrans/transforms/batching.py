@@ -12,6 +12,7 @@ from typing import Any
 
 from functrans.core.aval import ShapedArray
 from functrans.core.jaxpr import subjaxprs
+from functrans.core.leaks import ended
 from functrans.core.source import describe, user_source
 from functrans.core.trace import Primitive, Trace, Tracer, current_trace, extended_axis_env, running, typeof
 from functrans.primitives.structural import move_axis, moved_to_front
@@ -117,13 +118,21 @@ def batch_flat(
     """Run ``fun(*args) -> flat results`` with axis ``dims[i]`` of each argument hidden: values and where the axis is."""
     trace = BatchTrace(current_trace(), axis)
     try:
-        with running(trace), extended_axis_env({} if axis.name is None else {axis.name: int(axis)}):
-            outs = fun(*[x if d is None else BatchTracer(trace, x, d) for x, d in safe_zip(args, dims)])
-        values, out_dims = [], []
-        for y in outs:
-            mine = type(y) is BatchTracer and y._trace is trace
-            values.append(y.value if mine else y)
-            out_dims.append(y.dim if mine else None)
-        return values, out_dims
+        batched = _batched(trace, fun, axis, args, dims)
     finally:
         trace.close()
+    ended(trace)
+    return batched
+
+
+def _batched(
+    trace: BatchTrace, fun: Callable[..., Sequence[Any]], axis: BatchAxis, args: Sequence[Any], dims: Sequence[int | None],
+) -> tuple[list[Any], list[int | None]]:
+    with running(trace), extended_axis_env({} if axis.name is None else {axis.name: int(axis)}):
+        outs = fun(*[x if d is None else BatchTracer(trace, x, d) for x, d in safe_zip(args, dims)])
+    values, out_dims = [], []
+    for y in outs:
+        mine = type(y) is BatchTracer and y._trace is trace
+        values.append(y.value if mine else y)
+        out_dims.append(y.dim if mine else None)
+    return values, out_dims

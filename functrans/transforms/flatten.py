@@ -30,6 +30,10 @@ def wraps(fun: Callable[..., Any], prefix: str = "") -> Callable[[Any], Any]:
     return decorate
 
 
+_ARRAY = object()
+"""Stands for an array among the leaves of auxiliary data."""
+
+
 class FlatFun:
     """``fun(*args, **kwargs)`` as a function of leaves that returns leaves; remembers the tree of its result.
 
@@ -55,8 +59,9 @@ class FlatFun:
                 raise TypeError(f"{self._transform} of {fun_name(self._fun)} with has_aux=True: the function must return a pair "
                                 f"(output, auxiliary data); it returned {_brief(out)}, at {describe(user_source())}.")
             out, aux = out
-            self._aux_leaves, self._aux_tree = tree_flatten(aux)
-            extra = [x for x in self._aux_leaves if is_array_like(x)]
+            found, self._aux_tree = tree_flatten(aux)
+            extra = [x for x in found if is_array_like(x)]
+            self._aux_leaves = [_ARRAY if is_array_like(x) else x for x in found]  # no tracer stays here when the call ends
         flat, self.out_tree = tree_flatten(out)
         self._count = len(flat)
         for i, x in enumerate(flat):
@@ -72,7 +77,7 @@ class FlatFun:
         if not self.has_aux:
             return flat, None
         arrays = iter(values[self._count:])
-        return flat, tree_unflatten(self._aux_tree, [next(arrays) if is_array_like(x) else x for x in self._aux_leaves])
+        return flat, tree_unflatten(self._aux_tree, [next(arrays) if x is _ARRAY else x for x in self._aux_leaves])
 
 
 def _brief(x: Any) -> str:

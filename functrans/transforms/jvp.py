@@ -12,6 +12,7 @@ from typing import Any
 
 from functrans.core.aval import Zero, tangent_aval
 from functrans.core.conversion import Conversion
+from functrans.core.leaks import ended
 from functrans.core.source import Source, describe, user_source
 from functrans.core.trace import Primitive, Trace, Tracer, current_trace, running, typeof
 from functrans.errors import ConcretizationTypeError
@@ -82,16 +83,22 @@ def jvp_flat(fun: Callable[..., Any], primals: Sequence[Any], tangents: Sequence
     """Push `tangents` (arrays or `Zero`) through ``fun(*primals) -> flat results``."""
     trace = JVPTrace(current_trace())
     try:
-        with running(trace):
-            outs = fun(*[JVPTracer(trace, p, t) for p, t in safe_zip(primals, tangents)])
-        ys, y_dots = [], []
-        for y in outs:
-            if type(y) is JVPTracer and y._trace is trace:
-                ys.append(y.primal)
-                y_dots.append(y.tangent)
-            else:
-                ys.append(y)
-                y_dots.append(Zero(tangent_aval(typeof(y))))
-        return ys, y_dots
+        pushed = _pushed(trace, fun, primals, tangents)
     finally:
         trace.close()
+    ended(trace)
+    return pushed
+
+
+def _pushed(trace: JVPTrace, fun: Callable[..., Any], primals: Sequence[Any], tangents: Sequence[Any]) -> tuple[list[Any], list[Any]]:
+    with running(trace):
+        outs = fun(*[JVPTracer(trace, p, t) for p, t in safe_zip(primals, tangents)])
+    ys, y_dots = [], []
+    for y in outs:
+        if type(y) is JVPTracer and y._trace is trace:
+            ys.append(y.primal)
+            y_dots.append(y.tangent)
+        else:
+            ys.append(y)
+            y_dots.append(Zero(tangent_aval(typeof(y))))
+    return ys, y_dots

@@ -29,6 +29,7 @@ from functrans.core.array import Array
 from functrans.core.aval import Linear, ShapedArray, Zero, tangent_aval
 from functrans.core.check import check_linear
 from functrans.core.jaxpr import Atom, Eqn, Jaxpr, Literal, Var
+from functrans.core.leaks import ended
 from functrans.core.source import interpreter
 from functrans.core.trace import Primitive, Trace, Tracer, current_trace, leaked, running, to_numpy, typeof
 from functrans.primitives.builders import add_p
@@ -165,6 +166,18 @@ def linearize_flat(
     each active primal.
     """
     trace = LinearizeTrace(current_trace())
+    try:
+        recorded = _recorded(trace, fun, primals, active)
+    finally:
+        trace.close()
+        trace.tangent_trace.close()
+    ended(trace)
+    return recorded
+
+
+def _recorded(
+    trace: LinearizeTrace, fun: Callable[..., Any], primals: Sequence[Any], active: Sequence[bool] | None,
+) -> tuple[list[Any], LinearProgram]:
     tangent_trace = trace.tangent_trace
     tracers, ins = [], []
     for i, p in enumerate(primals):
@@ -176,22 +189,18 @@ def linearize_flat(
             tracers.append(LinearizeTracer(trace, p, LinearTracer(tangent_trace, var)))
         else:
             tracers.append(LinearizeTracer(trace, p, Zero(t_aval)))
-    try:
-        with running(trace):
-            outs = fun(*tracers)
-        ys: list[Any] = []
-        y_dots: list[Any] = []
-        for y in outs:
-            if type(y) is LinearizeTracer and y._trace is trace:
-                ys.append(y.primal)
-                y_dots.append(y.tangent if type(y.tangent) is Zero else y.tangent.variable)
-            else:
-                ys.append(y)
-                y_dots.append(Zero(tangent_aval(typeof(y))))
-        return ys, LinearProgram(ins, tangent_trace.eqns, y_dots)
-    finally:
-        trace.close()
-        tangent_trace.close()
+    with running(trace):
+        outs = fun(*tracers)
+    ys: list[Any] = []
+    y_dots: list[Any] = []
+    for y in outs:
+        if type(y) is LinearizeTracer and y._trace is trace:
+            ys.append(y.primal)
+            y_dots.append(y.tangent if type(y.tangent) is Zero else y.tangent.variable)
+        else:
+            ys.append(y)
+            y_dots.append(Zero(tangent_aval(typeof(y))))
+    return ys, LinearProgram(ins, tangent_trace.eqns, y_dots)
 
 
 def record_linear(fun: Callable[..., Any], in_avals: Sequence[ShapedArray]) -> LinearProgram:

@@ -96,7 +96,7 @@ def linearize_jaxpr(closed: ClosedJaxpr, active: Mask, instantiate: Mask | None 
         box.extend((program, numbers, len(ys)))
         return [*ys, *residuals]
 
-    primal_jaxpr = stage(primal, closed.in_avals, "grad of jit")
+    primal_jaxpr = stage(primal, closed.in_avals, "grad of jit", search_leaks=False)  # the box holds residuals
     program, numbers, n = box
     out_active: list[bool] = []
 

@@ -17,6 +17,7 @@ from functrans.core.aval import ShapedArray
 from functrans.core.check import check_jaxpr
 from functrans.core.conversion import Conversion
 from functrans.core.jaxpr import ClosedJaxpr, Eqn, Jaxpr, Literal, Var
+from functrans.core.leaks import ended
 from functrans.core.source import user_source
 from functrans.core.trace import EvalTrace, Primitive, Trace, Tracer, current_trace, escaped, leaked, running, typeof
 
@@ -134,27 +135,32 @@ class StagingTrace(Trace):
 
 def stage(
     fun: Callable[..., Sequence[Any]], in_avals: Sequence[ShapedArray], name: str = "jit", recorder: Recorder | None = None, why: str = "",
+    search_leaks: bool = True,
 ) -> ClosedJaxpr:
     """The jaxpr of ``fun(*flat_args) -> flat_results`` at the given avals.
 
     Values of outer traces that `fun` closes over come back among the consts, as the tracers they are. Questions about values go
-    to `recorder`; without one they are refused, and the message says `why`.
+    to `recorder`; without one they are refused, and the message says `why`. `search_leaks` is false where the caller itself keeps
+    tracers for a while.
     """
     trace = StagingTrace(current_trace(), name, recorder, why)
-    tracers = [trace.new_input(a) for a in in_avals]
+    inputs = [Var(a) for a in in_avals]
     if recorder is not None:
-        recorder.begin(trace, [t.variable for t in tracers])
+        recorder.begin(trace, inputs)
     try:
         with running(trace):
-            outs = fun(*tracers)
+            outs = fun(*[StagingTracer(trace, v) for v in inputs])
         atoms = [trace.atom(x) for x in outs]
+        del outs
     finally:
         trace.close()
         trace.recorder = None
         if recorder is not None:
             recorder.end()
+    if search_leaks:
+        ended(trace)
     constvars, consts = trace.consts()
-    jaxpr = Jaxpr(tuple(constvars), tuple(t.variable for t in tracers), tuple(trace.eqns), tuple(atoms))
+    jaxpr = Jaxpr(tuple(constvars), tuple(inputs), tuple(trace.eqns), tuple(atoms))
     if options().check:
         check_jaxpr(jaxpr)
     return ClosedJaxpr(jaxpr, tuple(consts))

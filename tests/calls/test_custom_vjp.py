@@ -450,6 +450,12 @@ def test_linear_call(wrap):
     np.testing.assert_allclose(ft.jvp(f, (2.0, 3.0), (1.0, 1.0))[1], -0.75 + 0.5)
     np.testing.assert_allclose(ft.vmap(f, (None, 0))(2.0, XS), XS / 2)
     np.testing.assert_allclose(ft.linear_transpose(lambda x: f(2.0, x), 1.0)(3.0)[0], 7.5)
+    def total(r, x):
+        return fnp.sum(ft.vmap(f, (None, 0))(r, x))
+
+    np.testing.assert_allclose(wrap(ft.grad(total, 1))(2.0, XS), np.full(XS.shape, 2.5))  # a batch keeps the stated transpose
+    np.testing.assert_allclose(wrap(ft.grad(total))(2.0, XS), -np.sum(XS) / 4)
+    np.testing.assert_allclose(ft.grad(lambda x: fnp.sum(ft.vmap(f, (0, None))(XS + 3, x)))(1.0), np.sum(5 / (XS + 3)))
     with pytest.raises(TypeError, match=r"linear_call of <lambda>: the transpose's result has type f64\[2\]"):
         ft.grad(lambda x: linear_call(lambda r, x: x, lambda r, ct: fnp.ones(2), 1.0, x))(1.0)
 

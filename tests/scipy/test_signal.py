@@ -76,7 +76,7 @@ def test_a_long_convolution_is_done_by_transforms() -> None:
     partial(signal.convolve, mode="same"), partial(signal.convolve, method="fft"), partial(signal.correlate, mode="valid"),
     partial(signal.convolve2d, boundary="symm"), partial(signal.correlate2d, mode="same", boundary="wrap"),
     partial(signal.convolve2d, mode="same", fillvalue=2.0), signal.fftconvolve,
-], ids=str)
+], ids=lambda f: getattr(f, "func", f).__name__ + "".join(f"-{k}={v}" for k, v in getattr(f, "keywords", {}).items()))
 def test_transformed_convolutions(call) -> None:
     a, v = sample((4, 5)), sample((2, 3))
     same(ft.jit(call)(a, v), np.asarray(call(a, v)))

@@ -105,12 +105,36 @@ def in_dtype(args: Args, dtype: str) -> Args:
 
 @every_case
 def test_values(case: Case) -> None:
-    want = case.reference(*case.args)
-    np.testing.assert_allclose(case.ours(*case.args), want, rtol=2e-12, atol=1e-15)
+    """In both widths, not compiled."""
     narrow = in_dtype(case.args, "float32")
-    got = case.ours(*narrow)
+    with ft.disable_jit():
+        np.testing.assert_allclose(case.ours(*case.args), case.reference(*case.args), rtol=2e-12, atol=1e-15)
+        got = case.ours(*narrow)
     assert got.dtype == np.float32
     np.testing.assert_allclose(got, case.reference(*(a.astype(float) for a in narrow)), rtol=1e-5, atol=1e-6)
+
+
+@pytest.mark.parametrize("row", ROWS, ids=[row.name for row in ROWS])
+def test_compiled(row: Row) -> None:
+    """All methods of a point in one compiled function, against the same not compiled; and the first one as users call it."""
+    methods = [getattr(getattr(stats, row.name), m) for m in row.methods.split()]
+    args = (np.array(row.points), *row.params)
+    compiled = ft.jit(lambda *args: [method(*args) for method in methods])(*args)
+    with ft.disable_jit():
+        eager = [method(*args) for method in methods]
+    np.testing.assert_allclose(compiled, eager, rtol=1e-13, atol=1e-16)
+    np.testing.assert_allclose(methods[0](*args), eager[0], rtol=1e-13, atol=1e-16)
+
+
+@pytest.mark.parametrize("row", [row for row in ROWS if row.quantiles], ids=[row.name for row in ROWS if row.quantiles])
+def test_compiled_quantiles(row: Row) -> None:
+    """As `test_compiled`, of probabilities and of what is none."""
+    methods = [getattr(getattr(stats, row.name), m) for m in row.quantiles.split()]
+    args = (np.array([-0.5, 0.0, 1e-9, 0.4, 0.999, 1.0]), *row.params)
+    compiled = ft.jit(lambda *args: [method(*args) for method in methods])(*args)
+    with ft.disable_jit():
+        eager = [method(*args) for method in methods]
+    np.testing.assert_allclose(compiled, eager, rtol=1e-13, atol=1e-16)
 
 
 def difference(f: Callable[[float], np.ndarray], x: float, h: float) -> np.ndarray:

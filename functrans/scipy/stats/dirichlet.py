@@ -18,7 +18,7 @@ from functrans.numpy.joining import concatenate
 from functrans.numpy.reductions import all as all_
 from functrans.numpy.reductions import sum as sum_
 from functrans.numpy.ufuncs import absolute
-from functrans.numpy.util import as_operand, promote_inexact
+from functrans.numpy.util import asarray_internal, promote_inexact
 from functrans.scipy.special import gammaln
 from functrans.scipy.stats.families import refuse_complex
 from functrans.scipy.stats.logarithms import log_power
@@ -42,7 +42,7 @@ def _log_density(x: Any, alpha: Any) -> Any:
 
 
 def _operands(name: str, x: Any, alpha: Any) -> list[Any]:
-    x, alpha = promote_inexact(as_operand(x), as_operand(alpha))
+    x, alpha = promote_inexact(asarray_internal(x), asarray_internal(alpha))
     refuse_complex(name, x, alpha)
     shape, shapes = typeof(x).shape, typeof(alpha).shape
     if len(shapes) != 1 or not shapes[0]:

@@ -30,7 +30,7 @@ from functrans.core.trace import typeof
 from functrans.numpy.choice import clip, where
 from functrans.numpy.elementary import exp, log
 from functrans.numpy.ufuncs import floor
-from functrans.numpy.util import as_operand, broadcast_shapes_internal, promote_inexact
+from functrans.numpy.util import asarray_internal, broadcast_shapes_internal, promote_inexact
 
 __all__ = ["Continuous", "Function", "Lattice", "compiled", "operands", "refuse_complex"]
 
@@ -62,10 +62,10 @@ def operands(name: str, *args: Any) -> list[Any]:
     Raises:
         ValueError: naming `name`, if the shapes do not broadcast, or an argument is complex.
 
-    >>> operands("norm.pdf", 1, 2.0)
-    [Array(1., dtype=float64, weak_type=True), 2.0]
+    >>> operands("norm.pdf", 1, 2.5)
+    [Array(1., dtype=float64, weak_type=True), Array(2.5, dtype=float64, weak_type=True)]
     """
-    args = tuple(promote_inexact(*map(as_operand, args)))
+    args = tuple(promote_inexact(*map(asarray_internal, args)))
     refuse_complex(name, *args)
     broadcast_shapes_internal(name, [typeof(x).shape for x in args])
     return list(args)

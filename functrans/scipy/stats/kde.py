@@ -22,7 +22,7 @@ from functrans.numpy.linalg import inv
 from functrans.numpy.manipulation import atleast_1d, atleast_2d, broadcast_to, moveaxis, reshape
 from functrans.numpy.reductions import sum as sum_
 from functrans.numpy.ufuncs import sqrt
-from functrans.numpy.util import as_operand, promote_inexact
+from functrans.numpy.util import asarray_internal, promote_inexact
 from functrans.random.bits import split
 from functrans.random.selection import choice
 from functrans.random.vectors import multivariate_normal
@@ -73,7 +73,8 @@ class gaussian_kde:
     neff: Any
 
     def __init__(self, dataset: Any, bw_method: Bandwidth = None, weights: Any = None) -> None:
-        data = promote_inexact(as_operand(dataset))[0] if weights is None else promote_inexact(as_operand(dataset), as_operand(weights))[0]
+        given = [asarray_internal(x) for x in (dataset, weights) if x is not None]
+        data = promote_inexact(*given)[0]
         refuse_complex("gaussian_kde", data)
         data = atleast_2d(data)
         if typeof(data).ndim != 2 or typeof(data).shape[1] < 2:
@@ -83,7 +84,7 @@ class gaussian_kde:
         if weights is None:
             mass = full(count, 1 / count, dtype)
         else:
-            mass = atleast_1d(as_operand(weights)).astype(dtype)
+            mass = atleast_1d(given[1]).astype(dtype)
             if typeof(mass).shape != (count,):
                 raise ValueError(f"gaussian_kde: weights must have shape ({count},), one for each point; got {typeof(mass).shape}, at "
                                  f"{describe(user_source())}.")
@@ -101,7 +102,7 @@ class gaussian_kde:
                 return (self.neff * (self.d + 2) / 4) ** power
             raise ValueError(f"gaussian_kde: bw_method must be 'scott', 'silverman', a number or a function, not {method!r}, at "
                              f"{describe(user_source())}.")
-        return method(self) if callable(method) else as_operand(method)
+        return method(self) if callable(method) else asarray_internal(method)
 
     # -- the pytree ---------------------------------------------------------------------------------------------------
 
@@ -151,7 +152,7 @@ class gaussian_kde:
         return _log_mixture(self._points(x), self.dataset, self.weights, self.covariance)
 
     def _points(self, points: Any) -> Any:
-        points = atleast_2d(as_operand(points))
+        points = atleast_2d(asarray_internal(points))
         d, shape = self.d, typeof(points).shape
         if len(shape) == 2 and shape[0] == 1 and shape[1] == d and d > 1:
             points = reshape(points, (d, 1))
@@ -169,7 +170,7 @@ class gaussian_kde:
             ValueError: for other shapes.
         """
         d, dtype = self.d, typeof(self.dataset).dtype
-        mean, cov = atleast_1d(as_operand(mean)), atleast_2d(as_operand(cov))
+        mean, cov = atleast_1d(asarray_internal(mean)), atleast_2d(asarray_internal(cov))
         if typeof(mean).shape != (d,) or typeof(cov).shape != (d, d):
             raise ValueError(f"gaussian_kde.integrate_gaussian: mean and cov must have shapes ({d},) and ({d}, {d}); got "
                              f"{typeof(mean).shape} and {typeof(cov).shape}, at {describe(user_source())}.")
@@ -182,7 +183,7 @@ class gaussian_kde:
         Raises:
             ValueError: for more coordinates, or bounds that are not numbers.
         """
-        low, high = as_operand(low), as_operand(high)
+        low, high = asarray_internal(low), asarray_internal(high)
         if self.d != 1:
             raise ValueError(f"gaussian_kde.integrate_box_1d needs data of one coordinate; this has {self.d}, at "
                              f"{describe(user_source())}.")

@@ -15,7 +15,7 @@ from functrans.numpy.choice import where
 from functrans.numpy.elementary import exp
 from functrans.numpy.reductions import all as all_
 from functrans.numpy.reductions import sum as sum_
-from functrans.numpy.util import as_operand, broadcast_shapes_internal, promote_inexact
+from functrans.numpy.util import asarray_internal, broadcast_shapes_internal, promote_inexact
 from functrans.scipy.special import gammaln
 from functrans.scipy.stats.binom import is_count
 from functrans.scipy.stats.families import refuse_complex
@@ -34,7 +34,7 @@ def _log_mass(x: Any, n: Any, p: Any) -> Any:
 
 
 def _operands(name: str, x: Any, n: Any, p: Any) -> list[Any]:
-    x, n, p = promote_inexact(as_operand(x), as_operand(n), as_operand(p))
+    x, n, p = promote_inexact(asarray_internal(x), asarray_internal(n), asarray_internal(p))
     refuse_complex(name, x, n, p)
     shapes = [typeof(v).shape for v in (x, n, p)]
     if not shapes[0] or not shapes[2]:

@@ -16,7 +16,7 @@ from functrans.numpy.contraction import diagonal
 from functrans.numpy.elementary import exp, log
 from functrans.numpy.manipulation import broadcast_to, moveaxis
 from functrans.numpy.reductions import sum as sum_
-from functrans.numpy.util import as_operand, broadcast_shapes_internal, promote_inexact
+from functrans.numpy.util import asarray_internal, broadcast_shapes_internal, promote_inexact
 from functrans.scipy.linalg import cholesky, solve_triangular
 from functrans.scipy.stats import norm
 from functrans.scipy.stats.families import refuse_complex
@@ -54,7 +54,7 @@ def _log_density(x: Any, mean: Any, cov: Any) -> Any:
 
 
 def _dispatch(name: str, x: Any, mean: Any, cov: Any) -> Any:
-    x, mean, cov = promote_inexact(as_operand(x), as_operand(mean), as_operand(cov))
+    x, mean, cov = promote_inexact(asarray_internal(x), asarray_internal(mean), asarray_internal(cov))
     refuse_complex(name, x, mean, cov)
     points, center, spread = (typeof(v).shape for v in (x, mean, cov))
     if not center and not spread:

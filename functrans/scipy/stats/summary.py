@@ -26,7 +26,7 @@ from functrans.numpy.reductions import sum as sum_
 from functrans.numpy.running import cumsum
 from functrans.numpy.sorting import argsort, sort
 from functrans.numpy.ufuncs import sqrt
-from functrans.numpy.util import as_operand, default_float, promote_inexact
+from functrans.numpy.util import asarray_internal, default_float, promote_inexact
 from functrans.primitives.cumulative import cummax, cummin
 from functrans.util import canonicalize_axis
 
@@ -52,7 +52,7 @@ def _check_policy(name: str, policy: str) -> None:
 
 def _lane_axis(name: str, a: Any, axis: int | None) -> tuple[Any, int]:
     """`a` and the axis of its lanes; with axis None all elements in one lane."""
-    a = as_operand(a)
+    a = asarray_internal(a)
     if axis is None:
         return ravel(a), 0
     return a, canonicalize_axis(axis, typeof(a).ndim)
@@ -105,8 +105,8 @@ def mode(a: Any, axis: int | None = 0, nan_policy: str = "propagate", keepdims: 
     ModeResult(mode=Array(1, dtype=int64), count=Array(2, dtype=int64))
     """
     _check_policy("mode", nan_policy)
-    rank = typeof(as_operand(a)).ndim
-    lanes, at = (as_operand(a), 0) if rank == 0 else _lane_axis("mode", a, axis)
+    rank = typeof(asarray_internal(a)).ndim
+    lanes, at = (asarray_internal(a), 0) if rank == 0 else _lane_axis("mode", a, axis)
     lanes = ravel(lanes) if rank == 0 else moveaxis(lanes, at, -1)
     shape = typeof(lanes).shape
     if shape[-1]:
@@ -165,7 +165,7 @@ def rankdata(a: Any, method: str = "average", *, axis: int | None = None, nan_po
     lanes, at = _lane_axis("rankdata", a, axis)
     lanes = moveaxis(lanes, at, -1)
     if 0 in typeof(lanes).shape:
-        return zeros(typeof(lanes).shape if axis is None else typeof(as_operand(a)).shape)
+        return zeros(typeof(lanes).shape if axis is None else typeof(asarray_internal(a)).shape)
     return moveaxis(_rankdata(lanes, method=method, omit=nan_policy == "omit", dtype=default_float()), -1, at)
 
 
@@ -220,7 +220,7 @@ def sem(a: Any, axis: int | None = 0, ddof: int = 1, nan_policy: str = "propagat
     1.0
     """
     _check_policy("sem", nan_policy)
-    (x,) = promote_inexact(as_operand(a))
+    (x,) = promote_inexact(asarray_internal(a))
     if nan_policy == "omit":
         count = sum_(~isnan(x), axis, keepdims=keepdims)
         return nanstd(x, axis, ddof=ddof, keepdims=keepdims) / sqrt(count.astype(_real_dtype(x)))
