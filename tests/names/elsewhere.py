@@ -24,7 +24,13 @@ ELSEWHERE: dict[str, dict[str, str]] = {
         "tests/calls/test_checkpoint.py": "checkpoint remat",
         "tests/calls/test_custom_jvp.py": "custom_jvp",
         "tests/calls/test_custom_vjp.py": "closure_convert custom_gradient custom_vjp",
+        "tests/test_ref.py": "Ref empty_ref free_ref freeze new_ref",
+        "tests/numpy/test_slices.py": "ds",
+        "tests/test_leaks.py": "check_tracer_leaks checking_leaks live_arrays no_tracing",
+        "tests/random/test_reuse.py": "debug_key_reuse",
     },
+    "ref": {"tests/test_ref.py": "Ref addupdate empty_ref free_ref freeze get new_ref set swap"},
+    "nn": {"tests/nn/test_scaled_dot.py": "get_scaled_dot_general_config"},
     "numpy": {
         _HERE: "bool bool_ cdouble character complex128 complex64 complex_ complexfloating csingle double e euler_gamma flexible float16 "
                "float32 float64 float_ floating generic inexact inf int16 int32 int64 int8 int_ integer nan ndarray newaxis number object_ "
@@ -76,7 +82,12 @@ ELSEWHERE: dict[str, dict[str, str]] = {
         "tests/calls/test_checkpoint.py": "Offloadable Recompute Saveable checkpoint checkpoint_name print_saved_residuals remat "
                                           "saved_residuals",
     },
-    "debug": {"tests/test_debug.py": "breakpoint callback print"},
+    "debug": {
+        "tests/test_debug.py": "DebugEffect OrderedDebugEffect SingleDeviceSharding breakpoint callback inspect_array_sharding log print "
+                               "visualize_array_sharding",
+        _HERE: "check_format visualize_sharding",
+    },
+    "scipy.optimize": {_HERE: "OptimizeResults"},
     "dtypes": {
         _HOST: "TypePromotionError canonicalize_dtype extended issubdtype itemsize_bits prng_key result_type scalar_type_of",
         _HERE: "finfo iinfo float0",
@@ -91,9 +102,9 @@ ELSEWHERE: dict[str, dict[str, str]] = {
     "experimental": {"tests/calls/test_callbacks.py": "io_callback"},
     "experimental.jet": {"tests/experimental/test_jet.py": "jet"},
     "experimental.checkify": {
-        "tests/experimental/test_checkify.py": "DivisionByZeroError Error ErrorCategory FailedCheckError JaxRuntimeError NaNError OOBError "
-                                               "all_checks automatic_checks check check_error checkify debug_check div_checks float_checks "
+        "tests/experimental/test_checkify.py": "Error FailedCheckError JaxRuntimeError all_checks automatic_checks check check_error checkify debug_check div_checks float_checks "
                                                "index_checks init_error nan_checks user_checks",
+        _HERE: "DivisionByZeroError ErrorCategory NaNError OOBError",
     },
     "test_util": {"tests/test_test_util.py": "check_grads check_jit check_jvp check_vjp check_vmap"},
     "optim": {

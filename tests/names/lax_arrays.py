@@ -69,6 +69,14 @@ def scattered(combine: Any) -> Any:
     return reference
 
 
+def applied(x: Any, places: Any, f: Any, numbers: Any, update_shape: Any) -> Any:
+    """A function of rows, for each time that a row is named."""
+    y = x.copy()
+    for i in places[:, 0]:
+        y[i] = f(y[i])
+    return y
+
+
 def running(f: Any) -> Any:
     return lambda x, axis, reverse=False: np.flip(f(np.flip(x, axis), axis), axis) if reverse else f(x, axis)
 
@@ -185,6 +193,8 @@ LAX_ARRAYS = (
                                    ("scatter_min", np.minimum, REAL)]),
     *(Name(f"lax.{name}", (X, APART, R(3, 4)), lambda f, x, i, u: f(x, i, u, ROWS_TO_NUMBER, unique_indices=True), scattered(combine),
            dtypes=NUMBER) for name, combine in [("scatter", lambda x, u: u), ("scatter_mul", np.multiply)]),
+    Name("lax.scatter_apply", (X, Z(5, 1, high=2)), lambda f, x, i: f(x, i, lambda v: v * v, ROWS_TO_NUMBER, update_shape=(5, 4)), applied,
+         dtypes=NUMBER),
     # -- reduced, running, in order
     *(Name(f"lax.reduce_{name}", (operand,), lambda f, x: f(x, (0, 2)), reduced(f), dtypes=kinds) for name, operand, f, kinds in [
         ("sum", CUBE, lambda x, axis: np.sum(x, axis, x.dtype), NUMBER), ("prod", CUBE, lambda x, axis: np.prod(x, axis, x.dtype), NUMBER),

@@ -96,6 +96,9 @@ NN_ROWS = (
     Name("nn.one_hot", (Z(5, high=4),), lambda f, x: [f(x, 4), f(x, 3, axis=0)], hot, dtypes=("int64",)),
     Name("nn.dot_product_attention", (R(2, 3, 2, 4), R(2, 5, 2, 4), R(2, 5, 2, 4)),
          lambda f, q, k, v: [f(q, k, v), f(q, k, v, is_causal=True)], attention),
+    Name("nn.scaled_dot_general", (R(2, 3, 4), R(2, 4, 2)),
+         lambda f, x, y: f(x, y, (((2,), (1,)), ((0,), (0,))), preferred_element_type=x.dtype),
+         lambda x, y, numbers, preferred_element_type: np.einsum("bik,bkj->bij", x, y)),
     Name("nn.scaled_matmul", (R(2, 3, 4), R(2, 5, 4), R(2, 3, 2), R(2, 5, 2)),
          lambda f, x, y, a, b: f(x, y, a, b, preferred_element_type=x.dtype), blocks_multiplied),
 )

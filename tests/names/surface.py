@@ -22,6 +22,8 @@ def namespaces() -> list[str]:
     found: list[str] = []
 
     def visit(module: ModuleType) -> None:
+        if module.__name__.removeprefix("functrans.") in found:
+            return
         found.append(module.__name__.removeprefix("functrans").removeprefix("."))
         for name in _names(module):
             value = getattr(module, name)

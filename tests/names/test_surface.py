@@ -13,6 +13,7 @@ import pytest
 import functrans as ft
 from functrans import dtypes, image, lax, optim, tree, tree_util
 from functrans import numpy as fnp
+from functrans.experimental import checkify
 from functrans.nn import initializers
 from tests.names.elsewhere import ELSEWHERE
 from tests.names.page import PAGE, text
@@ -198,6 +199,36 @@ def test_a_class_with_keys_is_a_tree() -> None:
     assert [tree_util.keystr(path) for path, _ in tree_util.tree_leaves_with_path(doubled)] == [".x", ".y[0]"]
 
 
+def test_linear_functions_are_trees_of_their_residuals() -> None:
+    """What `vjp` and `linearize` give may leave a compiled function, and enter another."""
+    def f(x: Any) -> Any:
+        return fnp.sin(x) * x
+
+    x = np.array([0.5, 2.0])
+    slope = np.cos(x) * x + np.sin(x)
+    _, pullback = ft.jit(lambda x: ft.vjp(f, x))(x)
+    _, pushforward = ft.jit(lambda x: ft.linearize(f, x))(x)
+    for linear in (lambda t: pullback(t)[0], pushforward, ft.jit(lambda t: pullback(t)[0])):
+        np.testing.assert_allclose(linear(np.array([1.0, 3.0])), slope * [1, 3], rtol=1e-14)
+    np.testing.assert_allclose(ft.jit(lambda g, t: g(t)[0])(pullback, np.ones(2)), slope, rtol=1e-14)
+    assert tree.leaves(pullback) and tree.leaves(pushforward)
+
+
+def test_errors_that_checks_report() -> None:
+    def error_of(f: Any, x: Any) -> Any:
+        return checkify.checkify(f, errors=checkify.all_checks)(x)[0]
+
+    for f, x, kind in ((fnp.log, -1.0, checkify.NaNError), (lambda x: 1.0 / x, 0.0, checkify.DivisionByZeroError),
+                       (lambda i: fnp.arange(3)[i], 5, checkify.OOBError)):
+        assert isinstance(error_of(f, x).get_exception(), kind)
+    assert checkify.ErrorCategory is not None and checkify.nan_checks == frozenset({checkify.NaNError})
+
+
+def test_results_of_minimization_are_named() -> None:
+    found = ft.scipy.optimize.minimize(lambda x: fnp.sum((x - 1.0) ** 2), np.zeros(2), method="BFGS")
+    assert isinstance(found, ft.scipy.optimize.OptimizeResults) and found.success and np.allclose(found.x, 1.0)
+
+
 # -- the parts of optimizers ------------------------------------------------------------------------------------------
 
 PARTS = {"adadelta": "scale_by_adadelta", "adam": "scale_by_adam", "adamax": "scale_by_adamax", "amsgrad": "scale_by_amsgrad",
@@ -233,8 +264,13 @@ def test_small_transformations() -> None:
     assert isinstance(state, optim.ScaleByScheduleState) and int(state.count) == 2
 
 
+STATES = """BacktrackingLinesearchInfo EmaState EmptyState GradientTransformation GradientTransformationExtraArgs InjectHyperparamsState
+MaskedState MultiTransformState PartitionState ScaleByAdaDeltaState ScaleByAdamState ScaleByAmsgradState ScaleByBacktrackingLinesearchState
+ScaleByBeliefState ScaleByLBFGSState ScaleByLionState ScaleByRStdDevState ScaleByRStdDevWithCountState ScaleByRmsState
+ScaleByRmsWithCountState ScaleByRssState ScaleByScheduleState ScaleByZoomLinesearchState TraceState ZoomLinesearchInfo"""
+
+
 def test_states_are_named_tuples() -> None:
-    for name in public_names("optim"):
-        if name.endswith(("State", "Info")) or name.startswith("GradientTransformation"):
-            assert issubclass(getattr(optim, name), tuple) and getattr(optim, name)._fields is not None
+    for name in STATES.split():
+        assert issubclass(getattr(optim, name), tuple) and getattr(optim, name)._fields is not None
     assert importlib.import_module("functrans.optim").Schedule is not None and optim.MaskedNode() == optim.MaskedNode()
