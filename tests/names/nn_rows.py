@@ -109,8 +109,10 @@ def initialized(maker: Any, key: Any) -> Any:
 
 
 INITIALIZERS = (
-    *each("nn.initializers", "normal uniform truncated_normal glorot_normal glorot_uniform he_normal he_uniform lecun_normal lecun_uniform "
-          "xavier_normal xavier_uniform kaiming_normal kaiming_uniform", KEY, call=initialized, reference=FACTS, dtypes=("float64",)),
+    *each("nn.initializers", "normal uniform truncated_normal glorot_normal glorot_uniform he_normal he_uniform lecun_normal lecun_uniform",
+          KEY, call=initialized, reference=FACTS, dtypes=("float64",)),
+    *each("nn.initializers", "xavier_normal xavier_uniform kaiming_normal kaiming_uniform", KEY, call=initialized,
+          reference="tests/names/test_surface.py", dtypes=("float64",)),
     Name("nn.initializers.variance_scaling", (KEY,), lambda f, k: f(2.0, "fan_avg", "normal")(random.wrap_key_data(k), (3, 4)), FACTS,
          dtypes=("float64",)),
     *each("nn.initializers", "orthogonal delta_orthogonal", KEY, call=lambda f, k: f()(random.wrap_key_data(k), (3, 2, 4)),

@@ -19,7 +19,7 @@ from tests.names.table import ROWS
 __all__ = ["PAGE", "text"]
 
 PAGE = Path(__file__).resolve().parents[2] / "docs" / "names.md"
-YES, NONE = "yes", "–"
+YES, NONE = "yes", "-"
 HEAD = """# Public names
 
 What is tested of each function of arrays. This page is made from the table of the tests (`tests/names/`) by
@@ -27,8 +27,8 @@ What is tested of each function of arrays. This page is made from the table of t
 
 - **dtypes**: the kinds of numbers that its values are compared for with NumPy, SciPy, mpmath or stored results of JAX
   (b: bool, i: integer, f: float32 and float64, c: complex).
-- **forward**, **reverse**: derivatives in that mode agree with finite differences. "–": neither arguments nor results, or not both,
-  are floating; the derivative is zero.
+- **forward**, **reverse**: derivatives in that mode agree with finite differences. "-": arguments or results are not
+  floating.
 - **batch**: `vmap` over a stack of arguments gives the stack of results.
 - **native**: under `jit` it is machine code without calls of Python, and gives what it gives without `jit`.
 
@@ -96,7 +96,8 @@ def text() -> str:
         if table or others:
             lines += [f"## functrans{'.' if namespace else ''}{namespace}\n", *table]
         if others:
-            lines.append(f"Types, constants, transformations and what else is no function of arrays: {', '.join(f'`{n}`' for n in others)}.\n")
+            listed = ", ".join(f"`{n}`" for n in others)
+            lines.append(f"Types, constants, transformations and what else is no function of arrays: {listed}.\n")
     return "\n".join(lines)
 
 

@@ -13,6 +13,7 @@ import scipy.integrate
 import scipy.interpolate
 import scipy.ndimage
 import scipy.signal
+import scipy.special as sp
 import scipy.stats as ss
 
 from tests.names.rows import COMPLEX, NUMBER, Name, Operand, R, Z, definite, distinct, each, fixed
@@ -31,6 +32,10 @@ SPECTRAL = {"tol": CLOSE, "widens": True}
 
 def special(names: str, *operands: Operand, **options: Any) -> list[Name]:
     return each("scipy.special", names, *operands, **({"tol": CLOSE} | options))
+
+
+def harmonics(f: Any, theta: Any, phi: Any) -> Any:
+    return f(np.array([2, 3, 3, 1]), np.array([0, 1, -2, 1]), theta, phi)
 
 
 SPECIAL = (
@@ -56,8 +61,7 @@ SPECIAL = (
     Name("scipy.special.hyp2f1", (POSITIVE, POSITIVE, POSITIVE, R(3, 4, low=-0.8, high=0.8)), tol=1e-10),
     Name("scipy.special.loggamma", (POSITIVE,), dtypes=COMPLEX, tol=CLOSE),
     Name("scipy.special.wofz", (POSITIVE,), reference=lambda x: sp.wofz(x + 0j), dtypes=COMPLEX, tol=CLOSE),
-    Name("scipy.special.sph_harm_y", (R(4, low=0.2, high=3), R(4)), lambda f, t, p: f(np.array([2, 3, 3, 1]), np.array([0, 1, -2, 1]), t, p),
-         tol=CLOSE),
+    Name("scipy.special.sph_harm_y", (R(4, low=0.2, high=3), R(4)), harmonics, tol=CLOSE),
     Name("scipy.special.softmax", (X,), lambda f, x: [f(x), f(x, axis=1)]),
     Name("scipy.special.log_softmax", (X,), lambda f, x: [f(x), f(x, axis=1)]),
     Name("scipy.special.logsumexp", (X, R(4, low=0.5)), lambda f, x, b: [f(x), f(x, axis=0, b=1 + b * b)]),

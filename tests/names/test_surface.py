@@ -11,7 +11,7 @@ import numpy as np
 import pytest
 
 import functrans as ft
-from functrans import dtypes, image, lax, optim, tree, tree_util
+from functrans import debug, dtypes, image, lax, optim, tree, tree_util
 from functrans import numpy as fnp
 from functrans.experimental import checkify
 from functrans.nn import initializers
@@ -36,7 +36,8 @@ def test_every_name_is_tested(namespace: str) -> None:
     public = set(public_names(namespace))
     rows = {row.path.rpartition(".")[2] for row in ROWS if row.namespace == namespace}
     elsewhere = {name for names in ELSEWHERE.get(namespace, {}).values() for name in names.split()}
-    assert public == rows | elsewhere, f"without a test: {sorted(public - rows - elsewhere)}, not public: {sorted((rows | elsewhere) - public)}"
+    tested = rows | elsewhere
+    assert public == tested, f"without a test: {sorted(public - tested)}, not public: {sorted(tested - public)}"
 
 
 def test_no_namespace_is_forgotten() -> None:
@@ -53,7 +54,7 @@ def test_the_files_that_are_said_to_test_a_name_mention_it(namespace: str) -> No
 
 @pytest.mark.parametrize("row", [row for row in ROWS if isinstance(row.reference, str)], ids=str)
 def test_the_files_that_are_said_to_compare_values_mention_the_name(row: Any) -> None:
-    assert re.search(rf"\b{row.path.rpartition('.')[2].removeprefix('xavier_').removeprefix('kaiming_')}\b", (ROOT / row.reference).read_text())
+    assert re.search(rf"\b{row.path.rpartition('.')[2]}\b", (ROOT / row.reference).read_text())
 
 
 def test_the_page_of_names_is_up_to_date() -> None:
@@ -139,6 +140,11 @@ def test_layouts_of_convolutions() -> None:
         assert getattr(lax, alias) is not None
     assert image.ResizeMethod.CUBIC is image.ResizeMethod.from_string("cubic")
     assert initializers.Initializer.__call__.__annotations__["shape"] == initializers.zeros.__annotations__["shape"]
+
+
+def test_other_names_of_initializers() -> None:
+    assert initializers.xavier_normal is initializers.glorot_normal and initializers.xavier_uniform is initializers.glorot_uniform
+    assert initializers.kaiming_normal is initializers.he_normal and initializers.kaiming_uniform is initializers.he_uniform
 
 
 # -- transformations and trees ----------------------------------------------------------------------------------------
@@ -229,6 +235,14 @@ def test_results_of_minimization_are_named() -> None:
     assert isinstance(found, ft.scipy.optimize.OptimizeResults) and found.success and np.allclose(found.x, 1.0)
 
 
+def test_formats_and_pictures(capsys: pytest.CaptureFixture[str]) -> None:
+    debug.check_format("f", "{} {x}", (1,), {"x": 2})
+    with pytest.raises(KeyError, match=r"f: the format string '\{y\}' names 'y'"):
+        debug.check_format("f", "{y}", (), {})
+    debug.visualize_sharding((2, 3), debug.SingleDeviceSharding())
+    assert "CPU 0" in capsys.readouterr().out
+
+
 # -- the parts of optimizers ------------------------------------------------------------------------------------------
 
 PARTS = {"adadelta": "scale_by_adadelta", "adam": "scale_by_adam", "adamax": "scale_by_adamax", "amsgrad": "scale_by_amsgrad",
@@ -262,6 +276,12 @@ def test_small_transformations() -> None:
         y, state = by_step.update(x, state)
         assert y.tolist() == (factor * x).tolist()
     assert isinstance(state, optim.ScaleByScheduleState) and int(state.count) == 2
+
+
+def test_clipping_and_the_identity() -> None:
+    x = np.array([1.0, -2.0])
+    assert optim.clip(1.5).update(x, optim.clip(1.5).init(x))[0].tolist() == [1.0, -1.5]
+    assert optim.identity().update(x, optim.identity().init(x))[0].tolist() == x.tolist()
 
 
 STATES = """BacktrackingLinesearchInfo EmaState EmptyState GradientTransformation GradientTransformationExtraArgs InjectHyperparamsState
