@@ -212,7 +212,7 @@ def sph_harm_y(n: Any, m: Any, theta: Any, phi: Any, diff_n: int | None = None, 
         NotImplementedError: if `diff_n` is given.
 
     >>> sph_harm_y(np.array([0, 1]), np.array([0, 1]), np.array([0.5]), np.array([0.0]))
-    Array([ 0.28209479+0.j, -0.16564027+0.j], dtype=complex128)
+    Array([ 0.28209479+0.j, -0.16563872-0.j], dtype=complex128)
     """
     if diff_n is not None:
         raise NotImplementedError(f"sph_harm_y: diff_n={diff_n!r} is not supported, at {describe(user_source())}. Differentiate with "
