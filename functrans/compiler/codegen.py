@@ -14,7 +14,7 @@ from math import prod
 
 from functrans import lapack
 from functrans.compiler.control import Call, Control, element_bytes, is_empty
-from functrans.compiler.flat import Flat, flatten_nest
+from functrans.compiler.flat import Flat, FlatStore, access_of, flatten_nest
 from functrans.compiler.gemm import Tile, choose_tile, emit_gemm, scratch_elements, wants_packing
 from functrans.compiler.library import emit_library
 from functrans.compiler.memory import plan_memory, stack_buffers
@@ -131,9 +131,11 @@ class _Generator:
         if flat.instrs[0].op != "load" or flat.instrs[0].args:
             return None
         (store,) = flat.body
-        load_param, load = flat.instrs[0].attr  # type: ignore[misc]
-        out, elem = store.strides, flat.elems[0]  # type: ignore[union-attr]
-        if elem not in _FLOAT_ELEMS or load_param == store.param or out.count(1) != 1 or load.count(1) != 1:  # type: ignore[union-attr]
+        load_param, load = access_of(flat.instrs[0])
+        if not isinstance(store, FlatStore) or load_param == store.param:
+            return None
+        out, elem = store.strides, flat.elems[0]
+        if elem not in _FLOAT_ELEMS or out.count(1) != 1 or load.count(1) != 1:
             return None
         row, col = out.index(1), load.index(1)  # the input's rows are numbered along `row`, and run along `col`
         rows, cols = flat.axes[row], flat.axes[col]
@@ -145,7 +147,7 @@ class _Generator:
         outer = [axis for axis in range(len(flat.axes)) if axis not in (row, col)]
         name = self.looped(function.name, name_elem, [flat.axes[axis] for axis in outer],
                            [[strides[axis] for axis in outer] for strides in (out, load)], 2, 4)
-        (ob, oo), (ib, io) = params[store.param], params[load_param]  # type: ignore[union-attr]
+        (ob, oo), (ib, io) = params[store.param], params[load_param]
         return Call(name, [(ob, oo, elem), (ib, io, elem)], [rows, cols, load[row], out[col]])
 
     def product(self, flat: Flat, params: list[tuple[Buffer, int]]) -> Call | None:

@@ -21,13 +21,14 @@ from __future__ import annotations
 import itertools
 from collections.abc import Sequence
 from dataclasses import dataclass, replace
-from math import gcd, prod
+from math import prod
 
 import numpy as np
 
 from functrans.compiler.contract import Contractions
 from functrans.compiler.views import broadcast_expr, contiguous_strides, transpose_expr
 from functrans.kernel import Access, Buffer, Expr, Nest, Node, Reduce, Store
+from functrans.primitives.convolve import ResidueClass, margins_of, places_of, residue_classes
 
 __all__ = ["Convolutions"]
 
@@ -45,29 +46,6 @@ PART = 2048
 """Products after which a long sum starts anew."""
 CACHE = 1 << 18
 """Bytes of operands that a part of a long sum may read."""
-
-
-@dataclass(frozen=True, slots=True)
-class _Class:
-    """Along one axis, the results ``first + step * q`` for q below `count`, each a sum over `window` elements of the kernel.
-
-    Result q meets element ``start + stride * q + dilation * j`` of the operand with element ``tap + tap_step * j`` of the kernel.
-    """
-
-    first: int
-    step: int
-    count: int
-    start: int
-    stride: int
-    dilation: int
-    tap: int
-    tap_step: int
-    window: int
-
-    @property
-    def end(self) -> int:
-        """One beyond the last element of the operand that is met."""
-        return self.start + (self.count - 1) * self.stride + (self.window - 1) * self.dilation + 1
 
 
 @dataclass(frozen=True, slots=True)
@@ -91,13 +69,15 @@ class Convolutions(Contractions):
     def convolve(self, x: Expr, k: Expr, *, strides: Sizes, padding: Sequence[tuple[int, int]], x_dilation: Sizes, k_dilation: Sizes,
                  orders: tuple[Sizes, Sizes, Sizes]) -> Expr:
         (g, b, _, *sizes), (_, o, _, *window) = x.shape, k.shape
-        places = [_places(*each) for each in zip(sizes, window, strides, padding, x_dilation, k_dilation, strict=True)]
+        places = [places_of(*each) for each in zip(sizes, window, strides, padding, x_dilation, k_dilation, strict=True)]
         shape = (g, b, o, *places)
         if 0 in shape or 0 in k.shape:
             return broadcast_expr(self.const(0, x.dtype), shape, ())
-        classes = [_classes(*each) for each in zip(window, places, strides, (lo for lo, _ in padding), x_dilation, k_dilation, strict=True)]
-        layout = _panelled(k, prod((b, *places)), _layout(x.shape, k.shape, shape, orders, [c[0].stride for c in classes], [c[0].dilation for c in classes]))
-        margins = [(max(0, *(-c.start for c in each)), max(0, *(c.end - n for c in each))) for n, each in zip(sizes, classes, strict=True)]
+        low = [lo for lo, _ in padding]
+        classes = [residue_classes(*each) for each in zip(window, places, strides, low, x_dilation, k_dilation, strict=True)]
+        moves = [c[0].stride for c in classes], [c[0].dilation for c in classes]
+        layout = _panelled(k, prod((b, *places)), _layout(x.shape, k.shape, shape, orders, *moves))
+        margins = [margins_of(n, each) for n, each in zip(sizes, classes, strict=True)]
         x_access, k_access = self._operand(x, layout, margins), self._kernel(k, layout)
         out = self.temp(x.dtype, tuple(shape[axis] for axis in layout.out))
         place = Access(out, 0, _by_axis(layout.out, contiguous_strides(out.shape)))
@@ -135,7 +115,8 @@ class Convolutions(Contractions):
         found: Access = node.attr
         return found
 
-    def _sum(self, x: Access, k: Access, out: Access, sizes: tuple[int, int, int, int], classes: Sequence[_Class], layout: _Layout) -> None:
+    def _sum(self, x: Access, k: Access, out: Access, sizes: tuple[int, int, int, int], classes: Sequence[ResidueClass],
+             layout: _Layout) -> None:
         """The results of one class along each axis."""
         g, b, o, i = sizes
         target = Access(out.buffer, out.offset + sum(c.first * s for c, s in zip(classes, out.strides[3:], strict=True)),
@@ -198,32 +179,6 @@ def _products(x: Access, k: Access, out: Access, parallel: Sequence[_Axis], redu
     return Nest(tuple(axis.size for axis in axes), len(reduce), (Reduce(plus, (Node(times, (a, b), elem),), (place,)),))
 
 
-def _span(size: int, dilation: int) -> int:
-    return (size - 1) * dilation + 1 if size else 0
-
-
-def _places(size: int, window: int, stride: int, pads: tuple[int, int], x_dilation: int, k_dilation: int) -> int:
-    """How many results there are along an axis."""
-    return max(0, (_span(size, x_dilation) + sum(pads) - _span(window, k_dilation)) // stride + 1) if window else 0
-
-
-def _classes(window: int, places: int, stride: int, low: int, x_dilation: int, k_dilation: int) -> list[_Class]:
-    """The classes of results along an axis: those that meet the spread operand in the same elements of the kernel.
-
-    Result p and element w of the kernel meet place ``p * stride + w * k_dilation - low`` of the spread operand, which is an element
-    where `x_dilation` divides it.
-    """
-    step, tap_step = x_dilation // gcd(stride, x_dilation), x_dilation // gcd(k_dilation, x_dilation)
-    found = []
-    for first in range(min(step, places)):
-        meets = [w for w in range(min(window, tap_step)) if (first * stride + w * k_dilation - low) % x_dilation == 0]
-        tap = meets[0] if meets else window
-        found.append(_Class(
-            first, step, -(-(places - first) // step), (first * stride + tap * k_dilation - low) // x_dilation if meets else 0,
-            stride * step // x_dilation, k_dilation * tap_step // x_dilation, tap if meets else 0, tap_step, -(-(window - tap) // tap_step)))
-    return found
-
-
 def _by_axis(order: Sequence[int], values: Sequence[int]) -> Sizes:
     """`values`, given in `order`, in the order of the axes."""
     return tuple(values[i] for i in np.argsort(order))
@@ -233,10 +188,11 @@ def _last(order: Sizes, axis: int) -> Sizes:
     return (*(d for d in order if d != axis), axis)
 
 
-def _layout(x: Sizes, k: Sizes, out: Sizes, orders: tuple[Sizes, Sizes, Sizes], strides: Sequence[int], dilations: Sequence[int]) -> _Layout:
+def _layout(x: Sizes, k: Sizes, out: Sizes, orders: tuple[Sizes, Sizes, Sizes], strides: Sequence[int],
+            dilations: Sequence[int]) -> _Layout:
     """Where the lanes of the sums will lie (see the module's docstring), and the orders of memory that this takes."""
     x_order, k_order, out_order = orders
-    _, _, o, *places = out
+    o = out[2]
     inner = next((axis for axis in reversed(out_order) if out[axis] > 1), 2)
     x_inner = next((axis for axis in reversed(x_order) if x[axis] > 1), 2)
     features = _Layout(x_order, _last(k_order, 1), _last(out_order, 2), None, 1)

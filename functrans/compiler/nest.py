@@ -11,6 +11,7 @@ which keeps the error growth at that of the block count.
 
 from __future__ import annotations
 
+import itertools
 from collections.abc import Callable, Sequence
 from math import prod
 
@@ -320,7 +321,7 @@ class _Emitter:
         if count not in (2, 4, 8) or len(body) < count or first.elem not in ("float32", "float64"):
             return 1
         follows = all(self.flat.neighbours[x.param] == y.param and x.strides == y.strides
-                      for x, y in zip(body[:count - 1], body[1:count], strict=True))
+                      for x, y in itertools.pairwise(body[:count]))
         return count if follows else 1
 
     def _store_together(self, body: list[FlatStore]) -> None:

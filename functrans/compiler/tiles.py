@@ -38,6 +38,10 @@ class _Load:
     end: int
 
 
+_Item = tuple[int, tuple[_Load, _Load]]
+"""A multiply-add: the number of its sum, and its operands."""
+
+
 def emit_product(product: Product, plan: Plan, name: str, registers: int) -> Function:
     """The function ``void @name(ptr c, ptr a, ptr b)`` for a target of `registers` vector registers."""
     f = Function(name, [PTR] * 3, attributes="noinline nounwind", param_attributes=["noalias", "noalias readonly", "noalias readonly"])
@@ -141,13 +145,14 @@ class _Emitter:
 
     def _body(self, sums: list[Val], a: Val, b: Val, chunks: list[tuple[int, int, int]]) -> list[Val]:
         """All multiply-adds of the unrolled axes; `chunks` are the vectors as (element, first and end of the lanes that count)."""
-        groups: list[list[tuple[int, _Load, _Load]]] = []  # of each step: (number of the sum, operands)
+        groups: list[list[_Item]] = []  # of each step
         for step in self.steps:
-            group = []
+            group: list[_Item] = []
             for j, (offset, first, end) in enumerate(chunks):
                 for i, point in enumerate(self.points):
                     number = i if self.summed else i * len(chunks) + j
-                    group.append((number, *(self._address(s, point, step, offset, first, end) for s in (self.product.a, self.product.b))))
+                    x, y = (self._address(s, point, step, offset, first, end) for s in (self.product.a, self.product.b))
+                    group.append((number, (x, y)))
             groups.append(group)
         whole = [each for group in groups for each in group]
         if self._fits(whole, len(sums)):
@@ -162,26 +167,24 @@ class _Emitter:
         at = sum(strides[axis] * k for axis, k in axes) + offset * strides[self.plan.vector]
         return _Load(at, strides[self.plan.vector] != 0, first, end)
 
-    def _fits(self, items: list[tuple[int, _Load, _Load]], sums: int) -> bool:
-        return sums + min(len({x[1] for x in items}), len({x[2] for x in items})) + 2 <= self.registers
+    def _fits(self, items: list[_Item], sums: int) -> bool:
+        return sums + min(len({loads[k] for _, loads in items}) for k in (0, 1)) + 2 <= self.registers
 
-    def _multiply_add(self, group: list[tuple[int, _Load, _Load]], sums: list[Val], a: Val, b: Val) -> None:
+    def _multiply_add(self, group: list[_Item], sums: list[Val], a: Val, b: Val) -> None:
         f = self.f
-        distinct = [len({x[k] for x in group}) for k in (1, 2)]
-        streaming = 1 if distinct[0] > distinct[1] else 2
+        distinct = [len({loads[k] for _, loads in group}) for k in (0, 1)]
+        streaming = 0 if distinct[0] > distinct[1] else 1
         order: dict[_Load, int] = {}
-        for x in group:
-            order.setdefault(x[streaming], len(order))
+        for _, loads in group:
+            order.setdefault(loads[streaming], len(order))
         loaded: dict[tuple[int, _Load], Val] = {}
-        for x in sorted(group, key=lambda x: order[x[streaming]]):
-            values = []
-            for k, base in ((1, a), (2, b)):
-                key = (k, x[k])
-                if key not in loaded:
-                    loaded[key] = self._read(base, x[k])
-                values.append(loaded[key])
+        for number, loads in sorted(group, key=lambda item: order[item[1][streaming]]):
+            for k, base in enumerate((a, b)):
+                if (k, loads[k]) not in loaded:
+                    loaded[k, loads[k]] = self._read(base, loads[k])
             # fmuladd, not fma: on a target without the instruction, fma is a library call a lane.
-            sums[x[0]] = f.call(f"llvm.fmuladd.{self.ty.suffix()}", self.ty, *values, sums[x[0]])
+            operands = (loaded[0, loads[0]], loaded[1, loads[1]])
+            sums[number] = f.call(f"llvm.fmuladd.{self.ty.suffix()}", self.ty, *operands, sums[number])
 
     def _read(self, base: Val, load: _Load) -> Val:
         f = self.f

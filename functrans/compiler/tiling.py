@@ -20,7 +20,7 @@ from typing import Any
 
 import numpy as np
 
-from functrans.compiler.flat import Flat, FlatReduce
+from functrans.compiler.flat import Flat, FlatReduce, access_of
 
 __all__ = ["Plan", "Product", "plan", "recognise"]
 
@@ -59,7 +59,8 @@ class Product:
 class Plan:
     """A tile: `vectors` vectors of `width` lanes along axis `vector`, and the `blocks` of the other axes.
 
-    Where the axis is shorter than `width`, the lanes beyond its end are masked. A block of a parallel axis is a part of the tile; that of a reduce axis is 1 (a loop) or its size (unrolled).
+    Where the axis is shorter than `width`, the lanes beyond its end are masked. A block of a parallel axis is a part of the tile;
+    that of a reduce axis is 1 (a loop) or its size (unrolled).
     """
 
     vector: int
@@ -82,7 +83,7 @@ def recognise(flat: Flat) -> tuple[Product, tuple[int, int, int]] | None:
         return None
     if x.args or y.args or sorted(product.args) != [0, 1]:
         return None
-    (a_param, a), (b_param, b) = x.attr, y.attr  # type: ignore[misc]
+    (a_param, a), (b_param, b) = access_of(x), access_of(y)
     found = Product(flat.axes, flat.reduce, a, b, s.strides[0], s.elems[0])
     reused = [any(n > 1 and not strides[i] for i, n in enumerate(flat.axes[:found.parallel])) for strides in (a, b)]
     overlapping = [_overlaps(found, strides) for strides in (a, b)]
@@ -135,10 +136,8 @@ def _frames(product: Product, vector_bits: int, registers: int) -> Iterator[_Fra
         masked = {1 << (n - 1).bit_length()} if vector_bits >= MASKS else set()
         for width in sorted({w for w in (lanes, lanes // 2, lanes // 4) if 1 < w <= n or w in masked}, reverse=True):
             chunks = -(-n // width)
-            if vector >= product.parallel:
-                counts = [chunks if chunks <= WHOLE else 1]
-            else:
-                counts = list(range(1, min(chunks, registers // 4) + 1))
+            kept = range(1, min(chunks, registers // 4) + 1)
+            counts = kept if vector < product.parallel else [chunks if chunks <= WHOLE else 1]
             yield from (_Frame(vector, width, vectors, u) for u in _unrolled(product, vector) for vectors in counts)
 
 
@@ -175,10 +174,7 @@ def _row_blocks(product: Product, frame: _Frame, registers: int) -> tuple[list[i
 
 def _is_row(product: Product, axis: int, unrolled: Sequence[int]) -> bool:
     """Whether points of a tile along `axis` share loads."""
-    for strides in (product.a, product.b):
-        if not strides[axis] or any(strides[u] == strides[axis] for u in unrolled):
-            return True
-    return False
+    return any(not strides[axis] or any(strides[u] == strides[axis] for u in unrolled) for strides in (product.a, product.b))
 
 
 @cache

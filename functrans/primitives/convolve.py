@@ -21,8 +21,10 @@ the part of the kernel that meets its elements.
 
 from __future__ import annotations
 
+import itertools
 from collections.abc import Sequence
-from math import prod
+from dataclasses import dataclass
+from math import gcd, prod
 from typing import Any, cast
 
 import numpy as np
@@ -32,9 +34,9 @@ from functrans.core.trace import typeof
 from functrans.primitives.arithmetic import add_p
 from functrans.primitives.base import operand_error, primitive
 from functrans.primitives.movement import checked, rev
-from functrans.primitives.structural import move_axis, reshape, transpose
+from functrans.primitives.structural import broadcast_in_dim, move_axis, reshape, transpose
 
-__all__ = ["convolve_p", "dilated"]
+__all__ = ["ResidueClass", "convolve_p", "dilated", "margins_of", "places_of", "residue_classes"]
 
 Sizes = tuple[int, ...]
 Pads = tuple[tuple[int, int], ...]
@@ -46,9 +48,59 @@ def dilated(size: int, dilation: int) -> int:
     return 0 if size == 0 else (size - 1) * dilation + 1
 
 
-def _places(size: int, window: int, stride: int) -> int:
-    """How many windows of an extent there are along an axis of some extent."""
-    return max(0, (size - window) // stride + 1) if window else 0
+def places_of(size: int, window: int, stride: int, pads: tuple[int, int], x_dilation: int, k_dilation: int) -> int:
+    """How many results there are along an axis."""
+    return max(0, (dilated(size, x_dilation) + sum(pads) - dilated(window, k_dilation)) // stride + 1) if window else 0
+
+
+@dataclass(frozen=True, slots=True)
+class ResidueClass:
+    """Along one axis, the results ``first + step * q`` for q below `count`, each a sum over `window` elements of the kernel.
+
+    Result q meets element ``start + stride * q + dilation * j`` of the operand with element ``tap + tap_step * j`` of the kernel.
+    """
+
+    first: int
+    step: int
+    count: int
+    start: int
+    stride: int
+    dilation: int
+    tap: int
+    tap_step: int
+    window: int
+
+    @property
+    def end(self) -> int:
+        """One beyond the last element of the operand that is met."""
+        return self.start + (self.count - 1) * self.stride + (self.window - 1) * self.dilation + 1
+
+
+def residue_classes(window: int, places: int, stride: int, low: int, x_dilation: int, k_dilation: int) -> list[ResidueClass]:
+    """The classes of results along an axis: those that meet the spread operand in the same elements of the kernel.
+
+    Result p and element w of the kernel meet place ``p * stride + w * k_dilation - low`` of the spread operand, which is an element
+    where `x_dilation` divides it.
+
+    >>> [(c.first, c.tap, c.window) for c in residue_classes(3, 8, 1, 1, 2, 1)]
+    [(0, 1, 1), (1, 0, 2)]
+    """
+    step, tap_step = x_dilation // gcd(stride, x_dilation), x_dilation // gcd(k_dilation, x_dilation)
+    found = []
+    for first in range(min(step, places)):
+        taps = (w for w in range(min(window, tap_step)) if (first * stride + w * k_dilation - low) % x_dilation == 0)
+        tap = next(taps, None)
+        start = 0 if tap is None else (first * stride + tap * k_dilation - low) // x_dilation
+        met = 0 if tap is None else -(-(window - tap) // tap_step)
+        found.append(ResidueClass(first, step, -(-(places - first) // step), start, stride * step // x_dilation,
+                                  k_dilation * tap_step // x_dilation, tap or 0, tap_step, met))
+    return found
+
+
+def margins_of(size: int, classes: Sequence[ResidueClass]) -> tuple[int, int]:
+    """How many zeros before and behind the elements of the operand the classes read."""
+    used = [c for c in classes if c.window]
+    return max(0, *(-c.start for c in used), 0), max(0, *(c.end - size for c in used), 0)
 
 
 def _abstract(x: ShapedArray, k: ShapedArray, *, strides: Sizes, padding: Pads, x_dilation: Sizes, k_dilation: Sizes,
@@ -57,30 +109,13 @@ def _abstract(x: ShapedArray, k: ShapedArray, *, strides: Sizes, padding: Pads, 
     if x.dtype != k.dtype:
         raise operand_error("conv_general_dilated", "operands must have equal dtypes; convert them first.", x, k)
     if x.ndim != n + 3 or k.ndim != n + 3 or x.shape[0] != k.shape[0] or x.shape[2] != k.shape[2]:
-        raise operand_error("conv_general_dilated", f"operands must be (groups, batch, in, sizes...) and (groups, out, in, window...) with {n} spatial "
-                            "axes.", x, k)
-    places = tuple(_places(dilated(size, xd) + lo + hi, dilated(w, kd), s) for size, w, s, (lo, hi), xd, kd in zip(
-        x.shape[3:], k.shape[3:], strides, padding, x_dilation, k_dilation, strict=True))
+        raise operand_error("conv_general_dilated", "operands must be (groups, batch, in, sizes...) and (groups, out, in, "
+                            f"window...) with {n} spatial axes.", x, k)
+    places = tuple(places_of(*each) for each in zip(x.shape[3:], k.shape[3:], strides, padding, x_dilation, k_dilation, strict=True))
     return ShapedArray((x.shape[0], x.shape[1], k.shape[1], *places), x.dtype, x.weak_type and k.weak_type)
 
 
 # -- evaluation -----------------------------------------------------------------------------------------------------------
-
-def _padded(x: np.ndarray, padding: Pads, dilation: Sizes) -> np.ndarray:
-    """`x` spread and padded along its spatial axes."""
-    if all(p == (0, 0) for p in padding) and all(d == 1 for d in dilation):
-        return x
-    sizes = [dilated(n, d) + lo + hi for n, d, (lo, hi) in zip(x.shape[3:], dilation, padding, strict=True)]
-    out = np.zeros((*x.shape[:3], *(max(n, 0) for n in sizes)), x.dtype)
-    target, source = [], []
-    for n, size, d, (lo, _) in zip(x.shape[3:], sizes, dilation, padding, strict=True):
-        first = max(0, -(lo // d))
-        last = max(first, min(n, (size - 1 - lo) // d + 1))
-        source.append(slice(first, last))
-        target.append(slice(lo + first * d, lo + (last - 1) * d + 1 if last > first else lo + first * d, d))
-    out[cast(Any, (..., *target))] = x[cast(Any, (..., *source))]
-    return out
-
 
 CHUNK = 1 << 23
 """Elements of windows that evaluation copies at once."""
@@ -93,26 +128,44 @@ def _impl(x: np.ndarray, k: np.ndarray, *, strides: Sizes, padding: Pads, x_dila
     out = np.zeros(aval.shape, aval.dtype)
     if not out.size or not k.size:
         return out
+    if x.dtype == np.float16:  # summed in single precision and rounded once
+        x, k = x.astype(np.float32), k.astype(np.float32)
+    classes = [residue_classes(*each) for each in zip(
+        k.shape[3:], out.shape[3:], strides, (lo for lo, _ in padding), x_dilation, k_dilation, strict=True)]
+    margins = [margins_of(*each) for each in zip(x.shape[3:], classes, strict=True)]
+    if any(map(any, margins)):
+        x = np.pad(x, ((0, 0), (0, 0), (0, 0), *margins))
+    for chosen in itertools.product(*classes):
+        if any(c.window == 0 for c in chosen):
+            continue
+        corner = tuple(slice(lo + c.start, None) for c, (lo, _) in zip(chosen, margins, strict=True))
+        taps = tuple(slice(c.tap, None, c.tap_step) for c in chosen)
+        target = tuple(slice(c.first, None, c.step) for c in chosen)
+        _sum_products(x[cast(Any, (..., *corner))], k[cast(Any, (..., *taps))], chosen, out[cast(Any, (..., *target))])
+    return out
+
+
+def _sum_products(x: np.ndarray, k: np.ndarray, chosen: Sequence[ResidueClass], out: np.ndarray) -> None:
+    """The results of one class along each axis: windows are copied beside each other and multiplied as matrices."""
     (g, b, o, *places), (_, _, i, *window) = out.shape, k.shape
-    n, at, inside = len(strides), prod(places), prod(window)
-    x = _padded(x, padding, x_dilation)
-    moves = [[s * step for s, step in zip(x.strides[3:], each, strict=True)] for each in (strides, k_dilation)]
-    windows = np.lib.stride_tricks.as_strided(x, (g, b, i, *places, *window), (*x.strides[:3], *moves[0], *moves[1]), writeable=False)
-    results = out.reshape(g, b, o, at)
+    n, at, inside = len(places), prod(places), prod(window)
+    moves = [(c.stride * s, c.dilation * s) for c, s in zip(chosen, x.strides[3:], strict=True)]
+    windows = np.lib.stride_tricks.as_strided(
+        x, (g, b, i, *places, *window), (*x.strides[:3], *(s for s, _ in moves), *(d for _, d in moves)), writeable=False)
     if inside > at:  # the longer rows are copied as they lie
         step = max(1, CHUNK // (g * b * at * inside))
         for start in range(0, i, step):
             part = slice(start, min(start + step, i))
             rows = windows[:, :, part].transpose(0, 1, *range(3, 3 + n), 2, *range(3 + n, 3 + 2 * n)).reshape(g, b, at, -1)
-            product = np.matmul(k[:, :, part].reshape(g, 1, o, -1), rows.swapaxes(-1, -2))
-            results[...] = product if start == 0 else results + product
-        return out
+            product = np.matmul(k[:, :, part].reshape(g, 1, o, -1), rows.swapaxes(-1, -2)).reshape(out.shape)
+            out[...] = product if start == 0 else np.logical_or(out, product) if out.dtype == np.bool_ else out + product
+        return
     step = max(1, CHUNK // (g * i * at * inside))
     kernel = k.reshape(g, 1, o, i * inside)
     for start in range(0, b, step):
         columns = windows[:, start:start + step].transpose(0, 1, 2, *range(3 + n, 3 + 2 * n), *range(3, 3 + n))
-        results[:, start:start + step] = np.matmul(kernel, columns.reshape(g, -1, i * inside, at))
-    return out
+        product = np.matmul(kernel, columns.reshape(g, -1, i * inside, at))
+        out[:, start:start + step] = product.reshape(g, -1, o, *places)
 
 
 # -- rules ------------------------------------------------------------------------------------------------------------------
@@ -135,9 +188,14 @@ def _swapped_order(order: Sizes) -> Sizes:
     return tuple({1: 2, 2: 1}.get(axis, axis) for axis in order)
 
 
-def _transpose(ct: Any, x: Any, k: Any, *, strides: Sizes, padding: Pads, x_dilation: Sizes, k_dilation: Sizes, orders: Orders) -> list[Any]:
+def _transpose(ct: Any, x: Any, k: Any, *, strides: Sizes, padding: Pads, x_dilation: Sizes, k_dilation: Sizes,
+               orders: Orders) -> list[Any]:
     places = typeof(ct).shape[3:]
     x_shape, k_shape = ((v.aval if isinstance(v, Linear) else typeof(v)).shape for v in (x, k))
+    if 0 in places:  # no window fits: there is nothing to go back
+        shape = x_shape if isinstance(x, Linear) else k_shape
+        zero = broadcast_in_dim(typeof(ct).dtype.type(0), shape, ())
+        return [zero, None] if isinstance(x, Linear) else [None, zero]
     x_order, k_order, out_order = orders
     spans = [(dilated(n, xd), dilated(w, kd), dilated(p, s), lo) for n, w, p, xd, kd, s, (lo, _) in zip(
         x_shape[3:], k_shape[3:], places, x_dilation, k_dilation, strides, padding, strict=True)]
@@ -178,6 +236,9 @@ def _groups_first(order: Sizes) -> Sizes:
 
 
 def _lower(b: Any, x: Any, k: Any, **params: Any) -> Any:
+    if x.dtype == np.float16:
+        single = np.dtype(np.float32)
+        return b.convert(b.convolve(b.convert(x, single), b.convert(k, single), **params), x.dtype)
     if not x.is_complex:
         return b.convolve(x, k, **params)
     rr, ii, ri, ir = (b.convolve(p, q, **params) for p, q in ((x.re, k.re), (x.im, k.im), (x.re, k.im), (x.im, k.re)))

@@ -6,8 +6,8 @@ transforms that earlier passes have split off lie innermost, and a pass writes `
 the end and the innermost axis is contiguous and grows. Passes have radix 8, 4, 2 or an odd prime up to 13; a length with a larger
 prime factor is a convolution by a chirp (Bluestein), done by transforms of the cheapest length that is long enough. Real and imaginary
 parts are separate arrays between the passes; the first pass reads and the last one writes them side by side. All passes run on a few
-transforms at a time, so that what lies between them stays in cache. Twiddle factors are computed in the precision of the data's dtype, correctly rounded but for a unit in the
-last place, from an angle reduced to the first octant.
+transforms at a time, so that what lies between them stays in cache. Twiddle factors are computed in the precision of the data's dtype,
+correctly rounded but for a unit in the last place, from an angle reduced to the first octant.
 
 A real transform of even length is a complex one of half the length with one more pass.
 
