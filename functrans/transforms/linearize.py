@@ -220,7 +220,8 @@ def _recorded(
     for y in outs:
         if type(y) is LinearizeTracer and y._trace is trace:
             ys.append(y.primal)
-            y_dots.append(y.tangent if type(y.tangent) is Zero else y.tangent.variable)
+            t = y.tangent  # one that is no variable depends on no tangent: a linear function's value at 0
+            y_dots.append(t.variable if type(t) is LinearTracer else Zero(tangent_aval(typeof(y.primal))))
         else:
             ys.append(y)
             y_dots.append(Zero(tangent_aval(typeof(y))))

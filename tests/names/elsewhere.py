@@ -89,7 +89,7 @@ ELSEWHERE: dict[str, dict[str, str]] = {
     "debug": {
         "tests/test_debug.py": "DebugEffect OrderedDebugEffect SingleDeviceSharding breakpoint callback inspect_array_sharding log print "
                                "visualize_array_sharding",
-        _HERE: "check_format visualize_sharding",
+        _HERE: "visualize_sharding",
     },
     "scipy.optimize": {_HERE: "OptimizeResults"},
     "dtypes": {
