@@ -18,7 +18,6 @@ from functrans.compiler.tiling import Plan, Product, plan, recognise
 from functrans.kernel import Access, Buffer, Nest, Node, Reduce
 from tests.compiler.test_gemm import GUARD, TARGETS, compile_functions
 
-
 NUMBERS = itertools.count()
 
 
