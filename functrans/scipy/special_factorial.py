@@ -80,7 +80,7 @@ def _poch(z: Any, m: Any) -> Any:
 def comb(N: Any, k: Any, *, repetition: bool = False) -> Any:
     """The number of ways to choose `k` of `N` things, each once, or with `repetition` any number of times. Arguments broadcast.
 
-    0 where `k` or `N` is negative, or (without repetition) `k` is above `N`. Exact below 2**53 for whole numbers of which the smaller of
+    0 where `k` or `N` is negative, or (without repetition) `k` is above `N`. Exact below 2**53 / N for whole numbers of which the smaller of
     `k` and ``N - k`` is at most 20; real numbers are interpolated by the gamma function.
 
     >>> comb(5, np.array([2, 6]))
