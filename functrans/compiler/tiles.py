@@ -38,6 +38,11 @@ class _Load:
     end: int
 
 
+BLOCK = 256
+"""Turns of a loop after which sums start anew, to be added at the end: errors grow with the number of blocks, not of products
+(Higham, *Accuracy and Stability of Numerical Algorithms*, section 4.2)."""
+
+_Body = Callable[[list[Val], Val, Val], list[Val]]
 _Item = tuple[int, tuple[_Load, _Load]]
 """A multiply-add: the number of its sum, and its operands."""
 
@@ -120,22 +125,36 @@ class _Emitter:
         sums = self._loop(vector, turns, block, sums, a, b, lambda s, p, q: self._body(s, p, q, _summed_chunks(0, block, width)))
         return self._body(sums, a, b, _summed_chunks(turns * block, n, width))
 
-    def _loop(self, axis: int, turns: int, step: int, sums: list[Val], a: Val, b: Val,
-              body: Callable[[list[Val], Val, Val], list[Val]]) -> list[Val]:
-        """`turns` turns of `body`, which starts `step` elements of the axis further on each."""
+    def _loop(self, axis: int, turns: int, step: int, sums: list[Val], a: Val, b: Val, body: _Body) -> list[Val]:
+        """`turns` turns of `body`, which starts `step` elements of the axis further on each; many of them are summed in blocks."""
+        f = self.f
+        if turns <= 2 * BLOCK:
+            return self._turns(axis, f.const(I64, turns), f.const(I64, 1), step, sums, a, b, lambda s, p, q, _: body(s, p, q))
+
+        def block(totals: list[Val], p: Val, q: Val, left: Val) -> list[Val]:
+            count = f.call("llvm.smin.i64", I64, left, f.const(I64, BLOCK))
+            zeros = [f.const(self.ty, 0.0)] * len(totals)
+            part = self._turns(axis, count, f.const(I64, 1), step, zeros, p, q, lambda s, p, q, _: body(s, p, q))
+            return [f.fadd(x, y) for x, y in zip(totals, part, strict=True)]
+
+        return self._turns(axis, f.const(I64, turns), f.const(I64, BLOCK), step * BLOCK, sums, a, b, block)
+
+    def _turns(self, axis: int, turns: Val, each: Val, step: int, sums: list[Val], a: Val, b: Val,
+               body: Callable[[list[Val], Val, Val, Val], list[Val]]) -> list[Val]:
+        """`body` as often as `each` fits into `turns`, rounded up; it is told how many turns are left."""
         f, product = self.f, self.product
         before, head, done = f.block, f.fresh("sum"), f.fresh("summed")
         f.br(head)
         f.label(head)
-        left, left_slot = f.phi_open(I64, f.const(I64, turns), before)
+        left, left_slot = f.phi_open(I64, turns, before)
         places = [f.phi_open(PTR, p, before) for p in (a, b)]
         carried = [f.phi_open(self.ty, s, before) for s in sums]
-        results = body([v for v, _ in carried], *(p for p, _ in places))
+        results = body([v for v, _ in carried], places[0][0], places[1][0], left)
         for (p, slot), strides in zip(places, (product.a, product.b), strict=True):
             f.phi_close(slot, self._moved(p, f.const(I64, step), strides[axis]), f.block)
         for (_, slot), v in zip(carried, results, strict=True):
             f.phi_close(slot, v, f.block)
-        following = f.sub(left, f.const(I64, 1))
+        following = f.sub(left, each)
         f.phi_close(left_slot, following, f.block)
         f.cond_br(f.icmp("sgt", following, f.const(I64, 0)), head, done)
         f.label(done)

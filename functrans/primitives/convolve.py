@@ -117,7 +117,7 @@ def _abstract(x: ShapedArray, k: ShapedArray, *, strides: Sizes, padding: Pads, 
 
 # -- evaluation -----------------------------------------------------------------------------------------------------------
 
-CHUNK = 1 << 23
+CHUNK = 1 << 18
 """Elements of windows that evaluation copies at once."""
 
 

@@ -73,7 +73,7 @@ def _unscaled(scaled: Any, x: Any) -> Any:
     """``exp(|x|)`` times the scaled function, in float64; by the root of the exponential twice: it overflows first."""
     wide = convert_element_type(x, np.dtype(np.float64))
     root = exp(0.5 * absolute(wide))
-    return convert_element_type(scaled.bind(wide) * root * root, typeof(x).dtype)
+    return convert_element_type(scaled.bind(wide) * root * root, typeof(x).dtype, typeof(x).weak_type)
 
 
 @with_derivatives(lambda t, z, x: t * i1(x))

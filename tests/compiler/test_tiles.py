@@ -18,7 +18,6 @@ from functrans.compiler.tiling import Plan, Product, plan, recognise
 from functrans.kernel import Access, Buffer, Nest, Node, Reduce
 from tests.compiler.test_gemm import GUARD, TARGETS, compile_functions
 
-
 NUMBERS = itertools.count()
 
 
@@ -100,6 +99,18 @@ KERNEL = Product((5, 3, 3, 3, 2, 14, 14), 3, (0, 256, 16, 1, 768, 16, 1), (196, 
 ])
 def test_chosen_tiles(product: Product, chosen: Plan) -> None:
     run(product, chosen, 32)
+
+
+@pytest.mark.parametrize("length", [513, 1000, 100_003])
+def test_long_sums(length: int) -> None:
+    """Sums of single precision in blocks are as good as NumPy's pairwise ones."""
+    product = Product((2, 2, length), 1, (length, 0, 1), (0, length, 1), (2, 1, 0), "float32")
+    f = compile_functions([emit_product(product, Plan(2, 4, 1, (2, 2, 4)), f"long{length}", 32)], [ctypes.c_void_p] * 3)
+    rng = np.random.default_rng(0)
+    a, b = (rng.uniform(1, 2, (2, length)).astype("float32") for _ in range(2))
+    c = np.zeros((2, 2), "float32")
+    f(c.ctypes.data, a.ctypes.data, b.ctypes.data)
+    np.testing.assert_allclose(c, a.astype(float) @ b.astype(float).T, rtol=2e-6)
 
 
 def test_infinite_operands_of_masked_lanes() -> None:

@@ -38,7 +38,7 @@ class Row:
 POSITIVE, UNIT, REAL = within(0.2, 9), within(0.02, 0.98), within(-4, 4)
 ROWS = {
     "beta": Row((POSITIVE, within(0.2, 9)), (0, 1)),
-    "betainc": Row((POSITIVE, within(0.2, 9), UNIT), (2,), tol=2e-12),
+    "betainc": Row((POSITIVE, within(0.2, 9), UNIT), (0, 1, 2), tol=2e-12),
     "betaln": Row((POSITIVE, within(0.2, 9)), (0, 1), tol=1e-12),
     "boxcox": Row((POSITIVE, REAL), (0, 1), tol=1e-12),
     "boxcox1p": Row((POSITIVE, REAL), (0, 1), tol=1e-12),
