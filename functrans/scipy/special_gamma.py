@@ -18,8 +18,9 @@ from functrans.numpy.ufuncs import absolute, floor
 from functrans.numpy.ufuncs import round as round_
 from functrans.numpy.util import constant_like
 from functrans.primitives.special import digamma_p, lgamma_p, polygamma_p, zeta_p
+from functrans.primitives.special_beta import regularized_incomplete_beta_p
 from functrans.primitives.special_gamma import gamma_p, log_beta_p
-from functrans.primitives.special_integrals import igamma_p, igammac_p, regularized_incomplete_beta_p
+from functrans.primitives.special_integrals import igamma_p, igammac_p
 from functrans.primitives.special_tables import ZETA_TAIL
 from functrans.scipy.special_complex import loggamma
 from functrans.scipy.special_operands import inexact_operands, real_operands, static_integer, with_derivatives
