@@ -26,7 +26,7 @@ from functrans.transforms.stage import StagingTrace
 from functrans.tree_util import tree_flatten
 
 __all__ = [
-    "DebugEffect", "OrderedDebugEffect", "SingleDeviceSharding", "breakpoint", "callback", "check_format", "inspect_array_sharding", "log",
+    "DebugEffect", "OrderedDebugEffect", "SingleDeviceSharding", "breakpoint", "callback", "inspect_array_sharding", "log",
     "print", "visualize_array_sharding", "visualize_sharding",
 ]
 

@@ -220,7 +220,9 @@ class Builder(Protocol):
     def reverse(self, x: Expr, dims: Sequence[int]) -> Expr: ...
     def concatenate(self, xs: Sequence[Expr], dimension: int) -> Expr: ...
     def stack(self, groups: Sequence[Sequence[Expr]], axis: int) -> list[Expr]:
-        """Each group of real values of one shape joined along an additional axis; all are computed in one pass."""
+        """Each group of values of one shape joined along an additional axis; all are computed in one pass."""
+    def blocks(self, x: Expr, rows: int, body: Callable[[Expr], Expr]) -> Expr:
+        """`body` of `rows` rows of `x` (along its first axis, which they divide) after the other, its results joined."""
     def pad(self, x: Expr, value: Expr, config: Sequence[tuple[int, int, int]]) -> Expr: ...
     def reduce(self, op: str, x: Expr, axes: Sequence[int]) -> Expr:
         """`op`: add, mul, min, max, and, or, xor (min and max propagate nan; empty axes give the identity)."""
@@ -233,6 +235,9 @@ class Builder(Protocol):
         """The changed `updates`, and the `outputs` of the given dtypes and shapes, of a routine called for each of `batch` matrices."""
     def contract(self, a: Expr, b: Expr, contract: Sequence[Sequence[int]], batch: Sequence[Sequence[int]], dtype: np.dtype) -> Expr:
         """`dot_general`: the result has axes (batch, a's rest, b's rest)."""
+    def convolve(self, x: Expr, k: Expr, *, strides: tuple[int, ...], padding: Sequence[tuple[int, int]], x_dilation: tuple[int, ...],
+                 k_dilation: tuple[int, ...], orders: tuple[tuple[int, ...], tuple[int, ...], tuple[int, ...]]) -> Expr:
+        """The sums of products over windows that the primitive of convolutions states, on real operands."""
     def stored(self, x: Expr) -> Expr:
         """`x` kept in memory, for a rule that reads it in several nests: none of them repeats its work."""
     def take(self, x: Expr, indices: Sequence[Expr]) -> Expr:

@@ -20,6 +20,7 @@ from tests.properties.fft_rows import FFT_ROWS
 from tests.properties.linalg_rows import LINALG_ROWS
 from tests.properties.rows import DISTINCT, Case, Operand, Row, elementwise, smooth
 from tests.properties.rows import PRIMITIVES as P
+from tests.properties.special_rows import SPECIAL_ROWS
 
 __all__ = ["ROWS"]
 
@@ -566,8 +567,11 @@ def gamma_slopes(a: np.ndarray, x: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
     """dP/da and dP/dx, from P(a, x) = x**a exp(-x) (1 / gamma(a + 1) + x / gamma(a + 2) + ...), term by term."""
 
     def extended(f: Callable[..., Any]) -> Callable[..., np.ndarray]:
-        each = np.frompyfunc(lambda v: np.longdouble(mpmath.nstr(f(mpmath.mpf(float(v)) + 1), 24)), 1, 1)
-        return lambda v: np.asarray(each(v)).astype(np.longdouble)
+        def each(v: Any) -> np.longdouble:
+            with mpmath.workdps(30):
+                return np.longdouble(mpmath.nstr(f(mpmath.mpf(float(v)) + 1), 24))
+
+        return lambda v: np.asarray(np.frompyfunc(each, 1, 1)(v)).astype(np.longdouble)
 
     a, x = np.broadcast_arrays(a.astype(np.longdouble), x.astype(np.longdouble))
     term = np.exp(a * np.log(x) - x) * extended(mpmath.rgamma)(a)
@@ -655,4 +659,4 @@ INTEGRALS = [
     ),
 ]
 
-ROWS = [*ARITHMETIC, *LOGIC, *TRANSCENDENTAL, *SPECIAL, *INTEGRALS, *ARRAY_ROWS, *FFT_ROWS, *LINALG_ROWS]
+ROWS = [*ARITHMETIC, *LOGIC, *TRANSCENDENTAL, *SPECIAL, *INTEGRALS, *ARRAY_ROWS, *FFT_ROWS, *LINALG_ROWS, *SPECIAL_ROWS]

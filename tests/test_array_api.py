@@ -22,6 +22,7 @@ from hypothesis.extra import numpy as hnp
 
 import functrans as ft
 import functrans.numpy as fnp
+from functrans.errors import TracerArrayConversionError
 
 MAIN = """
 abs(x, /); acos(x, /); acosh(x, /); add(x1, x2, /); all(x, /, *, axis=None, keepdims=False); any(x, /, *, axis=None, keepdims=False);
@@ -395,6 +396,9 @@ def test_dlpack_refusals() -> None:
         fnp.from_dlpack([1])
     with pytest.raises(ValueError, match="one device"):
         fnp.from_dlpack(np.ones(2), device="cuda")
+    with pytest.raises(TracerArrayConversionError, match=r"a NumPy array was asked of a traced f64\[2\] .*test_array_api"):
+        ft.jit(np.from_dlpack)(x)
+    np.testing.assert_array_equal(ft.jit(fnp.from_dlpack)(x), x)
     with pytest.raises(BufferError, match=r"cannot be shared: .*, at .*test_array_api"):
         fnp.from_dlpack(np.zeros(2, "datetime64[s]"))
 

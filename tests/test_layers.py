@@ -21,7 +21,7 @@ LAYERS = [
     ["calls"],
     [
         "lax", "ad_checkpoint", "custom_derivatives", "custom_batching", "debug", "experimental", "dtypes", "flatten_util", "random", "nn",
-        "optim", "ops", "ref", "image", "test_util", "host", "scipy",
+        "optim", "ops", "image", "test_util", "host", "scipy", "ref", "example_libraries",
     ],
 ]
 LAYER_OF = {name: i for i, names in enumerate(LAYERS) for name in names}

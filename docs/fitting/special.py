@@ -16,6 +16,7 @@ from __future__ import annotations
 
 import sys
 from collections.abc import Callable
+from itertools import pairwise
 
 import mpmath as mp
 
@@ -122,7 +123,7 @@ def main() -> None:
     for name in wanted:
         f, ends = FITS[name]
         print(f"{name} = (")
-        for low, high in zip(ends[:-1], ends[1:], strict=True):
+        for low, high in pairwise(ends):
             middle, scale, powers = fit(f, low, high)
             print(f"    ({middle!r}, {scale!r}, (")
             line = "       "

@@ -13,7 +13,8 @@ from typing import Any
 from functrans.calls.folds import reduce
 from functrans.core.source import describe, user_source
 from functrans.core.trace import typeof
-from functrans.primitives.convolution import dilated, window_pads
+from functrans.primitives.convolution import window_pads
+from functrans.primitives.convolve import dilated
 from functrans.primitives.movement import pad
 from functrans.primitives.sliding import sliding_windows
 from functrans.primitives.structural import convert_element_type

@@ -14,13 +14,15 @@ from math import prod
 
 from functrans import lapack
 from functrans.compiler.control import Call, Control, element_bytes, is_empty
-from functrans.compiler.flat import Flat, flatten_nest
+from functrans.compiler.flat import Flat, FlatStore, access_of, flatten_nest
 from functrans.compiler.gemm import Tile, choose_tile, emit_gemm, scratch_elements, wants_packing
 from functrans.compiler.library import emit_library
 from functrans.compiler.memory import plan_memory, stack_buffers
 from functrans.compiler.nest import emit_nest
 from functrans.compiler.sort import emit_sort, sort_scratch
 from functrans.compiler.text import I1, I64, PTR, Function, Val
+from functrans.compiler.tiles import emit_product
+from functrans.compiler.tiling import plan, recognise
 from functrans.compiler.transpose import emit_transpose
 from functrans.kernel import Branch, Buffer, Callback, Contract, Library, Loop, Nest, Program, Sort
 
@@ -113,6 +115,9 @@ class _Generator:
         transposition = self.transposition(flat, params)
         if transposition is not None:
             return [transposition]
+        product = self.product(flat, params)
+        if product is not None:
+            return [product]
         name = self.kernels.get(flat)
         if name is None:
             name = self.kernels[flat] = f"kernel{len(self.kernels)}"
@@ -120,28 +125,42 @@ class _Generator:
         return [Call(name, [(b, offset, b.elem) for b, offset in params])]
 
     def transposition(self, flat: Flat, params: list[tuple[Buffer, int]]) -> Call | None:
-        """Recognise a plain transposed copy of a matrix of some size and give it to the blocked kernel."""
-        if len(flat.axes) != 2 or len(flat.body) != 1 or len(flat.instrs) != 1 or flat.serial or flat.reduce:
+        """Recognise a plain transposed copy of matrices of some size and give it to the blocked kernel."""
+        if not 2 <= len(flat.axes) <= 4 or len(flat.body) != 1 or len(flat.instrs) != 1 or flat.serial or flat.reduce:
             return None
         if flat.instrs[0].op != "load" or flat.instrs[0].args:
             return None
-        rows, cols = flat.axes
         (store,) = flat.body
-        load_param, load = flat.instrs[0].attr  # type: ignore[misc]
-        out, elem = store.strides, flat.elems[0]  # type: ignore[union-attr]
-        if elem not in _FLOAT_ELEMS or min(rows, cols) < 8 or load_param == store.param:  # type: ignore[union-attr]
+        load_param, load = access_of(flat.instrs[0])
+        if not isinstance(store, FlatStore) or load_param == store.param:
             return None
-        if out[1] == 1 and load[0] == 1 and load[1] >= rows and out[0] >= cols:
-            sizes = [cols, rows, load[1], out[0]]  # the input's rows run along our columns
-        elif out[0] == 1 and load[1] == 1 and load[0] >= cols and out[1] >= rows:
-            sizes = [rows, cols, load[0], out[1]]
-        else:
+        out, elem = store.strides, flat.elems[0]
+        if elem not in _FLOAT_ELEMS or out.count(1) != 1 or load.count(1) != 1:
+            return None
+        row, col = out.index(1), load.index(1)  # the input's rows are numbered along `row`, and run along `col`
+        rows, cols = flat.axes[row], flat.axes[col]
+        if min(rows, cols) < 8 or load[row] < cols or out[col] < rows:
             return None
         name_elem = _FLOAT_ELEMS[elem]
         function = emit_transpose(name_elem, 8 if name_elem == "double" else 16 if self.target.vector_bits >= 512 else 8)
         self.functions.setdefault(function.name, function)
-        (ob, oo), (ib, io) = params[store.param], params[load_param]  # type: ignore[union-attr]
-        return Call(function.name, [(ob, oo, elem), (ib, io, elem)], sizes)
+        outer = [axis for axis in range(len(flat.axes)) if axis not in (row, col)]
+        name = self.looped(function.name, name_elem, [flat.axes[axis] for axis in outer],
+                           [[strides[axis] for axis in outer] for strides in (out, load)], 2, 4)
+        (ob, oo), (ib, io) = params[store.param], params[load_param]
+        return Call(name, [(ob, oo, elem), (ib, io, elem)], [rows, cols, load[row], out[col]])
+
+    def product(self, flat: Flat, params: list[tuple[Buffer, int]]) -> Call | None:
+        """Recognise a sum of products that a register tile computes."""
+        found = recognise(flat)
+        chosen = plan(found[0], self.target.vector_bits, self.target.registers) if found is not None else None
+        if found is None or chosen is None:
+            return None
+        name = self.kernels.get(flat)
+        if name is None:
+            name = self.kernels[flat] = f"kernel{len(self.kernels)}"
+            self.functions[name] = emit_product(found[0], chosen, name, self.target.registers)
+        return Call(name, [(*params[p], found[0].elem) for p in found[1]])
 
     def contract(self, step: Contract) -> Call:
         elem = _FLOAT_ELEMS[step.elem]
@@ -151,7 +170,7 @@ class _Generator:
         self.scratch = max(self.scratch, scratch_elements(tile, step.k, packed) * _ELEM_BYTES[elem])
         nb = len(step.batch)
         sizes = [step.m, step.n, step.k, step.c.strides[nb], step.a.strides[nb], step.a.strides[nb + 1], step.b.strides[nb]]
-        name = self.batched(entry, elem, step) if prod(step.batch) > 1 else entry
+        name = self.looped(entry, elem, step.batch, [access.strides[:nb] for access in (step.c, step.a, step.b)], 4, 7)
         pointers = [(a.buffer, a.offset, step.elem) for a in (step.c, step.a, step.b)]
         return Call(name, [*pointers, (None, 0, step.elem)], sizes)
 
@@ -185,35 +204,26 @@ class _Generator:
             name = self.tiles[tile, packed] = functions[0].name
         return name
 
-    def batched(self, entry: str, elem: str, step: Contract) -> str:
-        """A loop nest over the batch axes around the product of matrices."""
-        nb = len(step.batch)
-        key = "_".join(map(str, (*step.batch, *step.c.strides[:nb], *step.a.strides[:nb], *step.b.strides[:nb]))).replace("-", "m")
+    def looped(self, entry: str, elem: str, axes: Sequence[int], strides: Sequence[Sequence[int]], pointers: int, sizes: int) -> str:
+        """The name of a function that calls `entry` at every point of `axes`, its first pointers moved by `strides`."""
+        if prod(axes) == 1:
+            return entry
+        key = "_".join(map(str, (*axes, *(s for each in strides for s in each)))).replace("-", "m")
         name = f"batch_{entry}_{key}"
         if name in self.functions:
             return name
-        f = Function(name, [PTR] * 4 + [I64] * 7, attributes="noinline nounwind")
-        sizes = f.params[4:]
+        f = Function(name, [PTR] * pointers + [I64] * sizes, attributes="noinline nounwind")
 
-        def level(axis: int, pointers: list[Val]) -> None:
-            if axis == nb:
-                f.call_void(entry, *pointers, f.params[3], *sizes)
+        def level(axis: int, moved: Sequence[Val]) -> None:
+            if axis == len(axes):
+                f.call_void(entry, *moved, *f.params[len(moved):])
                 return
-            before, head, done = f.block, f.fresh("loop"), f.fresh("done")
-            f.br(head)
-            f.label(head)
-            i, slot = f.phi_open(I64, f.const(I64, 0), before)
-            inner = []
-            for p, access in zip(pointers, (step.c, step.a, step.b), strict=True):
-                stride = access.strides[axis]
-                inner.append(f.gep(elem, p, f.mul(i, f.const(I64, stride))) if stride else p)
-            level(axis + 1, inner)
-            following = f.add(i, f.const(I64, 1))
-            f.phi_close(slot, following, f.block)
-            f.cond_br(f.icmp("slt", following, f.const(I64, step.batch[axis])), head, done)
-            f.label(done)
+            i, close = f.loop("loop", f.const(I64, 0), f.const(I64, axes[axis]), f.const(I64, 1))
+            level(axis + 1, [f.gep(elem, p, f.mul(i, f.const(I64, each[axis]))) if each[axis] else p
+                             for p, each in zip(moved, strides, strict=True)])
+            close()
 
-        level(0, f.params[:3])
+        level(0, f.params[:len(strides)])
         f.ret()
         self.functions[name] = f
         return name

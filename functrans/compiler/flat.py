@@ -12,7 +12,7 @@ from dataclasses import dataclass
 
 from functrans.kernel import Access, Buffer, Nest, Node, Reduce, Store, postorder
 
-__all__ = ["Flat", "FlatReduce", "FlatStore", "Instr", "flatten_nest"]
+__all__ = ["Flat", "FlatReduce", "FlatStore", "Instr", "access_of", "flatten_nest"]
 
 Strides = tuple[int, ...]
 
@@ -29,6 +29,13 @@ class Instr:
     dtype: str
     args: tuple[int, ...]
     attr: object = None
+
+
+def access_of(load: Instr) -> tuple[int, Strides]:
+    """The parameter and the strides of a load."""
+    assert isinstance(load.attr, tuple)
+    param, strides = load.attr
+    return param, strides
 
 
 @dataclass(frozen=True, slots=True)

@@ -176,11 +176,11 @@ class Fuser:
         outs: list[Buffer] = []
         for xs in groups:
             out = self.temp(xs[0].dtype, (*shape[:axis], len(xs), *shape[axis:]))
-            strides = contiguous_strides(out.shape)
+            strides = contiguous_strides(out.shape, len(xs[0].nodes))
             kept = strides[:axis] + strides[axis + 1:]
             for k, x in enumerate(xs):
-                node = (x if x.shape == shape else broadcast_expr(x, shape, ())).nodes[0]
-                stores.append(Store(Access(out, k * strides[axis], kept), node))
+                nodes = (x if x.shape == shape else broadcast_expr(x, shape, ())).nodes
+                stores += [Store(Access(out, k * strides[axis] + part, kept), node) for part, node in enumerate(nodes)]
             outs.append(out)
         if prod(shape):
             self._emit(Nest(shape, 0, tuple(stores)))

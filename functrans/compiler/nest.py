@@ -11,6 +11,7 @@ which keeps the error growth at that of the block count.
 
 from __future__ import annotations
 
+import itertools
 from collections.abc import Callable, Sequence
 from math import prod
 
@@ -303,29 +304,42 @@ class _Emitter:
     # -- statements ---------------------------------------------------------------------------------------------
 
     def _stores(self, body: list[FlatStore]) -> None:
-        """The stores in order; two that write the parts of the same complex numbers are one."""
+        """The stores in order; those that write the parts of the same groups of neighbouring elements are one."""
         k = 0
         while k < len(body):
-            pair = body[k:k + 2]
-            if len(pair) == 2 and self._interleaved(*pair):
-                self._store_parts(*pair)
-                k += 2
+            count = self._interleaved(body[k:])
+            if count > 1:
+                self._store_together(body[k:k + count])
             else:
                 self._store(body[k])
-                k += 1
+            k += count
 
-    def _interleaved(self, re: FlatStore, im: FlatStore) -> bool:
-        return (self.width > 1 and not self.flat.serial and self.flat.neighbours[re.param] == im.param and re.strides == im.strides
-                and re.strides[self.vector_axis] == 2 and re.elem in ("float32", "float64"))
+    def _interleaved(self, body: list[FlatStore]) -> int:
+        """How many of the first stores write neighbouring elements, and nothing between what the next lane writes: 2, 4, 8 or else 1."""
+        first = body[0]
+        count = first.strides[self.vector_axis] if self.width > 1 and not self.flat.serial else 1
+        if count not in (2, 4, 8) or len(body) < count or first.elem not in ("float32", "float64"):
+            return 1
+        follows = all(self.flat.neighbours[x.param] == y.param and x.strides == y.strides
+                      for x, y in itertools.pairwise(body[:count]))
+        return count if follows else 1
 
-    def _store_parts(self, re: FlatStore, im: FlatStore) -> None:
-        """Real and imaginary parts, in turn."""
+    def _store_together(self, body: list[FlatStore]) -> None:
+        """Neighbouring elements, lane by lane: real and imaginary parts in turn, for two stores."""
         f, w = self.f, self.width
-        parts = [self._lanes(s.value, self.values[s.value], True) for s in (re, im)]
-        address = self._address(re.param, re.strides, None)
-        for half in (0, 1):
-            lanes = [lane + part * w for lane in range(half * w // 2, (half + 1) * w // 2) for part in (0, 1)]
-            f.store(f.shuffle(*parts, lanes), f.gep(_memory_elem(re.elem), address, f.const(I64, half * w)) if half else address)
+        address = self._address(body[0].param, body[0].strides, None)
+        for i, vector in enumerate(self._zipped([[self._lanes(s.value, self.values[s.value], True)] for s in body])):
+            f.store(vector, f.gep(_memory_elem(body[0].elem), address, f.const(I64, i * w)) if i else address)
+
+    def _zipped(self, rows: list[list[Val]]) -> list[Val]:
+        """The first elements of all rows, then the second ones, and so on; a row is a list of vectors."""
+        f, w = self.f, self.width
+        while len(rows) > 1:
+            half = len(rows) // 2
+            pairs = [[k // 2 + k % 2 * w + part * w // 2 for k in range(w)] for part in (0, 1)]
+            rows = [[f.shuffle(x, y, lanes) for x, y in zip(a, b, strict=True) for lanes in pairs]
+                    for a, b in zip(rows[:half], rows[half:], strict=True)]
+        return rows[0]
 
     def _store(self, s: FlatStore) -> None:
         f = self.f

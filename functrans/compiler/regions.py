@@ -19,7 +19,7 @@ from typing import Any
 
 import numpy as np
 
-from functrans.compiler.contract import Contractions
+from functrans.compiler.convolve import Convolutions
 from functrans.compiler.fuse import CHEAP, LARGE, Group
 from functrans.compiler.inplace import update_in_place
 from functrans.compiler.library import library_step
@@ -54,7 +54,7 @@ SMALL = 512
 """Bytes up to which a loop carry is copied from turn to turn rather than swapped."""
 
 
-class Lowering(Contractions):
+class Lowering(Convolutions):
     """A `Fuser` that lowers whole jaxprs, and regions within them."""
 
     def __init__(self, program: Program) -> None:
@@ -247,6 +247,25 @@ class Lowering(Contractions):
             carries.advance(self.apply(body, [*consts, *carries.values()]))
         self.steps.append(carries.loop(counter, None, steps, test, predicate))
         return carries.results()
+
+    def blocks(self, x: Expr, rows: int, body: Callable[[Expr], Expr]) -> Expr:
+        count = x.shape[0] // rows
+        if count <= 1:
+            return body(x)
+        parent = self.whole_buffer(self.stored(x))
+        assert parent is not None
+        counter = self.temp(np.dtype("int64"), ())
+        inside = Buffer(x.dtype, (rows, *x.shape[1:]), "window")
+        inside.source = Window(parent, counter, 0, inside.elements)
+        with self.region() as steps:
+            block = body(self.load(inside))
+            made = self._fresh(block, set())
+        # What the last step stores goes where it belongs.
+        out = self.temp(block.dtype, (x.shape[0], *block.shape[1:]))
+        made.role, made.source = "window", Window(out, counter, 0, made.elements)
+        self.program.temps.remove(made)
+        self.steps.append(Loop(counter, count, tuple(steps)))
+        return self.load(out)
 
     def _rows(self, x: Expr) -> tuple[Buffer, int, int]:
         """Where the rows of `x` along its first axis lie, each contiguous: a buffer, an offset and a step."""

@@ -254,6 +254,12 @@ class Tracer:
             f"a NumPy array was asked of {self.describe()}, at {describe(user_source())}.{indexing} "
             f"{_REPAIRS[TracerArrayConversionError]}")
 
+    def __dlpack__(self, **options: Any) -> Any:
+        return self.__array__()
+
+    def __dlpack_device__(self) -> tuple[int, int]:
+        return (1, 0)
+
     def item(self, *args: Any) -> Any:
         return self._python(item_at(args))
 

@@ -28,7 +28,7 @@ from functrans.primitives.base import operand_error, primitive
 from functrans.primitives.movement import as_dtype_of, checked
 from functrans.primitives.structural import convert_element_type, inverse_permutation, real_part_of, transpose
 
-__all__ = ["DotDimensionNumbers", "batch_matmul", "dot", "dot_general", "dot_general_p"]
+__all__ = ["DotDimensionNumbers", "batch_matmul", "compute_dtype", "dot", "dot_general", "dot_general_p"]
 
 DotDimensionNumbers = tuple[tuple[tuple[int, ...], tuple[int, ...]], tuple[tuple[int, ...], tuple[int, ...]]]
 
@@ -39,7 +39,7 @@ def _rest(ndim: int, *taken: Sequence[int]) -> tuple[int, ...]:
 
 
 @cache
-def _compute_dtype(dtype: np.dtype, out: np.dtype) -> np.dtype:
+def compute_dtype(dtype: np.dtype, out: np.dtype) -> np.dtype:
     """The dtype in which products are made and summed."""
     joined = promote(dtype, False, out, False)[0]
     return np.dtype(np.float32) if joined == np.float16 else joined
@@ -48,7 +48,7 @@ def _compute_dtype(dtype: np.dtype, out: np.dtype) -> np.dtype:
 def _impl(x: np.ndarray, y: np.ndarray, *, dimension_numbers: DotDimensionNumbers, precision: Any,
           preferred_element_type: np.dtype | None) -> np.ndarray:
     out_dtype = preferred_element_type or x.dtype
-    compute = _compute_dtype(x.dtype, out_dtype)
+    compute = compute_dtype(x.dtype, out_dtype)
     if compute != x.dtype:
         x, y = x.astype(compute), y.astype(compute)
     out = np.asarray(_contract(x, y, *dimension_numbers))
@@ -154,7 +154,7 @@ def _lower(b: Any, x: Any, y: Any, *, dimension_numbers: DotDimensionNumbers, pr
            preferred_element_type: np.dtype | None) -> Any:
     contract, batch = dimension_numbers
     out_dtype = preferred_element_type or x.dtype
-    compute = _compute_dtype(x.dtype, out_dtype)
+    compute = compute_dtype(x.dtype, out_dtype)
     out = b.contract(b.convert(x, compute), b.convert(y, compute), contract, batch, compute)
     return b.convert(out, out_dtype)
 

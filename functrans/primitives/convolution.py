@@ -1,9 +1,8 @@
 """Convolutions in XLA's generality (https://openxla.org/xla/operation_semantics#conv_convolution): any layout, strides, padding, both
 dilations, and groups.
 
-A convolution is a pad (which also dilates the operand), a view of the sliding windows, and one contraction of the windows with the
-kernel; groups are a batch axis of that contraction. So its derivatives and batching are those of its parts, and compiled it is one
-matrix product of the windows.
+A convolution in any layout is transposes and reshapes (which move nothing when compiled) around the primitive `convolve`, in which groups
+are an axis of their own.
 """
 
 from __future__ import annotations
@@ -19,10 +18,10 @@ import numpy as np
 from functrans.core.dtypes import canonical
 from functrans.core.source import describe, user_source
 from functrans.core.trace import typeof
-from functrans.primitives.contraction import dot_general
-from functrans.primitives.movement import pad, rev
-from functrans.primitives.sliding import sliding_windows
-from functrans.primitives.structural import reshape, transpose
+from functrans.primitives.contraction import compute_dtype, dot_general
+from functrans.primitives.convolve import convolve_p, dilated
+from functrans.primitives.movement import rev
+from functrans.primitives.structural import convert_element_type, reshape, transpose
 
 __all__ = [
     "ConvDimensionNumbers", "ConvGeneralDilatedDimensionNumbers", "Precision", "PrecisionLike", "conv", "conv_dimension_numbers",
@@ -120,11 +119,6 @@ def window_pads(sizes: Sequence[int], window: Sequence[int], strides: Sequence[i
     return [(t // 2, t - t // 2) if name == "SAME" else (t - t // 2, t // 2) for t in totals]
 
 
-def dilated(size: int, dilation: int) -> int:
-    """The extent of `size` elements `dilation` apart."""
-    return 0 if size == 0 else (size - 1) * dilation + 1
-
-
 def conv_general_dilated(
     lhs: Any, rhs: Any, window_strides: Sequence[int], padding: str | Pads, lhs_dilation: Sequence[int] | None = None,
     rhs_dilation: Sequence[int] | None = None, dimension_numbers: Any = None, feature_group_count: int = 1, batch_group_count: int = 1,
@@ -164,22 +158,30 @@ def conv_general_dilated(
         raise _error("convolution: with lhs_dilation the padding must be given as pairs of sizes; the name of a rule is not enough. "
                      "Use conv_transpose")
     pads = window_pads(sizes, [dilated(k, d) for k, d in zip(window, dilation, strict=True)], strides, padding)
-    zero = typeof(lhs).dtype.type(0)
-    lhs = pad(lhs, zero, ((0, 0, 0), (0, 0, 0), *((lo, hi, s - 1) for (lo, hi), s in zip(pads, spread, strict=True))))
+    wanted = typeof(lhs).dtype if preferred_element_type is None else canonical(preferred_element_type)
+    compute = compute_dtype(typeof(lhs).dtype, wanted)
+    lhs, rhs = convert_element_type(lhs, compute), convert_element_type(rhs, compute)
+    # The order in memory of the grouped axes: each axis of the layout in turn, groups as the outer part of the one that they split.
+    lhs_order, rhs_order, out_order = ([axis for at in np.argsort(spec) for axis in split[at]] for spec, split in zip(
+        numbers, _split_axes(n, batch_group_count > 1), strict=True))
     if batch_group_count > 1:
         lhs = reshape(lhs, (groups, batch // groups, *typeof(lhs).shape[1:]))
     else:
-        lhs = reshape(lhs, (batch, groups, features // groups, *typeof(lhs).shape[2:]))
+        lhs = reshape(lhs, (batch, groups, features // groups, *sizes))
         lhs = transpose(lhs, (1, 0, *range(2, 3 + n)))
-    rhs = reshape(rhs, (groups, out_features // groups, *typeof(rhs).shape[1:]))
-    windows = sliding_windows(lhs, window, strides, dilation)
-    # (group, out, in, window) with (group, batch, in, places, window)
-    contracting = ((2, *range(3, 3 + n)), (2, *range(3 + n, 3 + 2 * n)))
-    wanted = None if preferred_element_type is None else canonical(preferred_element_type)
-    out = dot_general(rhs, windows, (contracting, ((0,), (0,))), preferred_element_type=wanted)
-    out = transpose(out, (2, 0, 1, *range(3, 3 + n)))
+    rhs = reshape(rhs, (groups, out_features // groups, in_features, *window))
+    out = convolve_p.bind(lhs, rhs, strides=strides, padding=tuple(pads), x_dilation=spread, k_dilation=dilation,
+                          orders=(tuple(lhs_order), tuple(rhs_order), tuple(out_order)))
+    out = transpose(out, (1, 0, *range(2, 3 + n)))
     out = reshape(out, (typeof(out).shape[0], out_features, *typeof(out).shape[3:]))
-    return transpose(out, tuple(int(i) for i in np.argsort(numbers.out_spec)))
+    return convert_element_type(transpose(out, tuple(int(i) for i in np.argsort(numbers.out_spec))), wanted)
+
+
+def _split_axes(n: int, batch_groups: bool) -> tuple[list[tuple[int, ...]], ...]:
+    """For each axis (batch, features, spatial...) of operand, kernel and result, the axes of `convolve` that it falls into."""
+    spatial = [(3 + d,) for d in range(n)]
+    lhs = [(0, 1), (2,)] if batch_groups else [(1,), (0, 2)]
+    return [*lhs, *spatial], [(0, 1), (2,), *spatial], [(1,), (0, 2), *spatial]
 
 
 def _one_each(name: str, xs: Sequence[int] | None, n: int) -> tuple[int, ...]:

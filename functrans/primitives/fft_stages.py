@@ -4,9 +4,10 @@ Stockham's self-sorting algorithm. A transform of length ``n = r m`` is one pass
 by twiddle factors, followed by transforms of length m; data are seen as an array ``(batch, r, m, s)``, in which the ``s``
 transforms that earlier passes have split off lie innermost, and a pass writes ``(batch, m, r, s)``, so that no reordering is left at
 the end and the innermost axis is contiguous and grows. Passes have radix 8, 4, 2 or an odd prime up to 13; a length with a larger
-prime factor is a convolution by a chirp (Bluestein), done by transforms of a power of two. Real and imaginary parts are separate
-arrays throughout. Twiddle factors are computed in the precision of the data's dtype, correctly rounded but for a unit in the
-last place, from an angle reduced to the first octant.
+prime factor is a convolution by a chirp (Bluestein), done by transforms of the cheapest length that is long enough. Real and imaginary
+parts are separate arrays between the passes; the first pass reads and the last one writes them side by side. All passes run on a few
+transforms at a time, so that what lies between them stays in cache. Twiddle factors are computed in the precision of the data's dtype,
+correctly rounded but for a unit in the last place, from an angle reduced to the first octant.
 
 A real transform of even length is a complex one of half the length with one more pass.
 
@@ -16,6 +17,7 @@ filtering approach to the computation of discrete Fourier transform" (1970).
 
 from __future__ import annotations
 
+from collections.abc import Callable
 from functools import cache
 from math import prod
 from typing import Any
@@ -183,29 +185,47 @@ def _radices(n: int) -> tuple[int, ...] | None:
     return tuple(found) if n == 1 else None
 
 
-def _forward(c: _Pairs, x: Pair, outer: int, n: int, inner: int) -> Pair:
-    """The transform along the middle axis of ``(outer, n, inner)``."""
-    if n <= 1:
-        return x
+def _forward(c: _Pairs, x: Pair, outer: int, n: int, inner: int, last: Callable[[Pair], Pair] = lambda p: p) -> Any:
+    """The transform along the middle axis of ``(outer, n, inner)``, as one complex value; `last` changes the parts of its elements."""
     radices = _radices(n)
     if radices is None:
-        return _bluestein(c, x, outer, n, inner)
+        return _bluestein(c, x, outer, n, inner, last)
+    if n == 1:
+        return c.b.complex(*last(x))
     m, s = n, inner
     for r in radices:
         m //= r
-        x = c.view(c.stored(x), (outer, r, m, s))
+        x = c.view(x, (outer, r, m, s))
         parts = [c.view(c.slice(x, 1, k, k + 1), (outer, m, s)) for k in range(r)]
         parts = _butterfly(c, parts)
         if m > 1:
             w = _twiddles(r, m, c.dtype.name)
             parts = [parts[0], *(c.mul(p, c.table((w[0][k], w[1][k]), (outer, m, s), (1,))) for k, p in enumerate(parts[1:], 1))]
-        re, im = c.b.stack([[p[0] for p in parts], [p[1] for p in parts]], 2)
-        x, s = (re, im), s * r
-    return c.view(x, (outer, n, inner))
+            re, im = c.b.stack([[p[0] for p in parts], [p[1] for p in parts]], 2)
+            x, s = (re, im), s * r
+    (joined,) = c.b.stack([[c.b.complex(*last(p)) for p in parts]], 2)
+    return c.b.reshape(joined, (outer, n, inner))
 
 
-def _bluestein(c: _Pairs, x: Pair, outer: int, n: int, inner: int) -> Pair:
-    size = 1 << (2 * n - 2).bit_length()
+@cache
+def _convolution_size(n: int) -> int:
+    """A length of at least ``2 n - 1`` whose transforms are cheap."""
+    least = 2 * n - 1
+    found = []
+    for odd in (1, 3, 5, 9, 15):
+        size = odd << max(0, (-(-least // odd) - 1).bit_length())
+        radices = _radices(size)
+        assert radices is not None
+        found.append((size * sum(_PASS[r] for r in radices), size))
+    return min(found)[1]
+
+
+_PASS = {8: 1.0, 4: 0.8, 2: 0.7, 3: 0.9, 5: 1.1}
+"""What a pass costs for each element, about."""
+
+
+def _bluestein(c: _Pairs, x: Pair, outer: int, n: int, inner: int, last: Callable[[Pair], Pair]) -> Any:
+    size = _convolution_size(n)
     shape = (outer, n, inner)
     chirp = c.table(_chirp(n, c.dtype.name), shape, (1,))
     a = c.mul(x, chirp)
@@ -213,71 +233,100 @@ def _bluestein(c: _Pairs, x: Pair, outer: int, n: int, inner: int) -> Pair:
     config = [(0, 0, 0), (0, size - n, 0), (0, 0, 0)]
     a = c.b.pad(a[0], zero, config), c.b.pad(a[1], zero, config)
     spectrum = _forward(c, a, outer, size, inner)
-    product = c.mul(spectrum, c.table(_chirp_spectrum(n, size, c.dtype.name), (outer, size, inner), (1,)))
+    product = c.mul((spectrum.re, spectrum.im), c.table(_chirp_spectrum(n, size, c.dtype.name), (outer, size, inner), (1,)))
     back = _inverse(c, product, outer, size, inner)
-    return c.mul(c.slice(back, 1, 0, n), chirp)
+    return c.b.complex(*last(c.mul(c.slice((back.re, back.im), 1, 0, n), chirp)))
 
 
-def _inverse(c: _Pairs, x: Pair, outer: int, n: int, inner: int) -> Pair:
-    """The inverse without its factor: real and imaginary parts change places, before and after."""
-    im, re = _forward(c, (x[1], x[0]), outer, n, inner)
-    return re, im
+def _inverse(c: _Pairs, x: Pair, outer: int, n: int, inner: int, factor: float = 1.0) -> Any:
+    """The inverse with another factor: real and imaginary parts change places, before and after."""
+
+    def last(p: Pair) -> Pair:
+        re, im = p if factor == 1.0 else c.scale(p, factor)
+        return im, re
+
+    return _forward(c, (x[1], x[0]), outer, n, inner, last)
 
 
 def _split(shape: tuple[int, ...], axis: int) -> tuple[int, int, int]:
     return prod(shape[:axis]), shape[axis], prod(shape[axis + 1:])
 
 
+CACHE = 1 << 15
+"""Bytes of a block."""
+
+
+def _by_blocks(b: Any, x: Any, body: Callable[[Any], Any]) -> Any:
+    """`body` of as many rows of `x` at a time as stay in cache through all passes."""
+    outer, size = x.shape[0], prod(x.shape[1:]) * x.dtype.itemsize
+    most = max(1, min(outer, CACHE // max(size, 1)))
+    return b.blocks(x, next(k for k in range(most, 0, -1) if outer % k == 0), body) if outer else body(x)
+
+
 def complex_transform(b: Any, x: Any, axes: tuple[int, ...], inverse: bool) -> Any:
     """The transform of a complex expression along `axes`, the inverse with its factor."""
     c = _Pairs(b, x.re.dtype)
-    parts: Pair = (x.re, x.im)
+    shape = x.shape
     for axis in reversed(axes):
-        outer, n, inner = _split(x.shape, axis)
-        parts = c.view(c.stored(parts), (outer, n, inner))
-        parts = (_inverse if inverse else _forward)(c, parts, outer, n, inner)
-        parts = c.view(c.stored(parts), x.shape)
-    if inverse:
-        parts = c.scale(parts, 1 / prod(x.shape[a] for a in axes))
-    return b.complex(*parts)
+        outer, n, inner = _split(shape, axis)
+
+        def transformed(rows: Any, n: int = n, inner: int = inner) -> Any:
+            parts = rows.re, rows.im
+            if inverse:
+                return _inverse(c, parts, rows.shape[0], n, inner, 1 / max(n, 1))
+            return _forward(c, parts, rows.shape[0], n, inner)
+
+        x = _by_blocks(b, b.reshape(b.stored(x), (outer, n, inner)), transformed)
+        x = b.reshape(x, shape)
+    return x
 
 
 def half_spectrum(b: Any, x: Any) -> Any:
     """The first ``n // 2 + 1`` elements of the transform of a real expression along its last axis."""
-    c = _Pairs(b, x.dtype)
     *lead, n = x.shape
-    outer, m = prod(lead), n // 2
+    rows = b.reshape(b.stored(x), (prod(lead), n))
+    return b.reshape(_by_blocks(b, rows, lambda part: _half_spectrum(b, part)), (*lead, n // 2 + 1))
+
+
+def _half_spectrum(b: Any, x: Any) -> Any:
+    c = _Pairs(b, x.dtype)
+    outer, n = x.shape
+    m = n // 2
     if n % 2:
         zero = b.broadcast(b.const(0, x.dtype), (outer, n, 1), ())
-        parts = _forward(c, (b.reshape(b.stored(x), (outer, n, 1)), zero), outer, n, 1)
-        parts = c.slice(c.stored(parts), 1, 0, m + 1)
-    else:
-        pairs = b.reshape(b.stored(x), (outer, m, 2))
-        even, odd = (b.reshape(b.slice(pairs, [0, 0, k], [outer, m, k + 1], [1, 1, 1]), (outer, m, 1)) for k in (0, 1))
-        z = c.stored(_forward(c, (even, odd), outer, m, 1))
-        z = tuple(b.concatenate([part, b.slice(part, [0, 0, 0], [outer, 1, 1], [1, 1, 1])], 1) for part in z)  # type: ignore[assignment]
-        back = c.reversed_from_one(z)
-        # With e and o the spectra of the even and odd elements: z = e + i o, and the conjugate of z reversed is e - i o.
-        e = c.scale((b.op("add", z[0], back[0]), b.op("sub", z[1], back[1])), 0.5)
-        o = c.scale((b.op("add", z[1], back[1]), b.op("sub", back[0], z[0])), 0.5)
-        w = _roots(np.arange(m + 1), n)
-        parts = c.add(e, c.mul(o, c.table(_rounded(w, x.dtype), (outer, m + 1, 1), (1,))))
-    re, im = c.view(c.stored(parts), (*lead, m + 1))
-    return b.complex(re, im)
+        full = _forward(c, (b.reshape(x, (outer, n, 1)), zero), outer, n, 1)
+        return b.reshape(b.slice(b.stored(full), [0, 0, 0], [outer, m + 1, 1], [1, 1, 1]), (outer, m + 1))
+    pairs = b.reshape(x, (outer, m, 2))
+    even, odd = (b.reshape(b.slice(pairs, [0, 0, k], [outer, m, k + 1], [1, 1, 1]), (outer, m, 1)) for k in (0, 1))
+    spectrum = b.stored(_forward(c, (even, odd), outer, m, 1))
+    z = tuple(b.concatenate([part, b.slice(part, [0, 0, 0], [outer, 1, 1], [1, 1, 1])], 1) for part in (spectrum.re, spectrum.im))
+    back = c.reversed_from_one(z)  # type: ignore[arg-type]
+    # With e and o the spectra of the even and odd elements: z = e + i o, and the conjugate of z reversed is e - i o.
+    e = c.scale((b.op("add", z[0], back[0]), b.op("sub", z[1], back[1])), 0.5)
+    o = c.scale((b.op("add", z[1], back[1]), b.op("sub", back[0], z[0])), 0.5)
+    w = _roots(np.arange(m + 1), n)
+    parts = c.add(e, c.mul(o, c.table(_rounded(w, x.dtype), (outer, m + 1, 1), (1,))))
+    return b.reshape(b.complex(*parts), (outer, m + 1))
 
 
 def from_half_spectrum(b: Any, x: Any, n: int) -> Any:
     """The real inverse transform of length `n` along the last axis of a half spectrum, with its factor."""
-    c = _Pairs(b, x.re.dtype)
     *lead, k = x.shape
-    outer, m = prod(lead), n // 2
-    parts = c.view(c.stored((x.re, x.im)), (outer, k, 1))
+    rows = b.reshape(b.stored(x), (prod(lead), k))
+    return b.reshape(_by_blocks(b, rows, lambda part: _from_half_spectrum(b, part, n)), (*lead, n))
+
+
+def _from_half_spectrum(b: Any, x: Any, n: int) -> Any:
+    c = _Pairs(b, x.re.dtype)
+    outer, k = x.shape
+    m = n // 2
+    parts = c.view((x.re, x.im), (outer, k, 1))
     if n % 2 or n == 0:
         tail = c.reversed_from_one(c.slice(parts, 1, 1, k))
         re = b.concatenate([parts[0], tail[0]], 1)
         im = b.concatenate([_without_first(c, parts[1]), b.op("neg", tail[1])], 1)
-        real, _ = _inverse(c, (re, im), outer, n, 1)
-        return b.op("mul", b.reshape(b.stored(real), (*lead, n)), b.const(1 / max(n, 1), c.dtype))
+        full = b.stored(_inverse(c, (re, im), outer, n, 1, 1 / max(n, 1)))
+        return b.reshape(full.re, (outer, n))
     parts = c.stored((parts[0], _without_ends(c, parts[1], m)))
     back = c.reversed_from_one(parts)
     e = (b.op("add", parts[0], back[0]), b.op("sub", parts[1], back[1]))
@@ -285,10 +334,10 @@ def from_half_spectrum(b: Any, x: Any, n: int) -> Any:
     w = _roots(-np.arange(m + 1), n)
     o = c.mul(difference, c.table(_rounded(w, c.dtype), (outer, m + 1, 1), (1,)))
     z = (b.op("sub", e[0], o[1]), b.op("add", e[1], o[0]))
-    z = c.slice(c.stored(z), 1, 0, m)
-    re, im = c.stored(_inverse(c, z, outer, m, 1))
-    (joined,) = b.stack([[b.reshape(re, (outer, m)), b.reshape(im, (outer, m))]], 2)
-    return b.op("mul", b.reshape(joined, (*lead, n)), b.const(1 / n, c.dtype))
+    z = c.stored(c.slice(z, 1, 0, m))
+    joined = b.stored(_inverse(c, z, outer, m, 1, 1 / n))
+    (out,) = b.stack([[b.reshape(joined.re, (outer, m)), b.reshape(joined.im, (outer, m))]], 2)
+    return b.reshape(out, (outer, n))
 
 
 def _rounded(w: np.ndarray, dtype: np.dtype) -> tuple[np.ndarray, np.ndarray]:

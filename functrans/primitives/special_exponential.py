@@ -4,7 +4,7 @@ Scalar programs (`scalar_program`) on piecewise polynomials (`special_fits`); na
 Ei and Ci have their first zero as a factor, so that it keeps its digits; the further zeros of Ci, those of no function of one sign,
 are right to an absolute error of 1e-16. Largest errors measured in float64, in units of the last place of the result (for Ci and the
 Fresnel integrals, of the amplitude of the oscillation): expi 4, exp1 3, sine_integral 2, cosine_integral 3, fresnel_s 3, fresnel_c 2,
-spence 2.
+spence 3.
 
 The sine, cosine and Fresnel integrals of large arguments are made of the auxiliary functions f and g (DLMF 6.4, 7.4). The
 argument pi x**2 / 2 of the Fresnel integrals is reduced exactly. spence: Debye's series in log x with Bernoulli numbers, between
@@ -164,8 +164,8 @@ def _spence(x: Value) -> Value:
     reflected = math.pi**2 / 6 - inner.f("log") * logarithm - part
     log_x = where(large, x, 1.0).f("log")
     out = where(mirrored, where(large, -0.5 * (log_x * log_x) - reflected, reflected), part)
-    out = where(x == 0.0, math.pi**2 / 6, where(x == math.inf, -math.inf, out))
-    return where(x < 0.0, math.nan, out)
+    out = where(x == 0.0, math.pi**2 / 6, out)
+    return where((x >= 0.0) & (x < math.inf), out, math.nan)
 
 
 # -- primitives -------------------------------------------------------------------------------------------------------

@@ -2,7 +2,7 @@
 
 Scalar programs (`scalar_program`); narrower floats are computed in float64 and rounded once. gamma: a polynomial on [1.5, 2.5), by
 recurrence up to 8; from there Stirling's formula, whose power is squared last, since it overflows first; reflection left of 0. Whole
-results below 2**53 are exact. Largest errors measured in float64: gamma 5 units in the last place (right of -170); log_beta 6, of
+results below 2**51 are exact. Largest errors measured in float64: gamma 5 units in the last place (right of -170); log_beta 6, of
 the result or of 1, whichever is larger. DLMF 5.5, 5.11, 5.12.
 """
 
@@ -41,7 +41,7 @@ def _positive_gamma(x: Value) -> Value:
     t = where(lowest, x, where(low, x - 1.0, base - 2.0))
     core = (t * horner(t, tables.LGAMMA)).f("exp")
     small = where(lowest, core / (x * (x + 1.0)), where(low, core / x, core * product))
-    whole = (x.f("floor") == x) & (x < 20.0)
+    whole = (x.f("floor") == x) & (x < 19.0)
     out = where(x >= 8.0, _large_gamma(where(x >= 8.0, x, 8.0)), small)
     return where(whole, out.f("round_even"), out)
 

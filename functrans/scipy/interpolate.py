@@ -83,7 +83,7 @@ class RegularGridInterpolator:
             method: in place of the one given at first.
 
         Returns:
-            an array of the shape of the points, and the further axes of the values.
+            an array of the shape of the points, and the further axes of the values, in their common dtype.
 
         Raises:
             ValueError: for another method, or points of another dimension.
@@ -97,17 +97,19 @@ class RegularGridInterpolator:
             corners.append(_corners(x, p, method))
             outside.append((x < p[0]) | (x > p[-1]))
         extra = typeof(self.values).ndim - rank
+        # The grid's dtype says how exactly places are found; the result's is that of the values and the points.
+        dtype = promote_inexact(self.values, columns[0])[1].dtype
         out: Any = None
         for corner in product(*corners):
             value = self.values[tuple(i for i, _ in corner)]
             for _, weight in corner:
-                value = value if weight is None else value * weight.reshape(shape + (1,) * extra)
+                value = value if weight is None else value * weight.reshape(shape + (1,) * extra).astype(dtype)
             out = value if out is None else out + value
         unknown = [fnp.isnan(x) for x in columns]
         for there, fill in [(o, self.fill_value) for o in outside] + [(u, np.nan) for u in unknown]:
             if fill is not None:
                 out = fnp.where(there.reshape(shape + (1,) * extra), fill, out)
-        return out
+        return out.astype(dtype)
 
     def _columns(self, xi: Any) -> list[Any]:
         rank = len(self.grid)

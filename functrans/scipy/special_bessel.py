@@ -69,20 +69,21 @@ def i1(x: Any) -> Any:
     return _i1(*real_operands("i1", x))
 
 
-def _unscaled(y: Any, x: Any) -> Any:
-    """``y * exp(|x|)``, by the root of the exponential twice: it overflows first."""
-    root = exp(0.5 * absolute(x))
-    return y * root * root
+def _unscaled(scaled: Any, x: Any) -> Any:
+    """``exp(|x|)`` times the scaled function, in float64; by the root of the exponential twice: it overflows first."""
+    wide = convert_element_type(x, np.dtype(np.float64))
+    root = exp(0.5 * absolute(wide))
+    return convert_element_type(scaled.bind(wide) * root * root, typeof(x).dtype, typeof(x).weak_type)
 
 
 @with_derivatives(lambda t, z, x: t * i1(x))
 def _i0(x: Any) -> Any:
-    return _unscaled(bessel_i0e_p.bind(x), x)
+    return _unscaled(bessel_i0e_p, x)
 
 
 @with_derivatives(lambda t, z, x: t * (i0(x) - where(x == 0, 0.5, z / where(x == 0, 1, x))))
 def _i1(x: Any) -> Any:
-    return _unscaled(bessel_i1e_p.bind(x), x)
+    return _unscaled(bessel_i1e_p, x)
 
 
 # -- Bessel functions of the first kind -------------------------------------------------------------------------------
@@ -212,7 +213,7 @@ def sph_harm_y(n: Any, m: Any, theta: Any, phi: Any, diff_n: int | None = None, 
         NotImplementedError: if `diff_n` is given.
 
     >>> sph_harm_y(np.array([0, 1]), np.array([0, 1]), np.array([0.5]), np.array([0.0]))
-    Array([ 0.28209479+0.j, -0.16564027+0.j], dtype=complex128)
+    Array([ 0.28209479+0.j, -0.16563872-0.j], dtype=complex128)
     """
     if diff_n is not None:
         raise NotImplementedError(f"sph_harm_y: diff_n={diff_n!r} is not supported, at {describe(user_source())}. Differentiate with "

@@ -11,12 +11,14 @@ import numpy as np
 from functrans.calls.jitted import jit
 from functrans.config import options
 from functrans.core.source import describe, user_source
+from functrans.core.trace import typeof
 from functrans.numpy.choice import where
 from functrans.numpy.creation import asarray
 from functrans.numpy.elementary import exp
 from functrans.numpy.ufuncs import absolute, floor, minimum
 from functrans.primitives.special import digamma_p, lgamma_p
 from functrans.primitives.special_gamma import gamma_p
+from functrans.primitives.structural import convert_element_type
 from functrans.scipy.special_gamma import beta, gammasgn
 from functrans.scipy.special_operands import real_operands, static_integer, with_derivatives
 
@@ -80,8 +82,8 @@ def _poch(z: Any, m: Any) -> Any:
 def comb(N: Any, k: Any, *, repetition: bool = False) -> Any:
     """The number of ways to choose `k` of `N` things, each once, or with `repetition` any number of times. Arguments broadcast.
 
-    0 where `k` or `N` is negative, or (without repetition) `k` is above `N`. Exact below 2**53 for whole numbers of which the smaller of
-    `k` and ``N - k`` is at most 20; real numbers are interpolated by the gamma function.
+    0 where `k` or `N` is negative, or (without repetition) `k` is above `N`. Exact below 2**53 / N for whole numbers of which the smaller
+    of `k` and ``N - k`` is at most 20; real numbers are interpolated by the gamma function.
 
     >>> comb(5, np.array([2, 6]))
     Array([10.,  0.], dtype=float64)
@@ -104,7 +106,8 @@ def _comb(n: Any, k: Any) -> Any:
     for i in range(1, _WHOLE + 1):
         product = where(i <= few, product * (n - few + i) / i, product)
     smooth = 1 / ((n + 1) * beta(n - k + 1, k + 1))
-    return where(outside, 0, where(whole, product, smooth))
+    out = where(outside, 0, where(whole, product, smooth))
+    return convert_element_type(out, typeof(n).dtype, typeof(product).weak_type)
 
 
 def bernoulli(n: Any) -> Any:

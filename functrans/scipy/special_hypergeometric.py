@@ -1,7 +1,7 @@
 """The hypergeometric functions 1F1 (Kummer's) and 2F1 (Gauss's) of real numbers.
 
-The power series are summed with numbers of two float64 each, so that neither the many terms nor their cancellation cost digits
-(T. J. Dekker, 1971; J. R. Shewchuk, 1997). 1F1 is a series in x >= 0, left of 0 after Kummer's transformation (DLMF 13.2.39), and for
+The power series are summed with twice the digits (`special_series`), so that neither the many terms nor their cancellation cost any.
+1F1 is a series in x >= 0, left of 0 after Kummer's transformation (DLMF 13.2.39), and for
 large x the asymptotic one (DLMF 13.7.1). 2F1 is a series up to 3/4; left of 0 Pfaff's transformation leads to [0, 1) (DLMF 15.8.1);
 beyond 3/4 the differential equation is followed by Taylor steps that halve the distance from 1, which knows no exceptional
 parameters, as the formulas with gamma functions do. At 1 stands Gauss's sum (DLMF 15.4.20).
@@ -28,133 +28,18 @@ from functrans.numpy.joining import stack
 from functrans.numpy.reductions import all as all_
 from functrans.numpy.reductions import any as any_
 from functrans.numpy.reductions import prod
-from functrans.numpy.ufuncs import absolute, floor, maximum
+from functrans.numpy.ufuncs import absolute, maximum
 from functrans.numpy.util import broadcast_arrays_internal
-from functrans.primitives.fma import fma_p
 from functrans.primitives.special import lgamma_p
 from functrans.primitives.special_gamma import gamma_p
 from functrans.primitives.structural import convert_element_type
 from functrans.scipy.special_gamma import gammasgn
 from functrans.scipy.special_operands import real_operands, with_derivatives
-from functrans.transforms.api import jvp
+from functrans.scipy.special_series import MOST_TERMS, Double, at_pole, difference, over, parameter_slopes, plain_series, plus, series
 
 __all__ = ["hyp1f1", "hyp2f1"]
 
-Double = tuple[Any, Any]
-"""A number and what it lacks."""
-_MOST = 20000
 _DOUBLE = np.dtype(np.float64)
-
-
-# -- numbers of twice the digits --------------------------------------------------------------------------------------
-
-def _sum(x: Any, y: Any) -> Double:
-    """x + y and its error."""
-    s = x + y
-    part = s - x
-    return s, (x - (s - part)) + (y - part)
-
-
-def _normal(x: Any, y: Any) -> Double:
-    """The same for |x| >= |y|; infinities have no error."""
-    y = where(absolute(x) < np.inf, y, 0)
-    s = x + y
-    return s, where(absolute(s) < np.inf, y - (s - x), 0)
-
-
-def _plus(x: Double, y: Double) -> Double:
-    s, e = _sum(x[0], y[0])
-    return _normal(s, e + (x[1] + y[1]))
-
-
-def _times(x: Double, y: Double) -> Double:
-    p = x[0] * y[0]
-    return _normal(p, fma_p.bind(x[0], y[0], -p) + (x[0] * y[1] + x[1] * y[0]))
-
-
-def _over(x: Double, y: Double) -> Double:
-    q = x[0] / y[0]
-    rest = fma_p.bind(-q, y[0], x[0]) + (x[1] - q * y[1])
-    return _normal(q, rest / y[0])
-
-
-def _difference(x: Any, y: Any) -> Double:
-    return _sum(x, -y)
-
-
-# -- the series -------------------------------------------------------------------------------------------------------
-
-def _series(tops: Sequence[Double], bottoms: Sequence[Double], x: Double) -> Any:
-    """The sum over k of ``prod (top)_k / prod (bottom)_k x**k / k!``; inf where a bottom gets 0 before a top does."""
-    one = ones_like(x[0])
-    zero = zeros_like(one)
-
-    def going(carry: Any) -> Any:
-        return any_(~carry[-1]) & (carry[0] < _MOST)
-
-    def step(carry: Any) -> Any:
-        k, term, total, done = carry
-        above, below = x, (k + 1 + zero, zero)
-        for top in tops:
-            above = _times(above, _plus(top, (k + zero, zero)))
-        for bottom in bottoms:
-            below = _times(below, _plus(bottom, (k + zero, zero)))
-        ended = above[0] == 0
-        pole = (below[0] == 0) & ~ended
-        ratio = _over(above, (where(below[0] == 0, 1, below[0]), below[1]))
-        following = _times(term, ratio)
-        following = where(done | ended, 0, where(pole, np.inf, following[0])), where(done | ended | pole, 0, following[1])
-        total = _plus(total, following)
-        # What follows is a geometric series at most, once no factor can change sign.
-        settled = (absolute(ratio[0]) < 0.95) & (absolute(following[0]) < 1e-19 * absolute(total[0]))
-        for factor in (*tops, *bottoms):
-            settled = settled & (k + factor[0] > 0)
-        done = done | ended | pole | settled | ~(absolute(total[0]) < np.inf)
-        return k + 1, following, total, done
-
-    start = (0.0, (one, zero), (one, zero), x[0] != x[0])
-    total = while_loop(going, step, start)[2]
-    return where(x[0] == x[0], total[0], np.nan)
-
-
-def _plain_series(tops: Sequence[Any], bottoms: Sequence[Any], x: Any) -> Any:
-    """The same in single numbers, to be differentiated: it goes on until a bound of terms and derivatives is small."""
-    one = ones_like(x)
-
-    def going(carry: Any) -> Any:
-        k, _, total, bound = carry
-        return any_(bound > 1e-19 * (1 + absolute(total))) & (k < _MOST)
-
-    def step(carry: Any) -> Any:
-        k, term, total, bound = carry
-        ratio, growth = x / (k + 1), absolute(x) / (k + 1)
-        for top in tops:
-            ratio, growth = ratio * (top + k), growth * (absolute(top + k) + 1)
-        for bottom in bottoms:
-            ratio, growth = ratio / (bottom + k), growth / absolute(bottom + k)
-        term = term * ratio
-        return k + 1, term, total + term, bound * growth
-
-    return while_loop(going, step, (0.0, one, one, one))[2]
-
-
-def _parameter_slopes(plain: Callable[..., Any], count: int) -> list[Callable[..., Any]]:
-    """The partials with respect to the first `count` arguments of `plain`."""
-
-    def partial(position: int) -> Callable[..., Any]:
-        def slope(t: Any, z: Any, *args: Any) -> Any:
-            def along(v: Any) -> Any:
-                return plain(*args[:position], v, *args[position + 1:])
-
-            return t * jvp(along, (args[position],), (ones_like(args[position]),))[1]
-
-        return slope
-
-    return [partial(i) for i in range(count)]
-
-
-def _at_pole(x: Any) -> Any:
-    return (x <= 0) & (floor(x) == x)
 
 
 def _narrowed(function: Callable[..., Any], args: Sequence[Any]) -> Any:
@@ -181,29 +66,29 @@ def hyp1f1(a: Any, b: Any, x: Any) -> Any:
 
 def _plain_hyp1f1(a: Any, b: Any, x: Any) -> Any:
     left = x < 0
-    total = _plain_series([where(left, b - a, a)], [b], absolute(x))
+    total = plain_series([where(left, b - a, a)], [b], absolute(x))
     return where(left, exp(where(left, x, 0)) * total, total)
 
 
-@with_derivatives(*_parameter_slopes(_plain_hyp1f1, 2), lambda t, z, a, b, x: t * (a / b * hyp1f1(a + 1, b + 1, x)))
+@with_derivatives(*parameter_slopes(_plain_hyp1f1, 2), lambda t, z, a, b, x: t * (a / b * hyp1f1(a + 1, b + 1, x)))
 def _hyp1f1(a: Any, b: Any, x: Any) -> Any:
     zero = zeros_like(a)
-    left = (x < 0) & ~_at_pole(a)
-    other = _difference(b, a)
+    left = (x < 0) & ~at_pole(a)
+    other = difference(b, a)
     top = where(left, other[0], a), where(left, other[1], zero)
     y = where(left, -x, x)
     far, large = _asymptotic_hyp1f1(top, b, y)
-    near = _series([top], [(b, zero)], (where(far, 0, y), zero))
+    near = series([top], [(b, zero)], (where(far, 0, y), zero))
     # Exponentials are taken in halves: they may overflow or vanish before the product does.
     fall, growth = exp(0.5 * where(left & ~far, x, 0)), exp(0.5 * where(far & ~left, y, 0))
     out = where(far, large * growth * growth, near * fall * fall)
-    return where((x == np.inf) & far, gammasgn(a) * gammasgn(b) * np.inf, where((x == 0) & ~_at_pole(b), 1, out))
+    return where((x == np.inf) & far, gammasgn(a) * gammasgn(b) * np.inf, where((x == 0) & ~at_pole(b), 1, out))
 
 
 def _asymptotic_hyp1f1(top: Double, b: Any, x: Any) -> tuple[Any, Any]:
     """Whether the series in 1 / x serves, and what it gives but for the factor exp(x)."""
     a = top[0]
-    usable = (x > 50) & ~_at_pole(a) & ~_at_pole(b)
+    usable = (x > 50) & ~at_pole(a) & ~at_pole(b)
     safe = where(usable, x, 50)
     one = ones_like(safe)
 
@@ -257,7 +142,7 @@ def _continued(a: Any, b: Any, c: Any, w: Any, value: Any, slope: Any, least: in
         def going(inner: Any) -> Any:
             k, before, now, total, _ = inner
             moving = absolute(before) + absolute(now) > 1e-19 * absolute(total)
-            return any_((moving | (k < least + absolute(a)) | (k < least + absolute(b))) & (h > 0)) & (k < _MOST)
+            return any_((moving | (k < least + absolute(a)) | (k < least + absolute(b))) & (h > 0)) & (k < MOST_TERMS)
 
         def term(inner: Any) -> Any:
             k, before, now, total, ascent = inner  # the terms of powers k and k + 1 of h
@@ -280,9 +165,9 @@ def _continued(a: Any, b: Any, c: Any, w: Any, value: Any, slope: Any, least: in
 def _transformed(a: Any, b: Any, c: Any, x: Any, left: Any) -> tuple[Any, Any, Double, Double, Any]:
     """By Pfaff where `left`: (the first and second parameter, the argument, 1 less it, the factor)."""
     low, high = where(a < b, a, b), where(a < b, b, a)
-    other = _difference(c, high)
-    gap = _difference(ones_like(x), where(left, x, 0))
-    z = _over((where(left, -x, x), zeros_like(x)), gap)
+    other = difference(c, high)
+    gap = difference(ones_like(x), where(left, x, 0))
+    z = over((where(left, -x, x), zeros_like(x)), gap)
     w = where(left, 1 / gap[0], 1 - x)
     scale = exp(-low * log1p(-where(left, x, 0)))
     return low, (where(left, other[0], high), where(left, other[1], 0)), z, w, scale
@@ -292,26 +177,26 @@ def _plain_hyp2f1(a: Any, b: Any, c: Any, x: Any) -> Any:
     first, (second, _), (z, _), w, scale = _transformed(a, b, c, x, x < 0)
     far = z > _NEAR
     y = where(far, 0.5, z)
-    value = _plain_series([first, second], [c], y)
-    slope = _plain_series([first + 1, second + 1], [c + 1], where(far, 0.5, 0)) * (first * second / c)
+    value = plain_series([first, second], [c], y)
+    slope = plain_series([first + 1, second + 1], [c + 1], where(far, 0.5, 0)) * (first * second / c)
     beyond = _continued(first, second, c, where(far, maximum(w, 1e-30), 0.5), value, slope, 80)
     return where(x > 1, np.nan, scale * where(far, beyond, value))
 
 
 @with_derivatives(
-    *_parameter_slopes(_plain_hyp2f1, 3), lambda t, z, a, b, c, x: t * (a * b / c * hyp2f1(a + 1, b + 1, c + 1, x)))
+    *parameter_slopes(_plain_hyp2f1, 3), lambda t, z, a, b, c, x: t * (a * b / c * hyp2f1(a + 1, b + 1, c + 1, x)))
 def _hyp2f1(a: Any, b: Any, c: Any, x: Any) -> Any:
     zero = zeros_like(a)
-    ends = _at_pole(a) | _at_pole(b)
+    ends = at_pole(a) | at_pole(b)
     first, second, z, w, scale = _transformed(a, b, c, x, (x < 0) & ~ends)
     outside = (x >= 1) & ~ends
     far = (z[0] > _NEAR) & ~ends & ~outside
     top = (first, zero)
     y = where(outside, 0, where(far, 0.5, z[0])), where(far | outside, 0, z[1])
-    value = _series([top, second], [(c, zero)], y)
+    value = series([top, second], [(c, zero)], y)
     half = where(far, 0.5, 0), zero
-    raised = [_plus(p, (zero + 1, zero)) for p in (top, second, (c, zero))]
-    slope = _series(raised[:2], raised[2:], half) * (first * second[0] / c)
+    raised = [plus(p, (zero + 1, zero)) for p in (top, second, (c, zero))]
+    slope = series(raised[:2], raised[2:], half) * (first * second[0] / c)
     beyond = _continued(first, second[0], c, where(far, w, 0.5), value, slope)
     out = scale * where(far & (absolute(value) < np.inf), beyond, value)
     out = where(outside, where(x == 1, _at_one(a, b, c), np.inf), out)
@@ -326,5 +211,5 @@ def _at_one(a: Any, b: Any, c: Any) -> Any:
     safe = where(usable, values, 1)
     by_logarithms = prod(signs, 0) * exp(logarithms[0] + logarithms[1] - logarithms[2] - logarithms[3])
     out = where(usable, safe[0] * safe[1] / (safe[2] * safe[3]), by_logarithms)
-    out = where(_at_pole(c - a) | _at_pole(c - b), 0, out)
-    return where((c - a - b > 0) & ~_at_pole(c), out, np.inf)
+    out = where(at_pole(c - a) | at_pole(c - b), 0, out)
+    return where((c - a - b > 0) & ~at_pole(c), out, np.inf)

@@ -90,7 +90,7 @@ def linearize(fun: Callable[..., Any], *primals: Any, has_aux: bool = False) -> 
     The function is evaluated once; each call of the result costs only the linear part.
 
     Returns:
-        ``(primals_out, f_jvp)``, with `aux` third if `has_aux`.
+        ``(primals_out, f_jvp)``, with `aux` third if `has_aux`. The function is a pytree of its residuals: `jit` may return it.
 
     >>> y, f_jvp = linearize(lambda x: x * x, 3.0)
     >>> print(y, f_jvp(1.0), f_jvp(2.0))
@@ -103,24 +103,26 @@ def linearize(fun: Callable[..., Any], *primals: Any, has_aux: bool = False) -> 
     avals = [typeof(p) for p in flat]
     out_tree = flat_fun.out_tree
 
-    def f_jvp(*tangents: Any) -> Any:
+    code, residuals = program.opened()
+
+    def f_jvp(values: Sequence[Any], *tangents: Any) -> Any:
         """Apply the derivative to tangents shaped as the primals."""
         dots, got = tree_flatten((tangents, {}))
         if got != tree:
             raise TypeError(f"the linearized {fun_name(fun)} takes tangents of structure {tree}; got {got}, at "
                             f"{describe(user_source())}.")
         fitted = fitted_tangents(avals, dots, lambda: arg_paths(tangents, fun), f"linearize of {fun_name(fun)}")
-        y_dots = evaluate_linear(program, [instantiate(t) for a, t in safe_zip(avals, fitted) if a.dtype.kind in "fc"])
+        y_dots = evaluate_linear(code.closed(values), [instantiate(t) for a, t in safe_zip(avals, fitted) if a.dtype.kind in "fc"])
         return tree_unflatten(out_tree, [materialize(t) for t in y_dots])
 
-    out = (tree_unflatten(out_tree, ys), f_jvp)
+    out = (tree_unflatten(out_tree, ys), Partial(f_jvp, residuals))
     return (*out, aux) if has_aux else out
 
 
 # -- reverse ------------------------------------------------------------------------------------------------------------------
 
 class _Pullback:
-    """The function that `vjp` returns: cotangents of results to cotangents of arguments."""
+    """The function that `vjp` returns, but for its residuals: from these and cotangents of results to cotangents of arguments."""
 
     def __init__(self, name: str, program: LinearProgram, in_avals: list[ShapedArray], in_tree: Any, out_avals: list[ShapedArray],
                  out_tree: Any) -> None:
@@ -128,14 +130,14 @@ class _Pullback:
         self._in_avals, self._in_tree = in_avals, in_tree
         self._out_avals, self._out_tree = out_avals, out_tree
 
-    def __call__(self, cotangents: Any) -> Any:
+    def __call__(self, residuals: Sequence[Any], cotangents: Any) -> Any:
         flat, tree = tree_flatten(cotangents)
         if tree != self._out_tree:
             raise ValueError(f"{self._name}: the cotangent has structure {tree}, and the function's result has "
                              f"{self._out_tree}, at {describe(user_source())}.")
         cts = fitted_cotangents(
             self._out_avals, flat, lambda: [f"result{keystr(path)}" for path, _ in tree_flatten_with_path(cotangents)[0]], self._name)
-        bars = iter(transpose_linear(self._program, cts))
+        bars = iter(transpose_linear(self._program.closed(residuals), cts))
         out = [materialize(next(bars)) if a.dtype.kind in "fc" else np.zeros(a.shape, float0) for a in self._in_avals]
         return tree_unflatten(self._in_tree, out)
 
@@ -145,6 +147,7 @@ def vjp(fun: Callable[..., Any], *primals: Any, has_aux: bool = False) -> Any:
 
     Returns:
         ``(primals_out, f_vjp)``, with `aux` third if `has_aux`; ``f_vjp(ct)`` is a tuple, one entry for each primal.
+        The pullback is a pytree of its residuals: `jit` may return it, and take it.
 
     Raises:
         ValueError: (from ``f_vjp``) if the cotangent's structure or shapes are not the result's.
@@ -159,9 +162,10 @@ def vjp(fun: Callable[..., Any], *primals: Any, has_aux: bool = False) -> Any:
     flat_fun = FlatFun(fun, tree, has_aux, "vjp")
     ys, program, aux = _linearized(flat_fun, flat)
     primal_tree = tree_flatten(primals)[1]
-    pullback = _Pullback(f"vjp of {fun_name(fun)}", program, [typeof(p) for p in flat], primal_tree, [typeof(y) for y in ys],
+    code, residuals = program.opened()
+    pullback = _Pullback(f"vjp of {fun_name(fun)}", code, [typeof(p) for p in flat], primal_tree, [typeof(y) for y in ys],
                          flat_fun.out_tree)
-    out = (tree_unflatten(flat_fun.out_tree, ys), Partial(pullback))
+    out = (tree_unflatten(flat_fun.out_tree, ys), Partial(pullback, residuals))
     return (*out, aux) if has_aux else out
 
 
@@ -352,7 +356,9 @@ def linear_transpose(fun: Callable[..., Any], *primals: Any, reduce_axes: tuple[
         raise TypeError(f"linear_transpose of {fun_name(fun)}: the function is not linear, as it is not 0 at 0, at "
                         f"{describe(user_source())}.")
     _, program, _ = _linearized(FlatFun(fun, tree, False, "linear_transpose"), [zeros(a) for a in avals])
-    return _Pullback(f"linear_transpose of {fun_name(fun)}", program, avals, tree_flatten(primals)[1], closed.out_avals, flat_fun.out_tree)
+    code, residuals = program.opened()
+    pullback = _Pullback(f"linear_transpose of {fun_name(fun)}", code, avals, tree_flatten(primals)[1], closed.out_avals, flat_fun.out_tree)
+    return Partial(pullback, residuals)
 
 
 # -- Jacobians ----------------------------------------------------------------------------------------------------------------

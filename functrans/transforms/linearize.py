@@ -156,6 +156,30 @@ class LinearProgram:
     def __init__(self, ins: list[Var], eqns: list[Eqn], outs: list[Any]) -> None:
         self.ins, self.eqns, self.outs = ins, eqns, outs
 
+    def opened(self) -> tuple[LinearProgram, list[Any]]:
+        """The program with places in place of its residuals, and their values: what it does, and what it knows.
+
+        The values are then data, which a traced function may return, and the rest is code.
+        """
+        values: list[Any] = []
+        places: dict[int, int] = {}
+
+        def place(a: Any) -> Any:
+            if type(a) is not Residual:
+                return a
+            if id(a.value) not in places:
+                places[id(a.value)] = len(values)
+                values.append(a.value)
+            return Residual(places[id(a.value)])
+
+        eqns = [eqn.replace(invars=[place(a) for a in eqn.invars]) for eqn in self.eqns]
+        return LinearProgram(self.ins, eqns, self.outs), values
+
+    def closed(self, values: Sequence[Any]) -> LinearProgram:
+        """An `opened` program with values for its residuals."""
+        eqns = [eqn.replace(invars=[Residual(values[a.value]) if type(a) is Residual else a for a in eqn.invars]) for eqn in self.eqns]
+        return LinearProgram(self.ins, eqns, self.outs)
+
 
 def linearize_flat(
     fun: Callable[..., Any], primals: Sequence[Any], active: Sequence[bool] | None = None,
@@ -196,7 +220,8 @@ def _recorded(
     for y in outs:
         if type(y) is LinearizeTracer and y._trace is trace:
             ys.append(y.primal)
-            y_dots.append(y.tangent if type(y.tangent) is Zero else y.tangent.variable)
+            t = y.tangent  # one that is no variable depends on no tangent: a linear function's value at 0
+            y_dots.append(t.variable if type(t) is LinearTracer else Zero(tangent_aval(typeof(y.primal))))
         else:
             ys.append(y)
             y_dots.append(Zero(tangent_aval(typeof(y))))

@@ -37,6 +37,57 @@ def case_fft():
         compare(f"fft of {shape}", lambda library, xp: xp.fft.fft, (x,), inner=3 if x.size > 1 << 18 else 20)
 
 
+# -- convolutions and embeddings -------------------------------------------------------------------------------------------
+
+def convolution(layouts, strides=(1, 1)):
+    """The forward program and its gradients by operand, kernel and both."""
+
+    def forward(library, xp):
+        return lambda x, k: library.lax.conv_general_dilated(x, k, strides, "SAME", dimension_numbers=layouts)
+
+    def gradient(argnums):
+        def program(library, xp):
+            f = forward(library, xp)
+            return library.grad(lambda x, k: xp.sum(f(x, k) ** 2), argnums)
+
+        return program
+
+    return forward, {"operand": gradient(0), "kernel": gradient(1), "both": gradient((0, 1))}
+
+
+def convolution_cases():
+    """(name, layouts, operand, kernel): first and deeper layers of small networks, in both usual layouts."""
+    rng = np.random.default_rng(0)
+    for layouts in (("NCHW", "OIHW", "NCHW"), ("NHWC", "HWIO", "NHWC")):
+        for batch, features, out, side, window in ((64, 1, 16, 28, 3), (64, 1, 16, 28, 5), (64, 16, 32, 14, 3)):
+            sizes = {"N": batch, "C": features, "H": side, "W": side}
+            x = rng.standard_normal([sizes[axis] for axis in layouts[0]]).astype("float32")
+            sizes = {"O": out, "I": features, "H": window, "W": window}
+            k = rng.standard_normal([sizes[axis] for axis in layouts[1]]).astype("float32")
+            yield f"{layouts[0]} {batch} x {features}->{out}, {side}, {window} x {window}", layouts, x, k
+
+
+def case_conv_forward():
+    for name, layouts, x, k in convolution_cases():
+        compare(f"conv {name}", convolution(layouts)[0], (x, k), inner=3)
+
+
+def case_conv_gradient():
+    for name, layouts, x, k in convolution_cases():
+        for which, program in convolution(layouts)[1].items():
+            compare(f"conv gradient by {which}, {name}", program, (x, k), inner=3)
+
+
+def case_embedding():
+    def program(library, xp):
+        return library.value_and_grad(lambda table, rows: xp.sum(xp.tanh(table[rows]) ** 2))
+
+    rng = np.random.default_rng(0)
+    table = rng.standard_normal((10_000, 64)).astype("float32")
+    for shape in ((4096,), (64, 64)):
+        compare(f"embedding gradient, {shape} rows of 10000 x 64", program, (table, rng.integers(0, 10_000, shape)), inner=3)
+
+
 # -- linear algebra ----------------------------------------------------------------------------------------------------------
 
 def cholesky_solve(library, xp):

@@ -69,6 +69,27 @@ def test_no_errors(f, args, way):
     assert found(f, *args, way=way) is None
 
 
+RNG = np.random.default_rng(0)
+V, M = RNG.normal(size=6), RNG.normal(size=(4, 4))
+
+
+@pytest.mark.parametrize(("f", "x"), [
+    (ft.nn.logsumexp, V), (fnp.median, V), (lambda x: fnp.linalg.eigh(x + x.T)[0], M), (lambda x: fnp.linalg.svd(x)[1], M),
+    (lambda x: fnp.take_along_axis(x, fnp.argsort(x, 1), 1), M), (lambda x: lax.associative_scan(fnp.add, x), V),
+    (lambda x: lax.map(fnp.sin, x), V), (lambda x: fnp.interp(x, np.arange(4.0), np.arange(4.0) ** 2), V), (lambda x: x % 0.7, V),
+    (lambda x: ft.random.normal(ft.random.key(0), (6,)) + x, V), (lambda x: fnp.where(x > 0, fnp.sqrt(fnp.abs(x)), 0.0), V),
+])
+def test_programs_without_errors_keep_their_results_and_derivatives(f, x):
+    def total(x):
+        return fnp.sum(f(x) ** 2)
+
+    error, (out, slope) = ft.jit(ck.checkify(lambda x: (f(x), ft.grad(total)(x)), errors=ck.all_checks))(x)
+    assert error.get() is None
+    np.testing.assert_allclose(out, f(x), rtol=1e-12)
+    np.testing.assert_allclose(slope, ft.grad(total)(x), rtol=1e-10)
+    np.testing.assert_allclose(ft.grad(lambda x: ck.checkify(total, errors=ck.all_checks)(x)[1])(x), slope, rtol=1e-10)
+
+
 def test_quiet_primitives_exist():
     assert set(primitives_by_name()) >= checked._QUIET
 

@@ -108,7 +108,7 @@ def test_second_derivatives(second: str) -> None:
     modes = {"forward": lambda f: lambda a: ft.jvp(f, (a,), (1.0,))[1], "reverse": ft.grad}
 
     def twice(f):
-        return modes[outer](modes[inner](lambda a: f(1.5, TIMES, a)))
+        return modes[outer](modes[inner](lambda a: f(1.5, TIMES[:2], a)))
 
     np.testing.assert_allclose(float(ft.jit(twice(NUMERIC))(0.7)), float(twice(EXACT)(0.7)), rtol=1e-5)
 

@@ -69,6 +69,14 @@ def scattered(combine: Any) -> Any:
     return reference
 
 
+def applied(x: Any, places: Any, f: Any, numbers: Any, update_shape: Any) -> Any:
+    """A function of rows, for each time that a row is named."""
+    y = x.copy()
+    for i in places[:, 0]:
+        y[i] = f(y[i])
+    return y
+
+
 def running(f: Any) -> Any:
     return lambda x, axis, reverse=False: np.flip(f(np.flip(x, axis), axis), axis) if reverse else f(x, axis)
 
@@ -165,7 +173,8 @@ LAX_ARRAYS = (
     Name("lax.slice_in_dim", (X,), lambda f, x: f(x, 1, -1, 2, 1), lambda x, a, b, s, axis: x[:, a:b:s], dtypes=ANY),
     Name("lax.index_in_dim", (X,), lambda f, x: [f(x, 2, 1), f(x, 0, keepdims=False)],
          lambda x, i, axis=0, keepdims=True: x.take([i] if keepdims else i, axis), dtypes=ANY),
-    Name("lax.index_take", (X, Z(5, high=2), Z(5, high=3)), lambda f, x, i, j: f(x, np.stack([i, j]), (0, 1)), lambda x, ij, axes: x[*ij], dtypes=ANY),
+    Name("lax.index_take", (X, Z(5, high=2), Z(5, high=3)), lambda f, x, i, j: f(x, np.stack([i, j]), (0, 1)), lambda x, ij, axes: x[*ij],
+         dtypes=ANY),
     Name("lax.sliding_windows", (X,), lambda f, x: f(x, (2, 2), (1, 1), (1, 2)), in_windows, dtypes=NUMBER),
     # -- at places that are computed
     Name("lax.dynamic_slice", (CUBE, START, START), lambda f, x, i, j: f(x, (0, i, j), (1, 2, 3)),
@@ -178,11 +187,14 @@ LAX_ARRAYS = (
     Name("lax.dynamic_update_index_in_dim", (X, R(4), START), lambda f, x, u, i: f(x, u, i, 0),
          lambda x, u, i, axis: written(x, u[None], (i, 0)), dtypes=ANY),
     Name("lax.gather", (X, Z(5, 1, high=2)), lambda f, x, i: f(x, i, ROWS_BY_NUMBER, (1, 4)), lambda x, i, n, s: x[i[:, 0]], dtypes=ANY),
-    *(Name(f"lax.{name}", (X, TWICE_THE_SAME, distinct(3, 4)), lambda f, x, i, u: f(x, i, u, ROWS_TO_NUMBER), scattered(combine), dtypes=kinds)
+    *(Name(f"lax.{name}", (X, TWICE_THE_SAME, distinct(3, 4)), lambda f, x, i, u: f(x, i, u, ROWS_TO_NUMBER), scattered(combine),
+           dtypes=kinds)
       for name, combine, kinds in [("scatter_add", np.add, NUMBER), ("scatter_sub", np.subtract, NUMBER), ("scatter_max", np.maximum, REAL),
                                    ("scatter_min", np.minimum, REAL)]),
     *(Name(f"lax.{name}", (X, APART, R(3, 4)), lambda f, x, i, u: f(x, i, u, ROWS_TO_NUMBER, unique_indices=True), scattered(combine),
            dtypes=NUMBER) for name, combine in [("scatter", lambda x, u: u), ("scatter_mul", np.multiply)]),
+    Name("lax.scatter_apply", (X, Z(5, 1, high=2)), lambda f, x, i: f(x, i, lambda v: v * v, ROWS_TO_NUMBER, update_shape=(5, 4)), applied,
+         dtypes=NUMBER),
     # -- reduced, running, in order
     *(Name(f"lax.reduce_{name}", (operand,), lambda f, x: f(x, (0, 2)), reduced(f), dtypes=kinds) for name, operand, f, kinds in [
         ("sum", CUBE, lambda x, axis: np.sum(x, axis, x.dtype), NUMBER), ("prod", CUBE, lambda x, axis: np.prod(x, axis, x.dtype), NUMBER),

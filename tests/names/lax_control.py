@@ -68,6 +68,14 @@ def spread(f: Any) -> Any:
     return lambda x: np.broadcast_to(f(x), x.shape)
 
 
+def numbered(f: Any, x: Any) -> Any:
+    return ft.vmap(lambda row: row + f("i"), axis_name="i")(x) if f is lax.axis_index else f(x)
+
+
+def sized(f: Any, x: Any) -> Any:
+    return ft.vmap(lambda row: row * f("i"), axis_name="i")(x) if f is lax.axis_size else f(x)
+
+
 def newton(f: Any, guess: Any) -> Any:
     for _ in range(9):
         slope = ft.jvp(f, (guess,), (fnp.ones_like(guess),))[1]
@@ -115,8 +123,6 @@ LAX_CONTROL = (
     Name("lax.ppermute", (PEERS,), lambda f, x: collective(f, x, [(i, (i + 1) % 4) for i in range(4)]), lambda x, p: np.roll(x, 1, 0),
          dtypes=NUMBER),
     Name("lax.psum_scatter", (R(4, 4),), collective, lambda x: np.sum(x, 0, x.dtype), dtypes=NUMBER),
-    Name("lax.axis_index", (PEERS,), lambda f, x: x + ft.vmap(lambda row: f("i"), axis_name="i")(x)[:, None] if f is lax.axis_index else f(x),
-         lambda x: x + np.arange(4)[:, None]),
-    Name("lax.axis_size", (PEERS,), lambda f, x: ft.vmap(lambda row: row * f("i"), axis_name="i")(x) if f is lax.axis_size else f(x),
-         lambda x: x * 4, dtypes=NUMBER),
+    Name("lax.axis_index", (PEERS,), numbered, lambda x: x + np.arange(4)[:, None]),
+    Name("lax.axis_size", (PEERS,), sized, lambda x: x * 4, dtypes=NUMBER),
 )

@@ -94,8 +94,11 @@ NN_ROWS = (
     Name("nn.logmeanexp", (X,), lambda f, x: [f(x), f(x, axis=1)], lambda x, axis=None: np.log(np.mean(np.exp(x), axis))),
     Name("nn.standardize", (X,), lambda f, x: [f(x), f(x, axis=0)], standardized),
     Name("nn.one_hot", (Z(5, high=4),), lambda f, x: [f(x, 4), f(x, 3, axis=0)], hot, dtypes=("int64",)),
-    Name("nn.dot_product_attention", (R(2, 3, 2, 4), R(2, 5, 2, 4), R(2, 5, 2, 4)), lambda f, q, k, v: [f(q, k, v), f(q, k, v, is_causal=True)],
-         attention),
+    Name("nn.dot_product_attention", (R(2, 3, 2, 4), R(2, 5, 2, 4), R(2, 5, 2, 4)),
+         lambda f, q, k, v: [f(q, k, v), f(q, k, v, is_causal=True)], attention),
+    Name("nn.scaled_dot_general", (R(2, 3, 4), R(2, 4, 2)),
+         lambda f, x, y: f(x, y, (((2,), (1,)), ((0,), (0,))), preferred_element_type=x.dtype),
+         lambda x, y, numbers, preferred_element_type: np.einsum("bik,bkj->bij", x, y)),
     Name("nn.scaled_matmul", (R(2, 3, 4), R(2, 5, 4), R(2, 3, 2), R(2, 5, 2)),
          lambda f, x, y, a, b: f(x, y, a, b, preferred_element_type=x.dtype), blocks_multiplied),
 )
@@ -106,8 +109,10 @@ def initialized(maker: Any, key: Any) -> Any:
 
 
 INITIALIZERS = (
-    *each("nn.initializers", "normal uniform truncated_normal glorot_normal glorot_uniform he_normal he_uniform lecun_normal lecun_uniform "
-          "xavier_normal xavier_uniform kaiming_normal kaiming_uniform", KEY, call=initialized, reference=FACTS, dtypes=("float64",)),
+    *each("nn.initializers", "normal uniform truncated_normal glorot_normal glorot_uniform he_normal he_uniform lecun_normal lecun_uniform",
+          KEY, call=initialized, reference=FACTS, dtypes=("float64",)),
+    *each("nn.initializers", "xavier_normal xavier_uniform kaiming_normal kaiming_uniform", KEY, call=initialized,
+          reference="tests/names/test_surface.py", dtypes=("float64",)),
     Name("nn.initializers.variance_scaling", (KEY,), lambda f, k: f(2.0, "fan_avg", "normal")(random.wrap_key_data(k), (3, 4)), FACTS,
          dtypes=("float64",)),
     *each("nn.initializers", "orthogonal delta_orthogonal", KEY, call=lambda f, k: f()(random.wrap_key_data(k), (3, 2, 4)),
@@ -136,8 +141,8 @@ def once(f: Any) -> dict[str, bool]:
 SEGMENTS = fixed(np.array([0, 2, 0, 3, 2, 1]))
 OPS = (
     Name("ops.segment_sum", (R(6, 2), SEGMENTS), lambda f, x, i: f(x, i, 5), segments(np.add, 0), dtypes=NUMBER),
-    Name("ops.segment_prod", (R(6, 2), fixed(np.array([5, 2, 0, 3, 4, 1]))), lambda f, x, i: f(x, i, 6, **once(f)), segments(np.multiply, 1),
-         dtypes=COMPLEX),
+    Name("ops.segment_prod", (R(6, 2), fixed(np.array([5, 2, 0, 3, 4, 1]))), lambda f, x, i: f(x, i, 6, **once(f)),
+         segments(np.multiply, 1), dtypes=COMPLEX),
     Name("ops.segment_max", (distinct(6, 2), SEGMENTS), lambda f, x, i: f(x, i, 4), segments(np.maximum, -np.inf)),
     Name("ops.segment_min", (distinct(6, 2), SEGMENTS), lambda f, x, i: f(x, i, 4), segments(np.minimum, np.inf)),
     Name("image.resize", (R(3, 4),), lambda f, x: [f(x, (5, 6), "linear"), f(x, (2, 7), "cubic")], IMAGES, dtypes=COMPLEX),
@@ -170,7 +175,7 @@ RANDOM = (
     Name("random.lognormal", (KEY, R(3, low=0.5, high=2)), drawn, DRAWN, **FEW),
     Name("random.weibull_min", (KEY, R(3, low=0.5, high=4), R(3, low=1, high=4)), drawn, DRAWN, **FEW),
     Name("random.triangular", (KEY, R(3, low=-2, high=-1), R(3, low=-0.5, high=0.5), R(3, low=1, high=2)), drawn, DRAWN, **FEW),
-    Name("random.double_sided_maxwell", (KEY, R(3), R(3, low=1, high=2)), lambda f, k, a, b: f(random.wrap_key_data(k), a, b, (3,)), DRAWN, **FEW),
+    Name("random.double_sided_maxwell", (KEY, R(3), R(3, low=1, high=2)), lambda f, k, a, b: drawn(f, k, a, b, (3,)), DRAWN, **FEW),
     Name("random.generalized_normal", (KEY,), lambda f, k: f(random.wrap_key_data(k), 3.0, (4,)), DRAWN, **SLOW),
     Name("random.ball", (KEY,), lambda f, k: f(random.wrap_key_data(k), 3), DRAWN, **FEW),
     Name("random.orthogonal", (KEY,), lambda f, k: f(random.wrap_key_data(k), 3), DRAWN, **FEW),

@@ -13,9 +13,10 @@ import scipy.integrate
 import scipy.interpolate
 import scipy.ndimage
 import scipy.signal
+import scipy.special as sp
 import scipy.stats as ss
 
-from tests.names.rows import COMPLEX, FLOAT, NUMBER, Name, Operand, R, Z, definite, distinct, each, fixed
+from tests.names.rows import COMPLEX, NUMBER, Name, Operand, R, Z, definite, distinct, each, fixed
 from tests.scipy.test_stats import ROWS as DISTRIBUTIONS
 
 __all__ = ["SCIPY_ROWS"]
@@ -26,11 +27,15 @@ POSITIVE = R(3, 4, low=0.3, high=4.0)
 PAIR = (POSITIVE, POSITIVE)
 CLOSE = 1e-11
 SIGNAL = R(3, 32)
-SPECTRAL = {"tol": CLOSE, "dtypes": FLOAT}
+SPECTRAL = {"tol": CLOSE, "widens": True}
 
 
 def special(names: str, *operands: Operand, **options: Any) -> list[Name]:
     return each("scipy.special", names, *operands, **({"tol": CLOSE} | options))
+
+
+def harmonics(f: Any, theta: Any, phi: Any) -> Any:
+    return f(np.array([2, 3, 3, 1]), np.array([0, 1, -2, 1]), theta, phi)
 
 
 SPECIAL = (
@@ -43,13 +48,20 @@ SPECIAL = (
     Name("scipy.special.factorial", (POSITIVE,), tol=CLOSE),
     *special("beta betaln kl_div rel_entr xlogy xlog1py boxcox boxcox1p poch owens_t", *PAIR),
     *special("gammainc gammaincc", *PAIR),
-    Name("scipy.special.betainc", (POSITIVE, POSITIVE, UNIT), tol=CLOSE, held={0: "a", 1: "b"}),
+    Name("scipy.special.betainc", (POSITIVE, POSITIVE, UNIT), tol=CLOSE),
     Name("scipy.special.comb", (R(3, low=4, high=6), R(3, low=1, high=3)), tol=CLOSE),
     Name("scipy.special.expn", (fixed(np.array([1, 2, 4])), R(3, low=0.3, high=4)), tol=CLOSE),
     Name("scipy.special.polygamma", (fixed(np.array([1, 2, 3])), R(3, low=0.3, high=4)), tol=CLOSE),
-    Name("scipy.special.zeta", (R(4, low=1.5, high=4), R(4, low=0.5, high=3)), tol=CLOSE, held={0: "x"}),
+    Name("scipy.special.zeta", (R(4, low=1.5, high=4), R(4, low=0.5, high=3)), tol=CLOSE),
     Name("scipy.special.multigammaln", (R(4, low=2, high=4),), lambda f, a: f(a, 3), tol=CLOSE),
     Name("scipy.special.bernoulli", (), lambda f: f(6)),
+    Name("scipy.special.bessel_jn", (POSITIVE,), lambda f, x: f(x, v=3), lambda x, v: np.stack([sp.jv(n, x) for n in range(v + 1)]),
+         tol=CLOSE),
+    Name("scipy.special.hyp1f1", (POSITIVE, POSITIVE, R(3, 4)), tol=1e-10),
+    Name("scipy.special.hyp2f1", (POSITIVE, POSITIVE, POSITIVE, R(3, 4, low=-0.8, high=0.8)), tol=1e-10),
+    Name("scipy.special.loggamma", (POSITIVE,), dtypes=COMPLEX, tol=CLOSE),
+    Name("scipy.special.wofz", (POSITIVE,), reference=lambda x: sp.wofz(x + 0j), dtypes=COMPLEX, tol=CLOSE),
+    Name("scipy.special.sph_harm_y", (R(4, low=0.2, high=3), R(4)), harmonics, tol=CLOSE),
     Name("scipy.special.softmax", (X,), lambda f, x: [f(x), f(x, axis=1)]),
     Name("scipy.special.log_softmax", (X,), lambda f, x: [f(x), f(x, axis=1)]),
     Name("scipy.special.logsumexp", (X, R(4, low=0.5)), lambda f, x, b: [f(x), f(x, axis=0, b=1 + b * b)]),
@@ -127,12 +139,12 @@ SIGNALS = (
     Name("scipy.signal.istft", (R(32),), resynthesized, **SPECTRAL),
     *each("scipy.fft", "dct idct", R(3, 6), call=lambda f, x: [f(x), f(x, n=4, axis=0), f(x, norm="ortho")], tol=CLOSE),
     *each("scipy.fft", "dctn idctn", R(3, 6), call=lambda f, x: [f(x), f(x, norm="ortho")], tol=CLOSE),
-    Name("scipy.ndimage.map_coordinates", (R(5, 6), R(2, 7, low=0.2, high=3.8)), lambda f, x, c: [f(x, c, 1), f(x, c, 1, mode="nearest")],
-         scipy.ndimage.map_coordinates, tol=CLOSE),
+    Name("scipy.ndimage.map_coordinates", (R(5, 6), R(2, 7, low=0.2, high=3.8)),
+         lambda f, x, c: [f(x, c, order=1), f(x, c, order=1, mode="nearest")], scipy.ndimage.map_coordinates, tol=CLOSE),
     Name("scipy.integrate.trapezoid", (R(3, 5), distinct(5)), lambda f, y, x: [f(y), f(y, x)], scipy.integrate.trapezoid),
     Name("scipy.interpolate.RegularGridInterpolator", (R(4, 3), R(6, 2, low=0.1, high=1.9)),
          lambda f, v, x: f((np.array([0.0, 0.7, 1.1, 2.0]), np.array([0.0, 1.2, 2.0])), v)(x),
-         scipy.interpolate.RegularGridInterpolator),
+         scipy.interpolate.RegularGridInterpolator, widens=True),
 )
 
 

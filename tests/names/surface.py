@@ -11,14 +11,28 @@ from types import ModuleType
 import functrans
 from functrans.core.trace import Primitive
 
-__all__ = ["NAMESPACES", "public_names"]
+__all__ = ["namespaces", "public_names"]
 
-NAMESPACES = (
-    "", "numpy", "numpy.linalg", "numpy.fft", "lax", "lax.linalg", "nn", "nn.initializers", "random", "ops", "image", "scipy.linalg",
-    "Array", "tree", "tree_util", "flatten_util", "custom_derivatives", "custom_batching", "ad_checkpoint", "checkpoint_policies", "debug",
-    "dtypes", "errors", "experimental.jet", "optim", "test_util",
-)
-"""Where users look for names, below `functrans`."""
+APART = ("functrans.experimental.jet", "functrans.experimental.checkify", "functrans.scipy")
+"""Modules that are imported by name."""
+
+
+def namespaces() -> list[str]:
+    """Where users look for names, below `functrans`: itself, the modules that it offers, the modules that these offer, and `Array`."""
+    found: list[str] = []
+
+    def visit(module: ModuleType) -> None:
+        if module.__name__.removeprefix("functrans.") in found:
+            return
+        found.append(module.__name__.removeprefix("functrans").removeprefix("."))
+        for name in _names(module):
+            value = getattr(module, name)
+            if isinstance(value, ModuleType) and value.__name__ == f"{module.__name__}.{name}":
+                visit(value)
+
+    for module in (functrans, *map(importlib.import_module, APART)):
+        visit(module)
+    return [*found, "Array"]
 
 
 def public_names(namespace: str) -> list[str]:
@@ -26,9 +40,12 @@ def public_names(namespace: str) -> list[str]:
     if namespace == "Array":
         return sorted(n for n in dir(functrans.Array) if not n.startswith("_"))
     module = importlib.import_module(f"functrans.{namespace}") if namespace else functrans
-    names = getattr(module, "__all__", None) or _offered(module)
-    found = {n: getattr(module, n) for n in names if not n.startswith("_")}
+    found = {n: getattr(module, n) for n in _names(module)}
     return sorted(n for n, value in found.items() if not isinstance(value, (ModuleType, Primitive)))
+
+
+def _names(module: ModuleType) -> list[str]:
+    return [n for n in getattr(module, "__all__", None) or _offered(module) if not n.startswith("_")]
 
 
 def _offered(module: ModuleType) -> list[str]:

@@ -42,7 +42,7 @@ def test_errors_name_the_line() -> None:
         fnp.arange(3).astype("int32").view("int64")
     with pytest.raises(ValueError, match=r"an array of rank 0 keeps the size of its element.*test_bits"):
         fnp.float32(1).view("int8")
-    with pytest.raises(ValueError, match=r"there is one device, 'cpu'; got 'gpu', at .*test_bits"):
+    with pytest.raises(ValueError, match=r"there is one device, 'cpu'; got device='gpu', at .*test_bits"):
         fnp.ones(2).to_device("gpu")
 
 

@@ -685,6 +685,69 @@ CONTRACTION = [
 ]
 
 
+def convolution_cases(dtype: np.dtype) -> st.SearchStrategy[Case]:
+    @st.composite
+    def draw_case(draw: Any) -> Case:
+        n = draw(st.integers(0, 2))
+        groups, batch, features, out = (draw(st.sampled_from(s)) for s in ([1, 1, 2], [1, 2, 3], [1, 2, 4, 5], [1, 3, 4, 8, 9]))
+        each = st.sampled_from([1, 1, 2, 3])
+        window = [draw(st.integers(1, 4)) for _ in range(n)]
+        sizes = [draw(st.sampled_from([1, 2, 4, 8, 9, 15])) for _ in range(n)]
+        strides, x_dilation, k_dilation = (tuple(draw(each) for _ in range(n)) for _ in range(3))
+        padding = tuple((draw(st.integers(-1, 3)), draw(st.integers(0, 3))) for _ in range(n))
+        orders = tuple(tuple(draw(st.permutations(range(3 + n)))) for _ in range(3))
+        operands = Operand((groups, batch, features, *sizes)), Operand((groups, out, features, *window))
+        steps = {"strides": strides, "x_dilation": x_dilation, "k_dilation": k_dilation}
+        return Case(operands, {**steps, "padding": padding, "orders": orders})
+
+    return draw_case()
+
+
+def convolved(
+    x: np.ndarray, k: np.ndarray, *, strides: Any, padding: Any, x_dilation: Any, k_dilation: Any, orders: Any
+) -> np.ndarray:
+    """Sums of the products written out; zeros that spread the operand are none of its elements, those of the padding are."""
+    spread = [(n - 1) * d + 1 for n, d in zip(x.shape[3:], x_dilation, strict=True)]
+    places = [
+        max(0, (n + lo + hi - (w - 1) * kd - 1) // s + 1)
+        for n, (lo, hi), w, kd, s in zip(spread, padding, k.shape[3:], k_dilation, strides, strict=True)
+    ]
+    out = np.zeros((x.shape[0], x.shape[1], k.shape[1], *places), x.dtype)
+    for at in np.ndindex(*places):
+        for w in np.ndindex(*k.shape[3:]):
+            meets = [
+                a * s + j * kd - lo for a, s, j, kd, (lo, _) in zip(at, strides, w, k_dilation, padding, strict=True)
+            ]
+            if any(t % d for t, d in zip(meets, x_dilation, strict=True)):
+                continue
+            source = [t // d for t, d in zip(meets, x_dilation, strict=True)]
+            inside = all(0 <= t < n for t, n in zip(source, x.shape[3:], strict=True))
+            seen = x[(..., *source)] if inside else np.zeros(x.shape[:3], x.dtype)
+            out[(..., *at)] += (seen[:, :, None] * k[(..., *w)][:, None]).sum(-1, dtype=x.dtype)
+    return out
+
+
+def convolution_scale(x: np.ndarray, k: np.ndarray, **params: Any) -> np.ndarray:
+    if x.dtype.kind not in "fc":
+        return np.zeros(())
+    x, k = (np.abs(np.where(np.isfinite(v), v, 0)).astype(np.float64) for v in (x, k))
+    return convolved(x, k, **params)
+
+
+CONVOLUTION = [
+    Row(
+        P["conv_general_dilated"],
+        convolution_cases,
+        reference=convolved,
+        active=(0, 1),
+        ulps=16,
+        eager_ulps=16,
+        scale=convolution_scale,
+        analytic=True,
+    )
+]
+
+
 # -- indexing ---------------------------------------------------------------------------------------------------------
 
 MODES = [GatherScatterMode.CLIP, GatherScatterMode.FILL_OR_DROP, GatherScatterMode.PROMISE_IN_BOUNDS]
@@ -783,4 +846,4 @@ INDEXING = [
     _row(P["scatter_max"], np.maximum, kinds=REAL, smooth=(DISTINCT[0], DISTINCT[0], DISTINCT[1])),
 ]
 
-ARRAY_ROWS = [*STRUCTURAL, *BIT_ROWS, *MOVEMENT, *REDUCTION, *RUNNING, *SLIDING, *CONTRACTION, *INDEXING]
+ARRAY_ROWS = [*STRUCTURAL, *BIT_ROWS, *MOVEMENT, *REDUCTION, *RUNNING, *SLIDING, *CONTRACTION, *CONVOLUTION, *INDEXING]

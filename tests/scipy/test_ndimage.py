@@ -77,6 +77,15 @@ def test_regular_grid(method: str, fill: float | None) -> None:
         np.testing.assert_allclose(np.asarray(ours(xi)), theirs(xi), rtol=1e-12)
 
 
+def test_regular_grid_keeps_single_precision() -> None:
+    values, points = rng.standard_normal((4, 3, 2)), rng.uniform(1.1, 1.9, (5, 3))
+    single = interpolate.RegularGridInterpolator(GRID, values.astype(np.float32))(points.astype(np.float32))
+    assert single.dtype == np.float32
+    np.testing.assert_allclose(np.asarray(single), scipy.interpolate.RegularGridInterpolator(GRID, values)(points), rtol=1e-4, atol=1e-5)
+    z = np.asarray(interpolate.RegularGridInterpolator(GRID, values * (1 + 2j))(points))
+    np.testing.assert_allclose(z.imag, 2 * z.real, atol=1e-12)
+
+
 def test_regular_grid_transformed() -> None:
     values, points = rng.standard_normal((4, 3, 2)), rng.uniform(1.1, 1.9, (7, 3))
 
