@@ -242,7 +242,8 @@ from functrans.primitives.special import polygamma as polygamma
 from functrans.primitives.special import polygamma_p as polygamma_p
 from functrans.primitives.special import zeta as zeta
 from functrans.primitives.special import zeta_p as zeta_p
-from functrans.primitives.special_integrals import betainc as betainc
+from functrans.primitives.special_beta import betainc as betainc
+from functrans.primitives.special_beta import regularized_incomplete_beta_p as regularized_incomplete_beta_p
 from functrans.primitives.special_integrals import igamma as igamma
 from functrans.primitives.special_integrals import igamma_grad_a as igamma_grad_a
 from functrans.primitives.special_integrals import igamma_grad_a_p as igamma_grad_a_p
@@ -251,7 +252,6 @@ from functrans.primitives.special_integrals import igammac as igammac
 from functrans.primitives.special_integrals import igammac_p as igammac_p
 from functrans.primitives.special_integrals import random_gamma_grad as random_gamma_grad
 from functrans.primitives.special_integrals import random_gamma_grad_p as random_gamma_grad_p
-from functrans.primitives.special_integrals import regularized_incomplete_beta_p as regularized_incomplete_beta_p
 from functrans.primitives.stop_gradient import stop_gradient as stop_gradient
 from functrans.primitives.stop_gradient import stop_gradient_p as stop_gradient_p
 from functrans.primitives.structural import broadcast_in_dim as broadcast_in_dim

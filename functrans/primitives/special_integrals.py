@@ -1,4 +1,4 @@
-"""The incomplete gamma and beta functions, and the derivatives of the gamma ones with respect to the shape `a`.
+"""The incomplete gamma functions and their derivatives with respect to the shape `a`; what the integrals of this kind share.
 
 Each is one scalar program (`scalar_program`): a positive integral from the argument outwards over the tail that does
 not hold the mode, by a Gauss-Legendre rule of fixed order, times the integrand at the argument. With ``t = x exp(u)``:
@@ -6,19 +6,14 @@ not hold the mode, by a Gauss-Legendre rule of fixed order, times the integrand 
     Q(a, x) = D a int_0^V exp(a u - x expm1(u)) du        x > a,  D = x^a exp(-x) / gamma(a + 1)
     P(a, x) = D a int_0^V exp(-a v - x expm1(-v)) dv      x <= a
 
-and for beta, in the variable ``log(t / (1 - t))``:
-
-    I_x(a, b) = D a int_0^V exp(-a v - (a + b) log(1 + x expm1(-v))) dv,  D = x^a (1 - x)^b / (a B(a, b))
-
-with ``x <= a / (a + b)``, else by I_x(a, b) = 1 - I_(1-x)(b, a). These exponents are 0 at 0 and concave, so V, where
-they reach -37, is known well enough from a few bounds. Shapes below 8 are first raised by 8 through the recurrence
-P(a, x) = P(a + 1, x) + D, whose terms are positive: then the integrand has no plateau, and 24 nodes are exact to
-rounding. Where a plateau remains (a and x below 1; for beta b < 1 and x near 1), the power series of the other
+These exponents are 0 at 0 and concave, so V, where they reach -37, is known well enough from a few bounds. Shapes below 8
+are first raised by 8 through the recurrence P(a, x) = P(a + 1, x) + D, whose terms are positive: then the integrand has
+no plateau, and 24 nodes are exact to rounding. Where a plateau remains (a and x below 1), the power series of the other
 tail serves. Exponents are written as remainders, log1p(z) - z and expm1(u) - u, so that large shapes do not cancel.
 
 Relative errors in float64 are some 1e-15 where the result is well-conditioned; in the tails, the rounding of the exponents.
 Narrower floats are computed in float64 and rounded once. N. M. Temme, "Special Functions" (1996), chapter 11; DLMF 8.2,
-8.7, 8.17; the recurrences 8.8.5 and 8.17.20.
+8.7; the recurrence 8.8.5.
 """
 
 from __future__ import annotations
@@ -37,21 +32,22 @@ from functrans.primitives.builders import nary
 from functrans.primitives.logic import apply
 from functrans.primitives.scalar_program import Value, evaluated, horner, integral, lowered, where
 from functrans.primitives.special import digamma_p, lgamma_p, positive_digamma
-from functrans.primitives.transcendental import exp_p, log1p_p, log_p
+from functrans.primitives.transcendental import exp_p, log_p
 
 __all__ = [
-    "betainc", "igamma", "igamma_grad_a", "igamma_grad_a_p", "igamma_p", "igammac", "igammac_p", "integral_function", "no_derivative",
-    "random_gamma_grad", "random_gamma_grad_p", "regularized_incomplete_beta_p", "stirling_rest",
+    "DEPTH", "SHIFT", "expm1_rest", "igamma", "igamma_grad_a", "igamma_grad_a_p", "igamma_p", "igammac", "igammac_p",
+    "integral_function", "less_one", "log1p_rest", "log_ratio_rest", "no_derivative", "quadratic_end",
+    "random_gamma_grad", "random_gamma_grad_p", "small_lgamma1p", "stirling_rest", "times_log",
 ]
 
-_DEPTH = 37.0
+DEPTH = 37.0
 """Integrands are cut off at exp(-37), below half a unit in the last place of the integral."""
-_SHIFT = 8
+SHIFT = 8
 
 
 # -- elementary remainders --------------------------------------------------------------------------------------------
 
-def _expm1_rest(u: Value) -> Value:
+def expm1_rest(u: Value) -> Value:
     """expm1(u) - u."""
     near = abs(u) < 0.5
     small = where(near, u, 0.0)
@@ -66,23 +62,23 @@ def _near_log1p_rest(z: Value) -> Value:
     return r * (2.0 * square * horner(square, tables.LOG1P_REST) - z)
 
 
-def _log1p_rest(z: Value) -> Value:
+def log1p_rest(z: Value) -> Value:
     """log1p(z) - z."""
     near = abs(z) < 0.3
     return where(near, _near_log1p_rest(where(near, z, 0.0)), z.f("log1p") - z)
 
 
-def _log_ratio_rest(a: Value, gap: Value, ratio: Value) -> Value:
+def log_ratio_rest(a: Value, gap: Value, ratio: Value) -> Value:
     """``a log(ratio) - gap`` where ``ratio = 1 + gap / a``, both given."""
     near = abs(gap) < 0.3 * a
     return where(near, a * _near_log1p_rest(where(near, gap, 0.0) / a), a * ratio.f("log") - gap)
 
 
-def _small_lgamma1p(a: Value) -> Value:
+def small_lgamma1p(a: Value) -> Value:
     """lgamma(1 + a) for 0 <= a < 8.5, without the rounding of 1 + a."""
     # Down to t in [-1/2, 1/2) by lgamma(1 + a) = lgamma(1 + a - k) + log(a (a - 1) ... (a - k + 1)); then up by one.
     product, t = a.const(1.0), a
-    for _ in range(_SHIFT):
+    for _ in range(SHIFT):
         above = t >= 0.5
         product = where(above, product * t, product)
         t = where(above, t - 1.0, t)
@@ -92,44 +88,22 @@ def _small_lgamma1p(a: Value) -> Value:
 
 def stirling_rest(a: Value) -> Value:
     """lgamma(a) less the terms of Stirling's formula: ``(a - 1/2) log a - a + log(2 pi) / 2``."""
-    large = a >= float(_SHIFT)
-    r = 1.0 / where(large, a, float(_SHIFT))
+    large = a >= float(SHIFT)
+    r = 1.0 / where(large, a, float(SHIFT))
     s = where(large, 1.0, a)
-    small = _small_lgamma1p(s) - (s + 0.5) * s.f("log") + s - 0.5 * math.log(2 * math.pi)
+    small = small_lgamma1p(s) - (s + 0.5) * s.f("log") + s - 0.5 * math.log(2 * math.pi)
     return where(large, r * horner(r * r, tables.STIRLING), small)
-
-
-def _lgamma_step(a: Value, b: Value) -> Value:
-    """lgamma(a + b) - lgamma(a) for 0 <= b <= 1, relative to b."""
-    # Up to A = a + 8 by the product of 1 + b / (a + k), kept less 1.
-    over = a.const(0.0)
-    for k in range(_SHIFT):
-        each = b / (a + float(k))
-        each = where(each < 1e300, each, 1e300)
-        over = over + each + over * each
-    a = a + float(_SHIFT)
-    r0, r1 = 1.0 / a, 1.0 / (a + b)
-    step = -b * r0 * r1  # r1 - r0
-    z0, gap = r0 * r0, step * (r1 + r0)
-    z1 = z0 + gap
-    # Stirling's series at both ends: its value at z0 and its divided difference, by one Horner scheme.
-    value, slope = a.const(tables.STIRLING[0]), a.const(0.0)
-    for c in tables.STIRLING[1:]:
-        slope = slope * z1 + value
-        value = value * z0 + c
-    rest = step * (value + gap * slope) + r0 * gap * slope
-    return (a + b - 0.5) * (b * r0).f("log1p") + b * (a.f("log") - 1.0) + rest - over.f("log1p")
 
 
 # -- gamma ------------------------------------------------------------------------------------------------------------
 
 def _gamma_density(a: Value, x: Value) -> Value:
     """x**a exp(-x) / gamma(a + 1)."""
-    large = a >= float(_SHIFT)
-    big, small = where(large, a, float(_SHIFT)), where(large, 1.0, a)
+    large = a >= float(SHIFT)
+    big, small = where(large, a, float(SHIFT)), where(large, 1.0, a)
     r = 1.0 / big
-    by_stirling = _log_ratio_rest(big, x - big, x / big) - r * horner(r * r, tables.STIRLING)
-    direct = small * x.f("log") - x - _small_lgamma1p(small)
+    by_stirling = log_ratio_rest(big, x - big, x / big) - r * horner(r * r, tables.STIRLING)
+    direct = small * x.f("log") - x - small_lgamma1p(small)
     return where(large, by_stirling, direct).f("exp") * where(large, (r * (0.5 / math.pi)).f("sqrt"), 1.0)
 
 
@@ -141,16 +115,16 @@ def _gamma_integral(
     `gap` is |x - a|, given because a large shape plus 8 is rounded.
     """
     # Right: from expm1(v) - v >= v**2 / 2, then once from v = log(1 + 37 / x + v a / x).
-    broad = 2.0 * _DEPTH / (gap + _hypotenuse(gap, math.sqrt(2.0 * _DEPTH) * x.f("sqrt")))
-    tight = ((_DEPTH + broad * a) / x).f("log1p")
+    broad = 2.0 * DEPTH / (gap + _hypotenuse(gap, math.sqrt(2.0 * DEPTH) * x.f("sqrt")))
+    tight = ((DEPTH + broad * a) / x).f("log1p")
     outer = where(broad < tight, broad, tight)
     # Left: from expm1(-v) + v >= v**2 / (v + 2).
-    end = where(right, outer, _quadratic_end(a, gap))
+    end = where(right, outer, quadratic_end(a, gap))
     sign = where(right, end.const(1.0), -1.0)
 
     def integrand(s: Value, x: Value, gap: Value, end: Value, sign: Value, *more: Value) -> Value:
         v = s * end
-        bell = (-(gap * v + x * _expm1_rest(sign * v))).f("exp")
+        bell = (-(gap * v + x * expm1_rest(sign * v))).f("exp")
         return bell if factor is None else factor(v, *more) * bell
 
     return end * integral(integrand, [x, gap, end, sign, *more], tables.LEGENDRE_NODES, tables.LEGENDRE_WEIGHTS)
@@ -164,16 +138,16 @@ def _hypotenuse(x: Value, y: Value) -> Value:
     return more * (1.0 + ratio * ratio).f("sqrt")
 
 
-def _quadratic_end(total: Value, gap: Value) -> Value:
+def quadratic_end(total: Value, gap: Value) -> Value:
     """The v > 0 with ``gap v + (total - gap) v**2 / (v + 2) == 37``."""
-    half = 2.0 * gap - _DEPTH
-    root = _hypotenuse(half, math.sqrt(8.0 * _DEPTH) * total.f("sqrt"))
-    return where(half > 0.0, 4.0 * _DEPTH / (half + root), 0.5 * ((root - half) / total))
+    half = 2.0 * gap - DEPTH
+    root = _hypotenuse(half, math.sqrt(8.0 * DEPTH) * total.f("sqrt"))
+    return where(half > 0.0, 4.0 * DEPTH / (half + root), 0.5 * ((root - half) / total))
 
 
 def _corner(a: Value, x: Value) -> tuple[Value, Value]:
     """P and Q for a, x < 1, by the series in powers of x."""
-    exponent = a * x.f("log") - _small_lgamma1p(a)
+    exponent = a * x.f("log") - small_lgamma1p(a)
     total = 0.0 * x
     for n in range(17, 0, -1):
         total = x * ((1.0 / (a + float(n)) - total) / float(n))
@@ -186,14 +160,14 @@ def _tails(a: Value, x: Value) -> tuple[Value, Value]:
     """P and Q, by operands that are finite and positive."""
     corner = (a < 1.0) & (x < 1.0)
     right = x > a
-    raised = where(right, a, a + float(_SHIFT))
+    raised = where(right, a, a + float(SHIFT))
     a_safe, x_safe = where(corner, 1.0, a), where(corner, 1.0, x)
-    raised = where(corner, 1.0 + _SHIFT, raised)
+    raised = where(corner, 1.0 + SHIFT, raised)
     right = right & ~corner
-    gap = where(right, x_safe - a_safe, (a_safe - x_safe) + float(_SHIFT))
+    gap = where(right, x_safe - a_safe, (a_safe - x_safe) + float(SHIFT))
     tail = raised * _gamma_integral(raised, x_safe, gap, right)
     lower = tail
-    for k in range(_SHIFT, 0, -1):
+    for k in range(SHIFT, 0, -1):
         lower = 1.0 + lower * (x_safe / (a_safe + float(k)))
     density = _gamma_density(a_safe, x_safe)
     size = density * where(right, tail, lower)
@@ -237,15 +211,15 @@ def _relative_slope(a: Value, x: Value) -> Value:
     # Sought: weight S + S'. Carried: the part before the integral, and the integral's coefficients.
     product, logarithmic = a.const(1.0), a.const(0.0)
     total = weight
-    for k in range(1, _SHIFT + 1):
+    for k in range(1, SHIFT + 1):
         each = 1.0 / (a + float(k))
         product = product * (x * each)
         logarithmic = logarithmic + each
         total = total + product * (weight - logarithmic)
     constant = where(right, weight * a + 1.0, (weight - logarithmic) * product * x)
     linear = where(right, a, -product * x)
-    raised = where(right, a, a + (_SHIFT + 1.0))
-    gap = where(right, x - a, (a - x) + (_SHIFT + 1.0))
+    raised = where(right, a, a + (SHIFT + 1.0))
+    gap = where(right, x - a, (a - x) + (SHIFT + 1.0))
     rest = _gamma_integral(raised, x, gap, right, lambda v, constant, linear: constant + linear * v, constant, linear)
     return where(right, -rest, total + rest)
 
@@ -263,91 +237,6 @@ def _random_gamma_grad(a: Value, x: Value) -> Value:
     out = where(x == 0.0, 0.0, -(x_in * (_relative_slope(a_in, x_in) / a_in)))
     out = where(x == math.inf, math.inf, out)
     return where(~(a > 0.0) | ~(x >= 0.0) | (a == math.inf), math.nan, out)
-
-
-# -- beta -------------------------------------------------------------------------------------------------------------
-
-def _beta_density(a: Value, b: Value, x: Value, y: Value) -> Value:
-    """x**a y**b / (a B(a, b)), with y = 1 - x."""
-    n, gap = a + b, a * y - b * x
-    least = 1e-300 * n  # below, the ratio would overflow, and its logarithm does not count
-    exponent = _log_ratio_rest(a, -gap, x * (n / where(a > least, a, least)))
-    exponent = exponent + _log_ratio_rest(b, gap, y * (n / where(b > least, b, least)))
-    rest = stirling_rest(n) - stirling_rest(a) - stirling_rest(b)
-    return (exponent + rest).f("exp") * ((b / n) * (0.5 / math.pi)).f("sqrt") / a.f("sqrt")
-
-
-def _beta_integral(a: Value, b: Value, x: Value, y: Value, gap: Value) -> Value:
-    """int_0^V exp(-a v - (a + b) log(1 + x expm1(-v))) dv for x left of a / (a + b); `gap` is a y - b x."""
-    n = a + b
-    near = x <= 0.5
-    part, sign = where(near, x, y), where(near, x.const(-1.0), 1.0)
-    # From the variance x y exp(-v) of the tilted Bernoulli law or more; then from y expm1(v) <= expm1((37 + b v) / n);
-    # then one step of Newton's method, which stays right of the root of a convex function.
-    end = _quadratic_end(gap + n * x * y, gap)
-    for _ in range(2):
-        tight = (((_DEPTH + b * end) / n).f("expm1") / y).f("log1p")
-        end = where(tight < end, tight, end)
-    fall = (-end).f("expm1")
-    depth, slope = _beta_depth(end, n, gap, part, sign), gap - n * x * (y * (fall / (1.0 + x * fall)))
-    end = end - where(depth > _DEPTH, (depth - _DEPTH) / slope, 0.0)
-    operands = [end, n, gap, part, sign]
-    return end * integral(
-        lambda s, end, *rest: (-_beta_depth(s * end, *rest)).f("exp"), operands, tables.LEGENDRE_NODES, tables.LEGENDRE_WEIGHTS)
-
-
-def _beta_depth(v: Value, n: Value, gap: Value, part: Value, sign: Value) -> Value:
-    """``a v + n log(1 + x expm1(-v))``, of which the smaller of x and 1 - x is the `part`, with sign -1 or 1."""
-    rest = _expm1_rest(sign * v)
-    return gap * v + n * (_log1p_rest(part * (rest + sign * v)) + part * rest)
-
-
-def _beta_corner(a: Value, b: Value, y: Value) -> tuple[Value, Value]:
-    """I_x(a, b) and its complement for b < 1 and y = 1 - x <= 0.15 with (a - 1) y <= 1, by the series in powers of y."""
-    exponent = b * y.f("log") + _lgamma_step(a, b) - _small_lgamma1p(b)
-    term, total = y.const(1.0), y.const(0.0)
-    for n in range(1, 20):
-        term = term * (y * ((float(n) - a) / float(n)))
-        total = total - term / (b + float(n))
-    power = exponent.f("exp")
-    small = b * power * total
-    return small - exponent.f("expm1"), power - small
-
-
-def _at_corner(a: Value, b: Value, y: Value) -> Value:
-    return (b < 1.0) & (y <= 0.15) & ((a - 1.0) * y <= 1.0)
-
-
-def _inner_betainc(a: Value, b: Value, x: Value) -> Value:
-    """betainc for finite positive a and b and 0 < x < 1."""
-    # Their sum must not overflow; and where both are tiny, only their ratio counts, but their products underflow.
-    a, b = where(a < 8e307, a, 8e307), where(b < 8e307, b, 8e307)
-    scale = where((a < 1e-250) & (b < 1e-250), a.const(1e220), 1.0)
-    a, b = a * scale, b * scale
-    y = 1.0 - x
-    right, left = _at_corner(a, b, y), _at_corner(b, a, x)
-    corner = right | left
-    swap = left | (~corner & (b * x > a * y))
-    a, b, x, y = where(swap, b, a), where(swap, a, b), where(swap, y, x), where(swap, x, y)
-    corner_small, corner_rest = _beta_corner(where(corner, a, 1.0), where(corner, b, 0.5), where(corner, y, 0.1))
-    a, b = where(corner, 1.0, a), where(corner, 1.0, b)
-    x, y = where(corner, 0.5, x), where(corner, 0.5, y)
-    raised = a + float(_SHIFT)
-    total = raised * _beta_integral(raised, b, x, y, (a * y - b * x) + float(_SHIFT) * y)
-    for k in range(_SHIFT, 0, -1):
-        total = 1.0 + total * (x * ((a + b + float(k - 1)) / (a + float(k))))
-    small = _beta_density(a, b, x, y) * total
-    return where(swap, where(corner, corner_rest, 1.0 - small), where(corner, corner_small, small))
-
-
-def _betainc(a: Value, b: Value, x: Value) -> Value:
-    fine = (a > 0.0) & (b > 0.0) & (a < math.inf) & (b < math.inf) & (x > 0.0) & (x < 1.0)
-    out = _inner_betainc(where(fine, a, 1.0), where(fine, b, 1.0), where(fine, x, 0.5))
-    out = where((b == 0.0) | (a == math.inf), 0.0, out)
-    out = where((a == 0.0) | (b == math.inf), 1.0, out)
-    out = where(x == 0.0, 0.0, where(x == 1.0, 1.0, out))
-    wrong = ((a == 0.0) & (b == 0.0)) | ((a == math.inf) & (b == math.inf)) | ~(a >= 0.0) | ~(b >= 0.0)
-    return where(wrong | ~((x >= 0.0) & (x <= 1.0)), math.nan, out)
 
 
 # -- primitives -------------------------------------------------------------------------------------------------------
@@ -393,26 +282,19 @@ def _c(x: Any, value: float) -> Any:
     return literal(x, value)
 
 
-def _times_log(c: Any, logarithm: Any) -> Any:
+def times_log(c: Any, logarithm: Any) -> Any:
     """The product, 0 where `c` is 0 whatever the logarithm."""
     zero = eq_p.bind(c, _c(c, 0))
     return select_n_p.bind(zero, mul_p.bind(c, logarithm), _c(c, 0))
 
 
-def _less_one(x: Any) -> Any:
+def less_one(x: Any) -> Any:
     return sub_p.bind(x, _c(x, 1))
 
 
 def _gamma_slope(a: Any, x: Any) -> Any:
     """dP/dx, ``x**(a - 1) exp(-x) / gamma(a)``."""
-    return exp_p.bind(sub_p.bind(sub_p.bind(_times_log(_less_one(a), log_p.bind(x)), x), lgamma_p.bind(a)))
-
-
-def _beta_slope(a: Any, b: Any, x: Any) -> Any:
-    """The derivative with respect to x, ``x**(a - 1) (1 - x)**(b - 1) / B(a, b)``."""
-    size = sub_p.bind(lgamma_p.bind(add_p.bind(a, b)), add_p.bind(lgamma_p.bind(a), lgamma_p.bind(b)))
-    powers = add_p.bind(_times_log(_less_one(a), log_p.bind(x)), _times_log(_less_one(b), log1p_p.bind(neg_p.bind(x))))
-    return exp_p.bind(add_p.bind(powers, size))
+    return exp_p.bind(sub_p.bind(sub_p.bind(times_log(less_one(a), log_p.bind(x)), x), lgamma_p.bind(a)))
 
 
 def _score(a: Any, x: Any) -> Any:
@@ -422,7 +304,7 @@ def _score(a: Any, x: Any) -> Any:
 
 def _sample_slope(t: Any, z: Any, a: Any, x: Any) -> Any:
     """``-log(x) + digamma(a) - z ((a - 1) / x - 1)``, from z = -(dP/da) / (dP/dx)."""
-    tilt = _less_one(div_p.bind(_less_one(a), x))
+    tilt = less_one(div_p.bind(less_one(a), x))
     return mul_p.bind(t, neg_p.bind(add_p.bind(_score(a, x), mul_p.bind(z, tilt))))
 
 
@@ -437,9 +319,6 @@ igamma_p: Primitive = integral_function(
 igammac_p: Primitive = integral_function(
     "igammac", _igammac, lambda t, z, a, x: mul_p.bind(t, neg_p.bind(igamma_grad_a_p.bind(a, x))),
     lambda t, z, a, x: mul_p.bind(t, neg_p.bind(_gamma_slope(a, x))))
-regularized_incomplete_beta_p: Primitive = integral_function(
-    "regularized_incomplete_beta", _betainc, no_derivative("betainc", "a"), no_derivative("betainc", "b"),
-    lambda t, z, a, b, x: mul_p.bind(t, _beta_slope(a, b, x)))
 
 
 # -- public functions -------------------------------------------------------------------------------------------------
@@ -485,16 +364,3 @@ def random_gamma_grad(a: Any, sample: Any) -> Any:
     Array([0.        , 0.75077869], dtype=float64)
     """
     return apply(random_gamma_grad_p, a, sample)
-
-
-def betainc(a: Any, b: Any, x: Any) -> Any:
-    """The regularized incomplete beta function I_x(a, b), the distribution function of a beta variable.
-
-    Operands are floats of equal dtype and shape (rank 0 mixes). nan where a or b is negative or nan, where both are 0 or
-    both inf, and where x is outside [0, 1]. Differentiable in `x`; with respect to `a` and `b` it raises
-    `NotImplementedError`. DLMF 8.17.2.
-
-    >>> betainc(2.0, 3.0, np.array([0.0, 0.5, 1.0]))
-    Array([0.    , 0.6875, 1.    ], dtype=float64)
-    """
-    return apply(regularized_incomplete_beta_p, a, b, x)

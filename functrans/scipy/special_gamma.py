@@ -20,6 +20,7 @@ from functrans.numpy.ufuncs import absolute, floor, maximum
 from functrans.numpy.ufuncs import round as round_
 from functrans.numpy.util import broadcast_arrays_internal, constant_like
 from functrans.primitives.special import digamma_p, lgamma_p, polygamma_p, zeta_p
+from functrans.primitives.special_beta import regularized_incomplete_beta_p
 from functrans.primitives.special_gamma import gamma_p, log_beta_p
 from functrans.primitives.special_integrals import igamma_p, igammac_p
 from functrans.primitives.special_tables import ZETA_TAIL
