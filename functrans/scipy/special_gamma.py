@@ -29,7 +29,7 @@ from functrans.scipy.special_operands import inexact_operands, real_operands, st
 from functrans.transforms.api import jvp
 
 __all__ = [
-    "beta", "betaln", "digamma", "gamma", "gammainc", "gammaincc", "gammaln", "gammasgn", "multigammaln", "polygamma", "zeta",
+    "beta", "betainc", "betaln", "digamma", "gamma", "gammainc", "gammaincc", "gammaln", "gammasgn", "multigammaln", "polygamma", "zeta",
 ]
 
 
@@ -212,6 +212,17 @@ def _beta(a: Any, b: Any) -> Any:
     out = where(usable, sign * direct, signs * exp(_betaln(a, b)))
     out = where(_whole_left(a + b) & ~_whole_left(a) & ~_whole_left(b), 0, out)
     return where(_whole_left(a) | _whole_left(b), np.inf, out)
+
+
+def betainc(a: Any, b: Any, x: Any) -> Any:
+    """The regularized incomplete beta function: the distribution function of a beta variable of shapes `a` and `b`.
+
+    nan where a shape is negative or `x` outside [0, 1]. Arguments broadcast; differentiable in all of them.
+
+    >>> betainc(2, 3, np.array([0.0, 0.5, 1.0]))
+    Array([0.    , 0.6875, 1.    ], dtype=float64)
+    """
+    return regularized_incomplete_beta_p.bind(*real_operands("betainc", a, b, x))
 
 
 # -- zeta -------------------------------------------------------------------------------------------------------------
