@@ -21,6 +21,7 @@ import numpy as np
 from functrans.core.array import Array
 from functrans.core.source import describe, user_source
 from functrans.core.trace import Tracer, typeof
+from functrans.numpy.choice import where
 from functrans.numpy.operators import install
 from functrans.primitives.structural import reshape
 
@@ -28,6 +29,8 @@ __all__ = ["install_protocols", "register_ufuncs"]
 
 _REDUCE = {"add": "sum", "multiply": "prod", "maximum": "max", "minimum": "min", "logical_and": "all", "logical_or": "any"}
 _IGNORED = {"subok": True, "order": "K", "casting": "same_kind"}
+_HARMLESS = 0.5
+"""Where nearly every function has a value and a derivative."""
 
 
 def _holds(kind: type, values: Any) -> bool:
@@ -104,10 +107,35 @@ def register_ufuncs(modules: tuple[str, ...], space: str, twins: Mapping[str, Ca
     _LIBRARIES.append(_Library(modules, space, twins))
 
 
+def _chosen(function: Callable[..., Any], inputs: tuple[Any, ...], mask: Any) -> Any:
+    """A universal function where `mask` is true. Elsewhere, where NumPy leaves what was in memory, it is 0, with derivative 0: the
+    function is not evaluated there but at `_HARMLESS`."""
+    harmless = 2.0 if function.__name__ in ("acosh", "arccosh") else _HARMLESS
+    safe = [where(mask, x, harmless) if isinstance(x, (Tracer, Array, np.ndarray)) and typeof(x).dtype.kind in "fc" else x for x in inputs]
+    out = function(*safe)
+    return tuple(where(mask, y, 0) for y in out) if isinstance(out, tuple) else where(mask, out, 0)
+
+
+def _called(function: Callable[..., Any], inputs: tuple[Any, ...], kwargs: dict[str, Any]) -> Any:
+    mask = kwargs.get("where", True)
+    return function(*inputs) if mask is True else _chosen(function, inputs, mask)
+
+
+def _refuse_in_place(name: str, ufunc: np.ufunc, target: Any) -> None:
+    """``ufunc.at`` changes its first argument, which must not be one of ours. (NumPy itself would write through a read-only view.)"""
+    if isinstance(target, (Array, Tracer)):
+        update = {"add": "add(v)", "multiply": "multiply(v)", "minimum": "min(v)", "maximum": "max(v)", "divide": "divide(v)",
+                  "power": "power(v)", "subtract": "add(-v)"}.get(ufunc.__name__, f"apply({name.replace('numpy', 'functrans.numpy', 1)})")
+        raise TypeError(f"{name}.at: functrans arrays are immutable, at {describe(user_source())}. Use the changed copy that "
+                        f"x.at[i].{update} returns.")
+
+
 def _foreign_call(library: _Library, ufunc: np.ufunc, method: str, inputs: tuple[Any, ...], kwargs: dict[str, Any]) -> Any:
     twin = library.twins.get(ufunc.__name__)
-    if twin is not None and method == "__call__" and not kwargs:
-        return twin(*inputs)
+    if twin is not None and method == "__call__" and not kwargs.keys() - {"where"}:
+        return _called(twin, inputs, kwargs)
+    if method == "at":
+        _refuse_in_place(f"{library.modules[0]}.{ufunc.__name__}", ufunc, inputs[0])
     if _holds(Tracer, inputs) or _holds(Tracer, kwargs):
         if twin is None:
             raise library.missing(ufunc)
@@ -131,9 +159,11 @@ def _ufunc_call(spaces: _Namespaces, ufunc: np.ufunc, method: str, inputs: tuple
     for library in _LIBRARIES if getattr(np, name, None) is not ufunc else ():
         if library.has(ufunc) and (name in library.twins or not isinstance(getattr(np, name, None), np.ufunc)):
             return _foreign_call(library, ufunc, method, inputs, kwargs)
+    if method == "at":
+        _refuse_in_place(f"numpy.{name}", ufunc, inputs[0])
     ours = _our_ufunc(spaces, name, method)
     if ours is not None and not kwargs.keys() - _allowed(method):
-        return ours(*inputs, **kwargs)
+        return _called(ours, inputs, kwargs) if method == "__call__" else ours(*inputs, **kwargs)
     if not traced:
         targets = kwargs.get("out", ())
         if any(type(o) is Array for o in targets):
@@ -153,16 +183,17 @@ def _ufunc_call(spaces: _Namespaces, ufunc: np.ufunc, method: str, inputs: tuple
 def _allowed(method: str) -> set[str]:
     if method in ("accumulate", "reduceat"):
         return {"axis"}
-    return {"axis", "dtype", "keepdims", "initial", "where"} if method == "reduce" else set()
+    return {"axis", "dtype", "keepdims", "initial", "where"} if method == "reduce" else {"where"} if method == "__call__" else set()
 
 
 def _our_ufunc(spaces: _Namespaces, name: str, method: str) -> Callable[..., Any] | None:
     """Our function for a ufunc called in some way, or None."""
     if method == "__call__":
         return spaces.find("numpy", name)
-    if method == "reduce" and name in _REDUCE:
-        reduction = spaces.find("numpy", _REDUCE[name])
-        assert reduction is not None
+    if method == "reduce":
+        reduction = spaces.find("numpy", _REDUCE[name]) if name in _REDUCE else getattr(spaces.find("numpy", name), "reduce", None)
+        if reduction is None:
+            return None
 
         def reduce(x: Any, axis: Any = 0, **kwargs: Any) -> Any:
             if kwargs.get("dtype") is None:

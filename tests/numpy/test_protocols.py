@@ -6,6 +6,7 @@ from typing import Any
 
 import numpy as np
 import pytest
+import scipy.special as sp
 
 import functrans
 from functrans import numpy as fnp
@@ -45,7 +46,8 @@ def test_eager_functions_without_a_twin_compute_on_the_numbers() -> None:
 
 @pytest.mark.parametrize(("f", "message"), [
     (lambda x: np.add(x, x, out=np.zeros(3)).sum(), "cannot be written into an existing array"),
-    (lambda x: np.add(x, x, where=np.ones(3, bool)).sum(), "where are not supported"),
+    (lambda x: np.add.at(x, [0], 1.0), r"numpy.add.at: functrans arrays are immutable.*x.at\[i\].add\(v\)"),
+    (lambda x: np.hypot.at(x, [0], 1.0), "apply"),
     (lambda x: np.frompyfunc(float, 1, 1)(x), r"has no functrans equivalent"),
     (lambda x: np.real_if_close(x).sum(), r"numpy\.real_if_close has no functrans equivalent"),
     (lambda x: np.nextafter.reduceat(x, [0]), r"numpy\.nextafter\.reduceat has no functrans"),
@@ -81,3 +83,35 @@ def test_the_numbers_of_a_traced_value_cannot_be_had() -> None:
 def test_lists_of_numbers_are_arrays_to_numpy_functions(call):
     x = np.arange(12.0).reshape(3, 4)
     np.testing.assert_array_equal(functrans.jit(call)(x), call(x))
+
+
+def test_in_place_ufuncs_leave_arrays_alone() -> None:
+    a = fnp.array([1.0, 2.0, 3.0])
+    for call in (lambda: np.add.at(a, [0], 100.0), lambda: np.negative.at(a, [1]), lambda: sp.expit.at(a, [1])):
+        with pytest.raises(TypeError, match=r"immutable.*test_protocols.py.*x.at"):
+            call()
+    np.testing.assert_array_equal(a, [1.0, 2.0, 3.0])
+    target = np.zeros(3)
+    np.add.at(target, [0, 0, 2], a)  # NumPy's own array takes what is added to it
+    np.testing.assert_array_equal(target, [3.0, 0.0, 3.0])
+
+
+@pytest.mark.parametrize("ufunc", [np.logaddexp, np.bitwise_or, np.add, np.maximum, np.hypot], ids=lambda u: u.__name__)
+def test_reductions_of_ufuncs(ufunc: np.ufunc) -> None:
+    x = np.array([[3, 1, 2], [4, 4, 7]])
+    x = x if ufunc is np.bitwise_or else x * 0.5
+    for axis in (0, 1):
+        want = ufunc.reduce(x, axis=axis)
+        for run in (lambda f: f, functrans.jit):
+            np.testing.assert_allclose(run(lambda a, axis=axis: ufunc.reduce(a, axis=axis))(fnp.asarray(x)), want)
+
+
+def test_where_of_ufuncs() -> None:
+    """What NumPy leaves open is 0, and nothing that is not evaluated spoils a derivative."""
+    x, mask = np.array([4.0, -1.0, 9.0]), np.array([True, False, True])
+    for run in (lambda f: f, functrans.jit):
+        np.testing.assert_allclose(run(lambda x: np.log(x, where=mask))(fnp.asarray(x)), [np.log(4), 0, np.log(9)])
+        np.testing.assert_allclose(run(grad(lambda x: np.log(x, where=x > 0).sum()))(x), [1 / 4, 0, 1 / 9])
+        np.testing.assert_allclose(run(grad(lambda x: np.arccosh(x, where=mask).sum()))(x), [15**-0.5, 0, 80**-0.5])
+        np.testing.assert_allclose(run(grad(lambda x: sp.gammaln(x, where=mask).sum()))(x), [sp.digamma(4), 0, sp.digamma(9)])
+        np.testing.assert_allclose(run(lambda x: np.divmod(x, 2.0, where=mask)[1])(fnp.asarray(x)), [0, 0, 1])
