@@ -36,7 +36,8 @@ def _categorical(key: Any, logits: Any, axis: int, shape: Shape, mode: str) -> A
     extra = shape[:len(shape) - given.ndim + 1]
     inner = list(shape[len(extra):])
     inner.insert(given.ndim + axis, given.shape[axis])
-    return fnp.argmax(gumbels(typed(key), (*extra, *inner), given.dtype, mode) + logits, axis=axis)
+    chosen = fnp.argmax(gumbels(typed(key), (*extra, *inner), given.dtype, mode) + logits, axis=axis)
+    return lax.convert_element_type(chosen, default_int())
 
 
 @jitted("axis", "shape", "mode")
@@ -46,7 +47,7 @@ def _categories_at_most_once(key: Any, logits: Any, axis: int, shape: Shape, mod
     extra = shape[:len(shape) - given.ndim + 1]
     sums = logits + gumbels(typed(key), given.shape, given.dtype, mode)
     _, places = lax.top_k(fnp.moveaxis(sums, axis, -1), size_of(extra))
-    return fnp.reshape(fnp.moveaxis(places, -1, 0), shape)
+    return lax.convert_element_type(fnp.reshape(fnp.moveaxis(places, -1, 0), shape), default_int())
 
 
 def categorical(
@@ -106,7 +107,7 @@ def _permutation(key: Any, x: Any, axis: int, independent: bool) -> Any:
 
 @jitted("n")
 def _permuted_range(key: Any, n: int) -> Any:
-    return _shuffled(typed(key), fnp.arange(n), 0)
+    return _shuffled(typed(key), fnp.arange(n, dtype=default_int()), 0)
 
 
 def permutation(key: Any, x: Any, axis: int = 0, independent: bool = False, *, out_sharding: Any = None) -> Any:

@@ -316,3 +316,21 @@ def test_refused(name):
     call, error, message = REFUSED[name]
     with pytest.raises(error, match=message):
         call()
+
+
+def test_chosen_places_are_narrow_where_floats_are() -> None:
+    logits = np.log(np.array([0.2, 0.3, 0.5]))
+    draws = {
+        "categorical": lambda k: random.categorical(k, logits, shape=(4,)),
+        "categorical, none twice": lambda k: random.categorical(k, logits, shape=(2,), replace=False),
+        "permutation": lambda k: random.permutation(k, 5),
+        "choice": lambda k: random.choice(k, 5, (3,), replace=False),
+    }
+    for name, draw in draws.items():
+        wide = draw(random.key(0))
+        assert wide.dtype == np.int64, name
+        with ft.default_float("float32"):
+            narrow = draw(random.key(0))
+        assert narrow.dtype == np.int32, name
+        if "permutation" in name:
+            np.testing.assert_array_equal(narrow, wide)
