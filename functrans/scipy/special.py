@@ -14,7 +14,6 @@ from functrans.scipy.special_bessel import i0e as i0e
 from functrans.scipy.special_bessel import i1 as i1
 from functrans.scipy.special_bessel import i1e as i1e
 from functrans.scipy.special_bessel import sph_harm_y as sph_harm_y
-from functrans.scipy.special_betainc import betainc as betainc
 from functrans.scipy.special_complex import loggamma as loggamma
 from functrans.scipy.special_complex import wofz as wofz
 from functrans.scipy.special_entropy import boxcox as boxcox
@@ -49,6 +48,7 @@ from functrans.scipy.special_factorial import comb as comb
 from functrans.scipy.special_factorial import factorial as factorial
 from functrans.scipy.special_factorial import poch as poch
 from functrans.scipy.special_gamma import beta as beta
+from functrans.scipy.special_gamma import betainc as betainc
 from functrans.scipy.special_gamma import betaln as betaln
 from functrans.scipy.special_gamma import digamma as digamma
 from functrans.scipy.special_gamma import gamma as gamma

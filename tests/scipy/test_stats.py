@@ -29,8 +29,7 @@ class Row:
     params: Args
     quantiles: str = ""
     fixed: tuple[int, ...] = ()
-    """Positions of arguments that are whole numbers or without derivative, the point being 0; for probabilities alone with `of_tails`."""
-    of_tails: bool = False
+    """Positions of arguments that are whole numbers or without derivative, the point being 0."""
 
 
 PLANE = [-3.0, -0.4, 0.3, 1.1, 5.0]
@@ -49,7 +48,7 @@ ROWS = [
     Row("pareto", f"{DENSITY} {TAILS} {LOG_TAILS}", [2.5, 3.0, 9.0], (2.5, LOC, SCALE), "ppf"),
     Row("gamma", f"{DENSITY} {TAILS} {LOG_TAILS}", RIGHT, (2.2, LOC, SCALE)),
     Row("chi2", f"{DENSITY} {TAILS} {LOG_TAILS}", RIGHT, (3.1, LOC, SCALE)),
-    Row("beta", f"{DENSITY} {TAILS} {LOG_TAILS}", [0.9, 1.2, 1.9], (2.2, 0.8, LOC, SCALE), fixed=(1, 2), of_tails=True),
+    Row("beta", f"{DENSITY} {TAILS} {LOG_TAILS}", [0.9, 1.2, 1.9], (2.2, 0.8, LOC, SCALE)),
     Row("t", DENSITY, PLANE, (3.3, LOC, SCALE)),
     Row("truncnorm", f"{DENSITY} {TAILS} {LOG_TAILS}", [-0.1, 0.3, 1.1, 2.8], (-1.5, 2.0, LOC, SCALE)),
     Row("gennorm", f"{DENSITY} cdf", PLANE, (1.7,)),
@@ -62,7 +61,6 @@ ROWS = [
     Row("poisson", "logpmf pmf cdf", COUNTS, (2.4,), fixed=(0,)),
     Row("betabinom", "logpmf pmf", COUNTS, (7, 0.6, 2.1), fixed=(0, 1)),
 ]
-TAIL_METHODS = "cdf sf logcdf logsf"
 
 
 @dataclass(frozen=True, slots=True)
@@ -84,8 +82,7 @@ class Case:
     @property
     def smooth(self) -> list[int]:
         """Positions of arguments with derivatives."""
-        fixed = self.row.fixed if not self.row.of_tails or self.method in TAIL_METHODS.split() else ()
-        return [i for i in range(len(self.args)) if i not in fixed]
+        return [i for i in range(len(self.args)) if i not in self.row.fixed]
 
 
 def cases() -> Iterator[Any]:
