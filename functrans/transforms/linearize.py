@@ -221,7 +221,7 @@ def _recorded(
         if type(y) is LinearizeTracer and y._trace is trace:
             ys.append(y.primal)
             t = y.tangent  # one that is no variable depends on no tangent: a linear function's value at 0
-            y_dots.append(t.variable if type(t) is LinearTracer else Zero(tangent_aval(typeof(y.primal))))
+            y_dots.append(t.variable if type(t) is LinearTracer and t._trace is tangent_trace else Zero(tangent_aval(typeof(y.primal))))
         else:
             ys.append(y)
             y_dots.append(Zero(tangent_aval(typeof(y))))
