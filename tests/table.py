@@ -16,6 +16,7 @@ from scipy import special as sp
 
 from functrans.primitives.rounding import RoundingMethod
 from tests.properties.array_rows import ARRAY_ROWS
+from tests.properties.derivative_rows import DERIVATIVE_ROWS
 from tests.properties.fft_rows import FFT_ROWS
 from tests.properties.linalg_rows import LINALG_ROWS
 from tests.properties.rows import DISTINCT, Case, Operand, Row, elementwise, smooth
@@ -531,7 +532,7 @@ SPECIAL = [
         zeta_cases,
         kinds="f",
         reference=in_double(sp.zeta),
-        active=(1,),
+        active=(0, 1),
         ulps=16,
         eager_ulps=32,
         elementwise=True,
@@ -659,4 +660,4 @@ INTEGRALS = [
     ),
 ]
 
-ROWS = [*ARITHMETIC, *LOGIC, *TRANSCENDENTAL, *SPECIAL, *INTEGRALS, *ARRAY_ROWS, *FFT_ROWS, *LINALG_ROWS, *SPECIAL_ROWS]
+ROWS = [*ARITHMETIC, *LOGIC, *TRANSCENDENTAL, *SPECIAL, *INTEGRALS, *ARRAY_ROWS, *FFT_ROWS, *LINALG_ROWS, *SPECIAL_ROWS, *DERIVATIVE_ROWS]

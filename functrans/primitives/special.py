@@ -7,8 +7,8 @@ at arguments of -10 and below are nan.
 
 Algorithms: lgamma: Stirling's series from 8 on, below by recurrence to [1.5, 2.5), where a polynomial holds the zero
 at 2 exactly; reflection left of 0. digamma: the same, with a polynomial around its zero on [1, 2). zeta:
-Euler-Maclaurin. Bessel: Chebyshev series (Cephes, S. L. Moshier). erf_inv: AS 241 (M. J. Wichura, "The percentage
-points of the normal distribution", 1988). DLMF 5.11, 5.15, 25.11.
+Euler-Maclaurin, its derivatives by the exponent term by term. Bessel: Chebyshev series (Cephes, S. L. Moshier).
+erf_inv: AS 241 (M. J. Wichura, "The percentage points of the normal distribution", 1988). DLMF 5.11, 5.15, 25.11.
 """
 
 from __future__ import annotations
@@ -31,6 +31,7 @@ from functrans.primitives.transcendental import exp_p
 __all__ = [
     "bessel_i0e", "bessel_i0e_p", "bessel_i1e", "bessel_i1e_p", "digamma", "digamma_p", "erf_inv", "erf_inv_p",
     "lgamma", "lgamma_p", "polygamma", "polygamma_p", "positive_digamma", "sin_pi", "zeta", "zeta_p",
+    "zeta_slope_p",
 ]
 
 
@@ -137,6 +138,44 @@ def _zeta(x: Value, q: Value) -> Value:
     return where((x != x) | (q != q), math.nan, out)
 
 
+def _zeta_slope(x: Value, q: Value, order: int) -> Value:
+    """The derivative of `_zeta` of this order by x, for q > 0: each term of the sum and the tail differentiated."""
+    fine = (x > 1.0) & (q > 0.0) & (q < math.inf) & (x < math.inf)
+    s, start = where(fine, x, 2.0), where(fine, q, 1.0)
+    total = s.const(0.0)
+    for k in range(_TERMS):
+        base = start + float(k)
+        total = total + _power_slope(base, s, base.f("log"), order)
+    a = start + float(_TERMS)
+    r = 1.0 / a
+    # Taylor coefficients in x of the tail's factors of a**-x, then the product with its own.
+    pole = 1.0 / (s - 1.0)
+    tail, rising = [a * pole], [s * r, r, *[s.const(0.0)] * order][:order + 1]
+    for _ in range(order):
+        tail.append(-tail[-1] * pole)
+    tail[0] = tail[0] + 0.5
+    for i, c in enumerate(tables.ZETA_TAIL):
+        tail = [t + c * f for t, f in zip(tail, rising, strict=True)]
+        for m in (2 * i + 1, 2 * i + 2):
+            rising = [((s + float(m)) * f + below) * r for f, below in zip(rising, [s.const(0.0), *rising[:-1]], strict=True)]
+    logarithm = a.f("log")
+    for j, t in enumerate(tail):
+        power = _power_slope(a, s, logarithm, order - j)
+        total = total + where(power == 0.0, 0.0, math.perm(order, j) * t * power)
+    out = where(fine, total, math.nan)
+    out = where((x == math.inf) & (q > 0.0), where(q < 1.0, q.const(math.inf), 0.0), out)
+    out = where((q == math.inf) & (x > 1.0), 0.0, out)
+    return where((x == 1.0) & (q > 0.0), -math.inf if order % 2 else math.inf, out)
+
+
+def _power_slope(base: Value, x: Value, logarithm: Value, order: int) -> Value:
+    """The derivative of ``base**-x`` of this order by x, 0 where the power is."""
+    out = base.f("pow", -x)
+    for _ in range(order):
+        out = where(out == 0.0, 0.0, -logarithm * out)
+    return out
+
+
 _FACTORIALS = 23
 
 
@@ -236,8 +275,21 @@ def _no_order_derivative(name: str, operand: str) -> Any:
     return partial
 
 
+def _slope_by_q(t: Any, z: Any, x: Any, q: Any, *, order: int) -> Any:
+    """The derivative of ``-x zeta(x + 1, q)`` of this order by x."""
+    above = add_p.bind(x, _c(x, 1))
+    below = zeta_p.bind(above, q) if order == 1 else zeta_slope_p.bind(above, q, order=order - 1)
+    size = add_p.bind(_mul(x, zeta_slope_p.bind(above, q, order=order)), _mul(_c(x, order), below))
+    return _mul(t, neg_p.bind(size))
+
+
+zeta_slope_p: Primitive = nary(
+    "zeta_slope", lambda x, q, *, order: evaluated(lambda x, q: _zeta_slope(x, q, order))(x, q),
+    lambda t, z, x, q, *, order: _mul(t, zeta_slope_p.bind(x, q, order=order + 1)), _slope_by_q, kinds="f",
+    lower=lambda b, x, q, *, order: lowered(lambda x, q: _zeta_slope(x, q, order))(b, x, q))
+"""``zeta_slope x q; order``: the derivative of this order, 1 or more, of zeta by x, for q > 0."""
 zeta_p: Primitive = nary(
-    "zeta", evaluated(_zeta), _no_order_derivative("zeta", "the exponent x"),
+    "zeta", evaluated(_zeta), lambda t, z, x, q: _mul(t, zeta_slope_p.bind(x, q, order=1)),
     lambda t, z, x, q: _mul(t, _mul(neg_p.bind(x), zeta_p.bind(add_p.bind(x, _c(x, 1)), q))),
     kinds="f", lower=lowered(_zeta))
 polygamma_p: Primitive = nary(
@@ -272,6 +324,8 @@ def polygamma(m: Any, x: Any) -> Any:
 
 def zeta(x: Any, q: Any) -> Any:
     """Hurwitz's zeta function, the sum of ``(q + k)**-x`` over k >= 0, for x > 1; nan for q of -10 and below.
+
+    Differentiable in both, in x for q > 0 (nan elsewhere).
 
     >>> zeta(np.array([2.0]), 1.0)
     Array([1.64493407], dtype=float64)

@@ -14,11 +14,12 @@ The derivatives are those of recurrence and integral, term by term:
     dS = S / a [by a alone] - a int_0^V log(1 + y expm1(v)), or log(1 + x expm1(-v)), times the exponential, dv
 
 Left of the mean w is negative in the first and positive in the second case, whatever the shapes, so that no terms cancel;
-differences of digammas are computed as such. (R. J. Boik and J. F. Robison-Cox, "Derivatives of the incomplete beta function",
-1998, differentiate the continued fraction instead.)
+differences of digammas are computed as such. Second derivatives follow by the same rule. (R. J. Boik and J. F. Robison-Cox,
+"Derivatives of the incomplete beta function", 1998, differentiate the continued fraction instead.)
 
 Relative errors in float64 are some 1e-15 where the result is well-conditioned; in the tails, the rounding of the exponents: for
-shapes from 0.05 to 1000 at most 1.1e-13 measured in the derivatives (at results of 1e-245).
+shapes from 0.05 to 1000 at most 1.1e-13 measured in the derivatives (at results of 1e-245);
+second derivatives as accurate beside their zeros.
 Narrower floats are computed in float64 and rounded once. DLMF 8.17; the recurrence 8.17.20.
 """
 
@@ -35,8 +36,8 @@ from functrans.primitives import special_tables as tables
 from functrans.primitives.arithmetic import add_p, eq_p, mul_p, neg_p, select_n_p, sub_p
 from functrans.primitives.base import literal
 from functrans.primitives.logic import apply
-from functrans.primitives.scalar_program import Value, integral, where
-from functrans.primitives.special import digamma_p, lgamma_p
+from functrans.primitives.scalar_program import Value, horner, integral, where
+from functrans.primitives.special import digamma_p, lgamma_p, polygamma_p
 from functrans.primitives.special_integrals import (
     DEPTH,
     SHIFT,
@@ -54,7 +55,8 @@ from functrans.primitives.special_integrals import (
 from functrans.primitives.transcendental import exp_p, log1p_p, log_p
 
 __all__ = [
-    "betainc", "betainc_grad_a", "betainc_grad_a_p", "betainc_grad_b", "betainc_grad_b_p", "regularized_incomplete_beta_p",
+    "betainc", "betainc_grad_a", "betainc_grad_a_p", "betainc_grad_aa_p", "betainc_grad_ab_p", "betainc_grad_b", "betainc_grad_b_p",
+    "betainc_grad_bb_p", "regularized_incomplete_beta_p",
 ]
 
 
@@ -107,6 +109,40 @@ def _digamma_step(low: Value, high: Value, gain: Value) -> Value:
     """digamma(high) - digamma(low) for positive operands, relative to their difference `gain`."""
     base, top = low + float(SHIFT), high + float(SHIFT)
     return _raised_digamma(low, high, gain) + ((gain / base).f("log1p") + _digamma_rest(base, top, gain))
+
+
+_TRIGAMMA_TAIL = (*(v for k, c in zip(range(10, 0, -1), tables.DIGAMMA_TAIL, strict=True) for v in (2 * k * c, 0.0)), 1.0, 0.0)
+"""trigamma(x) is the polynomial with these coefficients of 1 / x, plus half its square, for x of 8 and more (DLMF 5.15.8)."""
+
+
+def _large_trigamma(x: Value) -> Value:
+    """trigamma(x) for x of 8 and more."""
+    r = 1.0 / x
+    return horner(r, _TRIGAMMA_TAIL) + 0.5 * r * r
+
+
+def _trigamma_rest(low: Value, high: Value, gain: Value) -> Value:
+    """trigamma(high) - trigamma(low), where both are 8 or more and ``gain = high - low``."""
+    r0, r1 = 1.0 / low, 1.0 / high
+    value, slope = low.const(_TRIGAMMA_TAIL[0]), low.const(0.0)
+    for c in _TRIGAMMA_TAIL[1:]:
+        slope = slope * r1 + value
+        value = value * r0 + c
+    return -gain * r0 * r1 * (slope + 0.5 * (r0 + r1))
+
+
+def _raised_trigamma(low: Value, high: Value, gain: Value) -> Value:
+    """What trigamma(high) - trigamma(low) loses when 8 is added to both."""
+    total = low.const(0.0)
+    for k in range(SHIFT):
+        u, v = 1.0 / (low + float(k)), 1.0 / (high + float(k))
+        total = total - gain * u * v * (u + v)
+    return total
+
+
+def _trigamma_step(low: Value, high: Value, gain: Value) -> Value:
+    """trigamma(high) - trigamma(low) for positive operands, relative to their difference `gain`."""
+    return _raised_trigamma(low, high, gain) + _trigamma_rest(low + float(SHIFT), high + float(SHIFT), gain)
 
 
 # -- the function -----------------------------------------------------------------------------------------------------
@@ -290,18 +326,88 @@ def _corner_slope(a: Value, b: Value, y: Value, first: Value) -> Value:
     return -(power * (score * total + where(first, by_a, by_b)))
 
 
-def _shape_slope(by_a: bool) -> Callable[..., Value]:
-    """The program of dI/da, or of dI/db."""
+# -- second derivatives by the shapes ---------------------------------------------------------------------------------
+
+def _score_slopes(a: Value, b: Value, u: Value, v: Value) -> list[Value]:
+    """The derivatives of `_log_scores`: second ones of log(D), by a where a flag holds, else by b."""
+    n, top = a + b, a + b + float(SHIFT)
+    base, steps = a + (SHIFT + 1.0), range(SHIFT)
+    by_aa, by_ab = [_trigamma_rest(base, top, b - 1.0)], [_large_trigamma(top)]
+    for k in reversed(steps):
+        here, before = 1.0 / (n + float(k)), 1.0 / (a + float(k + 1))
+        by_aa.append(by_aa[-1] + (here * here - before * before))
+        by_ab.append(by_ab[-1] + here * here)
+    by_bb = [_trigamma_step(b, n, a)]
+    for k in steps:
+        here = 1.0 / (n + float(k))
+        by_bb.append(by_bb[-1] - here * here)
+    rows = zip(reversed(by_aa), reversed(by_ab), by_bb, strict=True)
+    return [where(u & v, aa, where(u | v, ab, bb)) for aa, ab, bb in rows]
+
+
+def _twice_weighted(
+    v: Value, part: Value, sign: Value, raised: Value, bend: Value, score: Value, tilt: Value, other: Value, other_tilt: Value,
+) -> Value:
+    """The second derivative of ``raised D exp(-depth)`` over that of D and the exponential."""
+    first, second = (_weighted(v, part, sign, w, raised.const(1.0), t) for w, t in ((score, tilt), (other, other_tilt)))
+    return raised * (first * second + bend) + tilt * second + other_tilt * first
+
+
+def _beside_curvature(a: Value, b: Value, x: Value, y: Value, u: Value, v: Value) -> Value:
+    """The second derivative of I by a where a flag holds, else by b; left of the mean, beside the corner."""
+    raised, one = a + float(SHIFT), a.const(1.0)
+    bends, scores, others = _score_slopes(a, b, u, v), _log_scores(a, b, x, y, u), _log_scores(a, b, x, y, v)
+    total = _beta_integral(raised, b, x, y, _raised_gap(a, b, x, y), _twice_weighted, raised, bends[-1], scores[-1],
+                           where(u, one, 0.0), others[-1], where(v, one, 0.0))
+    for k in reversed(range(SHIFT)):
+        total = scores[k] * others[k] + bends[k] + total * (x * ((a + b + float(k)) / (a + float(k + 1))))
+    density = _beta_density(a, b, x, y)
+    return where(density == 0.0, 0.0, density * total)
+
+
+def _corner_curvature(a: Value, b: Value, y: Value, u: Value, v: Value) -> Value:
+    """The same in the corner."""
+    term, change, bend = y.const(1.0), y.const(0.0), y.const(0.0)
+    total, by_a, by_b = y.const(1.0), y.const(0.0), y.const(0.0)
+    by_aa, by_ab, by_bb = y.const(0.0), y.const(0.0), y.const(0.0)
+    for n in range(1, 20):
+        each = y / float(n)
+        factor = (float(n) - a) * each
+        bend = factor * bend - 2.0 * each * change
+        change = factor * change - term * each
+        term = term * factor
+        share = 1.0 / (b + float(n))
+        gain = float(n) * share * share
+        total, by_a, by_b = total + b * share * term, by_a + b * share * change, by_b + gain * term
+        by_aa, by_ab, by_bb = by_aa + b * share * bend, by_ab + gain * change, by_bb - 2.0 * share * gain * term
+    power = (b * y.f("log") + _lgamma_step(a, b) - small_lgamma1p(b)).f("exp")
+    score_a, score_b = _digamma_step(a, a + b, b), y.f("log") + _digamma_step(b + 1.0, a + b, a - 1.0)
+    tall = _large_trigamma(a + b + float(SHIFT))
+    for k in range(SHIFT):
+        here = 1.0 / (a + b + float(k))
+        tall = tall + here * here
+    bend_a, bend_b = _trigamma_step(a, a + b, b), _trigamma_step(b + 1.0, a + b, a - 1.0)
+    of_aa = (score_a * score_a + bend_a) * total + 2.0 * score_a * by_a + by_aa
+    of_ab = (score_a * score_b + tall) * total + score_a * by_b + score_b * by_a + by_ab
+    of_bb = (score_b * score_b + bend_b) * total + 2.0 * score_b * by_b + by_bb
+    return -(power * where(u & v, of_aa, where(u | v, of_ab, of_bb)))
+
+
+def _by_shapes(shapes: str) -> Callable[..., Value]:
+    """The program of the derivative by the one or two `shapes`: "a", "b", "aa", "ab" or "bb"."""
+    corner_rule, beside_rule = (_corner_slope, _beside_slope) if len(shapes) == 1 else (_corner_curvature, _beside_curvature)
 
     def program(a: Value, b: Value, x: Value) -> Value:
         fine = (a > 0.0) & (b > 0.0) & (a < math.inf) & (b < math.inf) & (x > 0.0) & (x < 1.0)
         frame = _framed(where(fine, a, 1.0), where(fine, b, 1.0), where(fine, x, 0.5))
-        first = ~frame.swap if by_a else frame.swap
-        inner = where(frame.corner, _corner_slope(*frame.at_corner(), first), _beside_slope(*frame.beside(), first))
+        flags = [~frame.swap if shape == "a" else frame.swap for shape in shapes]
+        corner, beside = corner_rule(*frame.at_corner(), *flags), beside_rule(*frame.beside(), *flags)
+        inner = where(frame.corner, corner, beside)
         out = where(fine, where(frame.swap, -inner, inner), 0.0)
-        own, other = (a, b) if by_a else (b, a)
-        wrong = ~(own > 0.0) | ~(other >= 0.0) | ((a == math.inf) & (b == math.inf))
-        return where(wrong | ~((x >= 0.0) & (x <= 1.0)), math.nan, out)
+        inside = (x >= 0.0) & (x <= 1.0) & ~((a == math.inf) & (b == math.inf))
+        for name, shape in (("a", a), ("b", b)):
+            inside = inside & (shape > 0.0 if name in shapes else shape >= 0.0)
+        return where(inside, out, math.nan)
 
     return program
 
@@ -315,38 +421,55 @@ def _beta_slope(a: Any, b: Any, x: Any) -> Any:
     return exp_p.bind(add_p.bind(powers, size))
 
 
-def _shape_score(a: Any, b: Any, own: Any, logarithm: Any) -> Any:
-    """The derivative of the logarithm of dI/dx with respect to the shape `own`, whose power has the `logarithm`."""
-    return add_p.bind(logarithm, sub_p.bind(digamma_p.bind(add_p.bind(a, b)), digamma_p.bind(own)))
-
-
-def _slope_by_x(logarithm: Callable[..., Any], position: int) -> Callable[..., Any]:
-    """The partial with respect to x of the derivative by a shape: dI/dx times its score, 0 where the density is 0."""
-
-    def partial(t: Any, z: Any, a: Any, b: Any, x: Any) -> Any:
-        slope = _beta_slope(a, b, x)
-        score = _shape_score(a, b, (a, b)[position], logarithm(x))
-        zero = eq_p.bind(slope, literal(x, 0))
-        return mul_p.bind(t, select_n_p.bind(zero, mul_p.bind(slope, score), literal(x, 0)))
-
-    return partial
-
-
 def _log1m(x: Any) -> Any:
     return log1p_p.bind(neg_p.bind(x))
 
 
+def _score(shape: str, a: Any, b: Any, x: Any) -> Any:
+    """The derivative of log(dI/dx) by a shape."""
+    own, logarithm = (a, log_p.bind(x)) if shape == "a" else (b, _log1m(x))
+    return add_p.bind(logarithm, sub_p.bind(digamma_p.bind(add_p.bind(a, b)), digamma_p.bind(own)))
+
+
+def _score_slope(shapes: str, a: Any, b: Any) -> Any:
+    """The second derivative of log(dI/dx) by two shapes."""
+    one = literal(a, 1)
+    both = polygamma_p.bind(one, add_p.bind(a, b))
+    return both if shapes == "ab" else sub_p.bind(both, polygamma_p.bind(one, a if shapes == "aa" else b))
+
+
+def _slope_by_x(shapes: str) -> Callable[..., Any]:
+    """The partial with respect to x of the derivative by shapes: that of dI/dx by them; 0 where dI/dx is 0."""
+
+    def partial(t: Any, z: Any, a: Any, b: Any, x: Any) -> Any:
+        slope, factor = _beta_slope(a, b, x), _score(shapes[0], a, b, x)
+        if len(shapes) == 2:
+            factor = add_p.bind(mul_p.bind(factor, _score(shapes[1], a, b, x)), _score_slope(shapes, a, b))
+        return mul_p.bind(t, select_n_p.bind(eq_p.bind(slope, literal(x, 0)), mul_p.bind(slope, factor), literal(x, 0)))
+
+    return partial
+
+
+def _second(shapes: str) -> Primitive:
+    name = f"betainc_grad_{shapes}"
+    refused = (no_derivative(name, f"the shape {shape}") for shape in "ab")
+    return integral_function(name, _by_shapes(shapes), *refused, _slope_by_x(shapes))
+
+
+def _along(prim: Primitive) -> Callable[..., Any]:
+    return lambda t, z, a, b, x: mul_p.bind(t, prim.bind(a, b, x))
+
+
+betainc_grad_aa_p, betainc_grad_ab_p, betainc_grad_bb_p = _second("aa"), _second("ab"), _second("bb")
+"""The second derivatives of I; third ones exist by x only."""
 betainc_grad_a_p: Primitive = integral_function(
-    "betainc_grad_a", _shape_slope(by_a=True), no_derivative("betainc_grad_a", "the shape a"),
-    no_derivative("betainc_grad_a", "the shape b"), _slope_by_x(log_p.bind, 0))
+    "betainc_grad_a", _by_shapes("a"), _along(betainc_grad_aa_p), _along(betainc_grad_ab_p), _slope_by_x("a"))
 """``betainc_grad_a a b x``: dI/da."""
 betainc_grad_b_p: Primitive = integral_function(
-    "betainc_grad_b", _shape_slope(by_a=False), no_derivative("betainc_grad_b", "the shape a"),
-    no_derivative("betainc_grad_b", "the shape b"), _slope_by_x(_log1m, 1))
+    "betainc_grad_b", _by_shapes("b"), _along(betainc_grad_ab_p), _along(betainc_grad_bb_p), _slope_by_x("b"))
 """``betainc_grad_b a b x``: dI/db. Not by the reflection, which would round 1 - x."""
 regularized_incomplete_beta_p: Primitive = integral_function(
-    "regularized_incomplete_beta", _betainc, lambda t, z, a, b, x: mul_p.bind(t, betainc_grad_a_p.bind(a, b, x)),
-    lambda t, z, a, b, x: mul_p.bind(t, betainc_grad_b_p.bind(a, b, x)),
+    "regularized_incomplete_beta", _betainc, _along(betainc_grad_a_p), _along(betainc_grad_b_p),
     lambda t, z, a, b, x: mul_p.bind(t, _beta_slope(a, b, x)))
 
 
@@ -356,8 +479,8 @@ def betainc(a: Any, b: Any, x: Any) -> Any:
     """The regularized incomplete beta function I_x(a, b), the distribution function of a beta variable.
 
     Operands are floats of equal dtype and shape (rank 0 mixes). nan where a or b is negative or nan, where both are 0 or
-    both inf, and where x is outside [0, 1]. Differentiable in all; second derivatives exist unless both are by shapes, which
-    raise `NotImplementedError`. DLMF 8.17.2.
+    both inf, and where x is outside [0, 1]. Differentiable in all; third derivatives by the shapes raise
+    `NotImplementedError`. DLMF 8.17.2.
 
     >>> betainc(2.0, 3.0, np.array([0.0, 0.5, 1.0]))
     Array([0.    , 0.6875, 1.    ], dtype=float64)
@@ -366,7 +489,7 @@ def betainc(a: Any, b: Any, x: Any) -> Any:
 
 
 def betainc_grad_a(a: Any, b: Any, x: Any) -> Any:
-    """The derivative of `betainc` with respect to `a`, which is negative inside; nan also where `a` is 0. Differentiable in `x`.
+    """The derivative of `betainc` with respect to `a`, which is negative inside; nan also where `a` is 0.
 
     >>> betainc_grad_a(2.0, 3.0, np.array([0.0, 0.5]))
     Array([ 0.        , -0.19528869], dtype=float64)
@@ -375,7 +498,7 @@ def betainc_grad_a(a: Any, b: Any, x: Any) -> Any:
 
 
 def betainc_grad_b(a: Any, b: Any, x: Any) -> Any:
-    """The derivative of `betainc` with respect to `b`, which is positive inside; nan also where `b` is 0. Differentiable in `x`.
+    """The derivative of `betainc` with respect to `b`, which is positive inside; nan also where `b` is 0.
 
     >>> betainc_grad_b(2.0, 3.0, np.array([0.0, 0.5]))
     Array([0.        , 0.15410849], dtype=float64)

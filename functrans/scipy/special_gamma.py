@@ -26,7 +26,6 @@ from functrans.primitives.special_integrals import igamma_p, igammac_p
 from functrans.primitives.special_tables import ZETA_TAIL
 from functrans.scipy.special_complex import loggamma
 from functrans.scipy.special_operands import inexact_operands, real_operands, static_integer, with_derivatives
-from functrans.transforms.api import jvp
 
 __all__ = [
     "beta", "betainc", "betaln", "digamma", "gamma", "gammainc", "gammaincc", "gammaln", "gammasgn", "multigammaln", "polygamma", "zeta",
@@ -237,7 +236,7 @@ def zeta(x: Any, q: Any = None) -> Any:
     >>> zeta(2.0, 2.0)
     Array(0.64493407, dtype=float64, weak_type=True)
     """
-    return _riemann(*real_operands("zeta", x)) if q is None else _hurwitz(*real_operands("zeta", x, q))
+    return _riemann(*real_operands("zeta", x)) if q is None else zeta_p.bind(*real_operands("zeta", x, q))
 
 
 def _euler_maclaurin(x: Any, q: Any) -> Any:
@@ -256,17 +255,6 @@ def _euler_maclaurin(x: Any, q: Any) -> Any:
     return total + tail
 
 
-def _exponent_slope(t: Any, z: Any, x: Any, q: Any) -> Any:
-    inside = (x > 1) & (q > 0)
-    slope = jvp(lambda x: _euler_maclaurin(x, where(inside, q, 1)), (where(inside, x, 2),), (constant_like(x, 1) + 0 * x,))[1]
-    return t * where(inside, slope, np.nan)
-
-
-@with_derivatives(_exponent_slope, lambda t, z, x, q: t * (-x * zeta(x + 1, q)))
-def _hurwitz(x: Any, q: Any) -> Any:
-    return zeta_p.bind(x, q)
-
-
 @jit
 def _riemann(x: Any) -> Any:
     left, right = x < 0, x > 1
@@ -274,6 +262,6 @@ def _riemann(x: Any) -> Any:
     y = where(left, x, -1)
     turns = y / 2 - 2 * round_(y / 4)
     folded = where(absolute(turns) > 0.5, where(turns > 0, 1 - turns, -1 - turns), turns)
-    mirrored = 2 * (2 * math.pi) ** (y - 1) * sin(math.pi * folded) * gamma_p.bind(1 - y) * _hurwitz(1 - y, constant_like(x, 1))
+    mirrored = 2 * (2 * math.pi) ** (y - 1) * sin(math.pi * folded) * gamma_p.bind(1 - y) * zeta_p.bind(1 - y, constant_like(x, 1))
     middle = _euler_maclaurin(where(left | right, 0.5, x), constant_like(x, 1))
-    return where(left, mirrored, where(right, _hurwitz(where(right, x, 2), constant_like(x, 1)), where(x == 1, np.inf, middle)))
+    return where(left, mirrored, where(right, zeta_p.bind(where(right, x, 2), constant_like(x, 1)), where(x == 1, np.inf, middle)))

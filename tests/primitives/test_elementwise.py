@@ -2,12 +2,14 @@
 
 from __future__ import annotations
 
+import math
+
 import mpmath
 import numpy as np
 import pytest
 import scipy.special
 
-from functrans import grad, make_jaxpr
+from functrans import grad, jit, make_jaxpr, vmap
 from functrans.compiler.lower import lower_jaxpr
 from functrans.core.aval import Linear, ShapedArray, Zero
 from functrans.kernel_interpret import run
@@ -20,6 +22,7 @@ from functrans.primitives import transcendental as T
 from functrans.primitives.scalar_program import NumPyBuilder, Parts
 from functrans.primitives.stop_gradient import stop_gradient_p
 from functrans.scalar_ops import SCALAR_OPS
+from functrans.test_util import check_grads
 
 INTS = ["int8", "int16", "int32", "int64"]
 UINTS = ["uint8", "uint16", "uint32", "uint64"]
@@ -387,7 +390,7 @@ def test_reduce_precision():
 UNARY = [
     *(getattr(A, f"{n}_p") for n in ["abs", "sign", "neg", "sqrt", "rsqrt", "cbrt", "square", "floor", "ceil"]),
     *(getattr(T, n) for n in T.__all__ if n.endswith("_p") and n != "atan2_p"),
-    *(getattr(S, n) for n in S.__all__ if n.endswith("_p") and n not in ("zeta_p", "polygamma_p")),
+    *(getattr(S, n) for n in S.__all__ if n.endswith("_p") and n not in ("zeta_p", "zeta_slope_p", "polygamma_p")),
 ]
 
 
@@ -468,7 +471,7 @@ def test_derivatives_that_are_zero_or_refused():
     for prim in (A.floor_p, A.ceil_p, A.sign_p, stop_gradient_p):
         assert type(prim.jvp((one,), (one,))[1]) is Zero
     with pytest.raises(NotImplementedError, match="stop_gradient"):
-        S.zeta_p.jvp((one * 2, one), (one, one))
+        S.polygamma_p.jvp((one, one), (one, one))
     zero = Zero(ShapedArray((1,), np.dtype("float64")))
     np.testing.assert_allclose(tangent(S.zeta_p, (one * 2, one * 1.5), (zero, one)), -2 * scipy.special.zeta(3, 1.5))
     np.testing.assert_allclose(tangent(S.polygamma_p, (one, one * 1.5), (zero, one)), scipy.special.polygamma(2, 1.5))
@@ -524,6 +527,23 @@ def test_zeta_and_polygamma():
     np.testing.assert_allclose(float(S.zeta(2.0, -1.5)), scipy.special.zeta(2, -1.5), rtol=1e-14)
     same(S.zeta(np.array([1.0, 0.5, 2.0]), np.array([2.0, 2.0, 0.0])), [INF, NAN, INF])
     same(S.polygamma(np.array([-1.0, 0.5]), np.array([1.0, 1.0])), [NAN, NAN])
+
+
+def test_slopes_of_zeta():
+    """By the exponent against mpmath, relative to the sizes of the terms, which change sign where q is below 1."""
+    rng = np.random.default_rng(3)
+    x, q = 1 + np.exp(rng.uniform(-4, 3, 40)), np.exp(rng.uniform(-3, 3, 40))
+    for order in (1, 2, 3):
+        for at, start, got in zip(x, q, np.asarray(S.zeta_slope_p.bind(x, q, order=order)), strict=True):
+            with mpmath.workdps(30):
+                want = mpmath.zeta(mpmath.mpf(at), mpmath.mpf(start), order)
+                size = abs(mpmath.zeta(mpmath.mpf(at), mpmath.mpf(start) + 1, order)) + abs(math.log(start)) ** order * start**-at
+                assert abs(mpmath.mpf(float(got)) - want) < 2e-15 * size, (order, at, start)
+    edges = np.array([1.0, 0.5, 2.0, 2.0, 2.0, INF, INF, 1e300, NAN]), np.array([2.0, 2.0, 0.0, -1.5, INF, 2.0, 0.5, 2.0, 1.0])
+    same(S.zeta_slope_p.bind(*edges, order=1), [-INF, NAN, NAN, NAN, 0, 0, INF, 0, NAN])
+    check_grads(S.zeta, (np.array([1.7, 3.0]), np.array([0.4, 2.0])), order=2, rtol=1e-5, atol=1e-6)
+    both = jit(vmap(grad(S.zeta, (0, 1))))(x, q)
+    np.testing.assert_allclose(both[0], S.zeta_slope_p.bind(x, q, order=1), rtol=1e-13)
 
 
 def test_special_functions_at_special_values():

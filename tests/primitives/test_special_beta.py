@@ -179,7 +179,7 @@ ARGUMENTS = tuple(np.array(v) for v in ([0.4, 2.5, 9.0], [3.0, 0.8, 11.0], [0.2,
 
 
 def test_gradients_in_all_arguments():
-    check_grads(lax.betainc, ARGUMENTS, order=1, modes=("fwd", "rev"), rtol=1e-6, atol=1e-8)
+    check_grads(lax.betainc, ARGUMENTS, order=2, modes=("fwd", "rev"), rtol=1e-6, atol=1e-8)
     for by in (S.betainc_grad_a, S.betainc_grad_b):
         check_grads(lambda x, by=by: by(*ARGUMENTS[:2], x), ARGUMENTS[2:], order=2, modes=("fwd", "rev"), rtol=1e-6, atol=1e-8)
 
@@ -201,13 +201,24 @@ def test_derivatives_at_the_ends():
     assert float(grad(S.betainc_grad_b, 2)(3.0, 2.0, 1.0)) == 0.0
 
 
-@pytest.mark.parametrize("prim", [S.betainc_grad_a_p, S.betainc_grad_b_p])
-@pytest.mark.parametrize("operand", ["a", "b"])
-def test_second_derivatives_by_shapes_are_refused(prim, operand):
-    args = tuple(map(np.float64, (2.0, 3.0, 0.5)))
-    tangents = [np.float64(name == operand) for name in "abx"]
-    place = "ab".index(operand)
-    with pytest.raises(NotImplementedError, match=rf"{prim.name}: .* with respect to the shape {operand} .*closed form.*stop_gradient"):
-        jvp(lambda v: prim.bind(*args[:place], v, *args[place + 1:]), (args[place],), (tangents[place],))
-    with pytest.raises(NotImplementedError, match="betainc_grad_a"):
-        hessian(lax.betainc)(2.0, 3.0, 0.5)
+@pytest.mark.parametrize(
+    ("a", "b", "x"), [(2.5, 1.5, 0.3), (2.5, 1.5, 0.8), (0.05, 0.7, 0.9), (0.05, 0.7, 0.05), (1.2, 0.001, 0.99), (30.0, 4.0, 0.7)])
+def test_second_derivatives_by_the_shapes(a, b, x):
+    """In the corners, beside them, and on both sides of the mean."""
+    got = np.asarray(jit(hessian(lambda v: lax.betainc(v[0], v[1], x)))(np.array([a, b])))
+    with mpmath.workdps(40):
+        for order, g in (((2, 0), got[0, 0]), ((1, 1), got[0, 1]), ((1, 1), got[1, 0]), ((0, 2), got[1, 1])):
+            assert relative(g, mpmath.diff(lambda *v: mpmath.betainc(*v, 0, x, regularized=True), (a, b), order)) < 1e-13
+
+
+@pytest.mark.parametrize("prim", [S.betainc_grad_aa_p, S.betainc_grad_ab_p, S.betainc_grad_bb_p])
+def test_third_derivatives(prim):
+    """They exist by x, and are refused by the shapes."""
+    args = tuple(map(np.float64, (2.0, 3.0, 0.4)))
+    check_grads(lambda x: prim.bind(*args[:2], x), args[2:], order=1, rtol=1e-6, atol=1e-8)
+    for place, operand in enumerate("ab"):
+        def by_one(v, place=place):
+            return prim.bind(*args[:place], v, *args[place + 1:])
+
+        with pytest.raises(NotImplementedError, match=rf"{prim.name}: .* with respect to the shape {operand} .*closed form.*stop_gradient"):
+            jvp(by_one, (args[place],), (np.float64(1.0),))

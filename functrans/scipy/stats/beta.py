@@ -1,8 +1,7 @@
 """The beta distribution: density ``y**(a - 1) (1 - y)**(b - 1) / B(a, b)`` for ``y = (x - loc) / scale`` in [0, 1]; ``a, b > 0``.
 
-The survival function is the distribution function of ``1 - y`` with the shapes exchanged. Everything is differentiable in every
-argument; second derivatives of probabilities by the shapes alone are refused. Operands, dtypes and errors as `functrans.scipy.stats`
-says. DLMF 8.17.
+The survival function is the distribution function of ``1 - y`` with the shapes exchanged. All are differentiable in everything,
+probabilities at most twice in the shapes. Operands, dtypes and errors as `functrans.scipy.stats` says. DLMF 8.17.
 """
 
 from __future__ import annotations
