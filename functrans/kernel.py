@@ -101,7 +101,7 @@ class Node:
         self.args = args
         self.dtype = dtype
         self.attr = attr
-        self.weight = min(_WEIGHTS.get(op, 1) + sum(a.weight for a in args), 1000)
+        self.weight: int = min(_WEIGHTS.get(op, 1) + sum(a.weight for a in args), 1000)
 
     def __repr__(self) -> str:
         return _line(self, [f"{a.op}(...)" if a.args else _line(a, ()) for a in self.args])

@@ -51,7 +51,7 @@ def verify(program: Program) -> None:
     if program.flags is not None:
         known.add(program.flags)
     _steps(program.steps, known)
-    missing = [b for b in program.outputs if b not in known and prod(b.shape)]
+    missing = [b for b in program.outputs if b not in known and 0 not in b.shape]
     if missing:
         raise KernelError(f"outputs {missing} are never written")
 

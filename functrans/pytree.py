@@ -164,7 +164,7 @@ class PyTreeDef:
         """Rebuild the tree from its `num_leaves` leaves; ValueError if there are too many or too few."""
         if type(leaves) is not list and type(leaves) is not tuple:
             leaves = list(leaves)
-        given = len(leaves)  # type: ignore[arg-type]
+        given = len(leaves)
         if given != self.num_leaves:
             if given < self.num_leaves:
                 raise ValueError(f"Too few leaves for PyTreeDef; expected {self.num_leaves}, got {given}")

@@ -106,8 +106,8 @@ def _pruned(steps: Sequence[Step], read: set[Buffer]) -> Steps:
                 if not has_effect(step) and not any(_lasting(b, read) for b in writes(step)):
                     continue
                 inside = read | reads(step)  # what a turn writes, the next one may read
-                before, condition, body, after = (_pruned(part, set(inside)) for part in step.parts)
-                step = replace(step, before=before, condition=condition, body=body, after=after)
+                before, condition, inner, after = (_pruned(part, set(inside)) for part in step.parts)
+                step = replace(step, before=before, condition=condition, body=inner, after=after)
             case Callback():
                 if not has_effect(step) and not any(_lasting(b, read) for b in step.outputs):
                     continue

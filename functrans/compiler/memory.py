@@ -105,12 +105,12 @@ def _plan(steps: Sequence[Step], held: Set[Buffer]) -> tuple[dict[Buffer, int], 
 
 def _lasting(loop: Loop) -> set[Buffer]:
     """What keeps its value from one part or turn of a loop to another: all that is not written and used up within one part."""
-    parts = [set().union(*map(touched, part)) if part else set() for part in loop.parts]
+    parts: list[set[Buffer]] = [set().union(*map(touched, part)) for part in loop.parts]
     found = {loop.counter, *(b for pair in loop.swaps for b in pair)}
     if loop.predicate is not None:
         found.add(loop.predicate)
-    for i, part in enumerate(parts):
-        found |= {b for b in part if any(b in other for other in parts[i + 1:])}
+    for i, buffers in enumerate(parts):
+        found |= {b for b in buffers if any(b in other for other in parts[i + 1:])}
     for part in (loop.condition, loop.body):
         found |= _read_first(part)
     return found

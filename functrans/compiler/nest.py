@@ -14,6 +14,7 @@ from __future__ import annotations
 import itertools
 from collections.abc import Callable, Sequence
 from math import prod
+from typing import Any, cast
 
 from functrans.compiler.flat import Flat, FlatReduce, FlatStore, Instr
 from functrans.compiler.scalar import ELEMENTS, combine, emit_op, identity
@@ -114,7 +115,7 @@ class _Emitter:
         must have been written by an earlier vector."""
         axis = len(self.axes) - 1
         n, width = self.axes[axis], max(1, vector_bits // self._widest_bits())
-        sets = []
+        sets: list[set[int]] = []
         for i in self.flat.instrs:
             axes: set[int] = set().union(*(sets[a] for a in i.args)) if i.args else set()
             if i.op in ("load", "index"):
@@ -168,7 +169,11 @@ class _Emitter:
 
     def _loop(self, axis: int, body: Callable[[], None]) -> None:
         """A loop without carried values."""
-        self._carried_loop(axis, [], lambda _: (body(), [])[1])
+        def nothing_carried(_: list[Val]) -> list[Val]:
+            body()
+            return []
+
+        self._carried_loop(axis, [], nothing_carried)
 
     def _carried_loop(
         self, axis: int, carried: list[Val], body: Callable[[list[Val]], list[Val]], start: Val | None = None, end: Val | None = None,
@@ -222,10 +227,10 @@ class _Emitter:
             case "const":
                 return f.const(Ty(ELEMENTS[instr.dtype]), _parse_const(str(instr.attr)))
             case "index":
-                offset, strides = instr.attr  # type: ignore[misc]
-                return self._index(offset, strides, varying)
+                offset, steps = cast(Any, instr.attr)
+                return self._index(offset, steps, varying)
             case "load":
-                param, strides = instr.attr  # type: ignore[misc]
+                param, strides = cast(Any, instr.attr)
                 dynamic = self.values[instr.args[0]] if instr.args else None
                 return self._load(param, strides, instr.dtype, dynamic, varying)
         args = [self._lanes(a, self.values[a], varying) for a in instr.args]

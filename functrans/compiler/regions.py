@@ -67,7 +67,7 @@ class Lowering(Convolutions):
         uses = use_counts(jaxpr)
 
         def value(a: Var | Literal) -> Expr:
-            return env[a] if type(a) is Var else self.const(a.value, a.aval.dtype)
+            return self.const(a.value, a.aval.dtype) if isinstance(a, Literal) else env[a]
 
         outer = self.site
         for eqn in jaxpr.eqns:

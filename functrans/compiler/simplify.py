@@ -136,7 +136,7 @@ def merge_equal(closed: ClosedJaxpr) -> ClosedJaxpr:
 
 def _atom_key(a: Atom) -> Any:
     # repr tells 0.0 from -0.0 and keeps nan equal to itself.
-    return a if type(a) is Var else (repr(a.value), a.aval)
+    return (repr(a.value), a.aval) if isinstance(a, Literal) else a
 
 
 def _params_key(params: dict[str, Any]) -> Any:

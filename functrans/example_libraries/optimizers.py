@@ -211,7 +211,7 @@ def make_schedule(scalar_or_schedule: Any) -> Schedule:
     0.1
     """
     if callable(scalar_or_schedule):
-        return scalar_or_schedule  # type: ignore[no-any-return]
+        return scalar_or_schedule
     if is_array_like(scalar_or_schedule) and not np.shape(scalar_or_schedule):
         return constant(scalar_or_schedule)
     raise _error(f"a step size must be a number or a function of the step; got {scalar_or_schedule!r}", TypeError)

@@ -175,7 +175,7 @@ def checkify(f: Callable[..., Any], errors: Categories = user_checks) -> Callabl
         code, *slots = map(asarray_internal, ledger.results()) if ledger.sites else (np.int32(0),)
         return Error(asarray_internal(code), tuple(slots), ledger.sites), tree_unflatten(flat_fun.out_tree, map(asarray_internal, outs))
 
-    return checked  # type: ignore[no-any-return]
+    return checked
 
 
 def _categories(errors: Any) -> Categories:

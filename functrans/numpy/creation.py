@@ -461,7 +461,8 @@ def _triangle(name: str, m: Any, k: int, lower: bool) -> Any:
     aval = typeof(m)
     if aval.ndim < 2:
         raise ValueError(f"{name}: the array must have at least 2 axes, got {aval}, at {describe(user_source())}.")
-    mask = _band(name, ge_p, *aval.shape[-2:], k if lower else k - 1)
+    rows, columns = aval.shape[-2:]
+    mask = _band(name, ge_p, rows, columns, k if lower else k - 1)
     mask = broadcast_in_dim(mask, aval.shape, (aval.ndim - 2, aval.ndim - 1))
     zero = aval.dtype.type(0)
     return select_n_p.bind(mask, zero, m) if lower else select_n_p.bind(mask, m, zero)

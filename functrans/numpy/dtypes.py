@@ -96,7 +96,7 @@ class ScalarType(type):
 
     dtype: np.dtype
 
-    def __call__(cls, x: Any = 0) -> Any:  # type: ignore[override]
+    def __call__(cls, x: Any = 0) -> Any:
         return array(x, dtype=cls.dtype)
 
     def __eq__(cls, other: object) -> bool:

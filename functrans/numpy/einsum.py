@@ -260,7 +260,8 @@ def einsum_path(subscripts: Any, /, *operands: Any, optimize: Any = "auto") -> t
     chosen = ("optimal" if len(arrays) <= 4 else "greedy") if optimize == "auto" else optimize
     if isinstance(spec, str):
         return np.einsum_path(spec, *dummies, optimize=chosen)
-    labels, output = spec
+    terms: Any = spec
+    labels, output = terms
     flat: list[Any] = [part for x, term in zip(dummies, labels, strict=True) for part in (x, list(term))]
     return np.einsum_path(*flat, *([] if output is None else [list(output)]), optimize=chosen)
 

@@ -145,5 +145,6 @@ def binary_operator(name: str, function: Callable[[Any, Any], Any]) -> dict[str,
 
 ArrayMeta.traced = Tracer
 install(operators=OPERATORS, methods=METHODS, properties=PROPERTIES)
-for _cls in (Array, Tracer):
-    _cls.__array_priority__ = 100  # type: ignore[attr-defined]
+_classes: tuple[Any, ...] = (Array, Tracer)
+for _cls in _classes:
+    _cls.__array_priority__ = 100

@@ -361,7 +361,8 @@ def intersect1d(ar1: Any, ar2: Any, assume_unique: bool = False, return_indices:
     length = _size("intersect1d", size)
     if length is None:
         x, y = _needs_values("intersect1d", a, b)
-        found: Any = np.intersect1d(x, y, assume_unique=assume_unique, return_indices=return_indices)
+        numpy_intersect: Any = np.intersect1d  # typed for literal flags only
+        found = numpy_intersect(x, y, assume_unique=assume_unique, return_indices=return_indices)
         return tuple(map(Array, found)) if return_indices else Array(found)
     if not a.size or not b.size:
         values = broadcast_to(cast(0 if fill_value is None else fill_value, a.dtype), (length,))

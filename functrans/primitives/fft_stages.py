@@ -113,11 +113,11 @@ class _Pairs:
         shape = x[0].shape
         starts = [start if a == axis else 0 for a in range(len(shape))]
         stops = [stop if a == axis else n for a, n in enumerate(shape)]
-        return tuple(self.b.slice(part, starts, stops, [1] * len(shape)) for part in x)  # type: ignore[return-value]
+        return tuple(self.b.slice(part, starts, stops, [1] * len(shape)) for part in x)
 
     def table(self, values: tuple[np.ndarray, np.ndarray], shape: tuple[int, ...], dims: tuple[int, ...]) -> Pair:
         """Constants along the axes `dims` of `shape`."""
-        return tuple(self.b.broadcast(self.b.constant(v), shape, dims) for v in values)  # type: ignore[return-value]
+        return tuple(self.b.broadcast(self.b.constant(v), shape, dims) for v in values)
 
     def reversed_from_one(self, x: Pair) -> Pair:
         """Along axis 1 of length m + 1: element k is x[m - k]."""
@@ -300,7 +300,7 @@ def _half_spectrum(b: Any, x: Any) -> Any:
     even, odd = (b.reshape(b.slice(pairs, [0, 0, k], [outer, m, k + 1], [1, 1, 1]), (outer, m, 1)) for k in (0, 1))
     spectrum = b.stored(_forward(c, (even, odd), outer, m, 1))
     z = tuple(b.concatenate([part, b.slice(part, [0, 0, 0], [outer, 1, 1], [1, 1, 1])], 1) for part in (spectrum.re, spectrum.im))
-    back = c.reversed_from_one(z)  # type: ignore[arg-type]
+    back = c.reversed_from_one(z)
     # With e and o the spectra of the even and odd elements: z = e + i o, and the conjugate of z reversed is e - i o.
     e = c.scale((b.op("add", z[0], back[0]), b.op("sub", z[1], back[1])), 0.5)
     o = c.scale((b.op("add", z[1], back[1]), b.op("sub", back[0], z[0])), 0.5)

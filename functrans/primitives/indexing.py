@@ -330,8 +330,8 @@ def _extremum_tangent(y: Any, primals: Any, x_dot: Any, u_dot: Any, params: dict
     return div_p.bind(total(where(x_wins, x_dot), where(u_wins, u_dot)), count)
 
 
-scatter_p = _scatter_primitive("scatter", "set", None, "biufc", _linear_tangent(lambda: scatter_p))
-scatter_add_p = _scatter_primitive("scatter_add", "add", np.add, "biufc", _linear_tangent(lambda: scatter_add_p))
+scatter_p: Primitive = _scatter_primitive("scatter", "set", None, "biufc", _linear_tangent(lambda: scatter_p))
+scatter_add_p: Primitive = _scatter_primitive("scatter_add", "add", np.add, "biufc", _linear_tangent(lambda: scatter_add_p))
 scatter_mul_p = _scatter_primitive("scatter_mul", "mul", np.multiply, "biufc", _mul_tangent)
 scatter_min_p = _scatter_primitive("scatter_min", "min", np.minimum, "biuf", _extremum_tangent)
 scatter_max_p = _scatter_primitive("scatter_max", "max", np.maximum, "biuf", _extremum_tangent)

@@ -22,7 +22,7 @@ from functrans.core.array import Array
 from functrans.core.aval import Linear, ShapedArray, Zero, tangent_aval
 from functrans.core.dtypes import canonical
 from functrans.core.source import describe, user_source
-from functrans.core.trace import typeof
+from functrans.core.trace import Primitive, typeof
 from functrans.primitives.arithmetic import select_n_p
 from functrans.primitives.base import linear, operand_error, primitive
 from functrans.primitives.structural import (
@@ -43,7 +43,7 @@ __all__ = [
     "squeeze", "validate", "zeros_like",
 ]
 
-_slice = slice  # the built-in, which the public function below shadows
+_slice: Any = slice  # the built-in, which the public function below shadows
 
 
 @lru_cache(maxsize=4096)
@@ -378,7 +378,7 @@ def _rev_abstract(x: ShapedArray, *, dimensions: tuple[int, ...]) -> ShapedArray
     return x
 
 
-rev_p = linear(
+rev_p: Primitive = linear(
     "rev", view=True,
     impl=checked(_rev_abstract, lambda x, *, dimensions: np.flip(x, dimensions)),
     abstract=_rev_abstract,

@@ -2,8 +2,8 @@
 
 Each algorithm is one scalar program (`scalar_program`), run on arrays and compiled alike; narrower floats are
 computed in float64. Loops are unrolled with fixed counts. A few units in the last place in float64, but for: lgamma
-and digamma near their zeros left of 0 (absolute error only), polygamma and zeta (some 10 units). zeta and polygamma
-at arguments of -10 and below are nan.
+and digamma near their zeros left of 0 (absolute error only), polygamma and zeta (some 10 units). zeta at arguments of
+-10 and below is nan.
 
 Algorithms: lgamma: Stirling's series from 8 on, below by recurrence to [1.5, 2.5), where a polynomial holds the zero
 at 2 exactly; reflection left of 0. digamma: the same, with a polynomial around its zero on [1, 2). zeta:
@@ -176,6 +176,15 @@ def _power_slope(base: Value, x: Value, logarithm: Value, order: int) -> Value:
     return out
 
 
+def _zeta_of_all(s: Value, q: Value, even: Any) -> Value:
+    """zeta for whole s (`even` tells which), however far q is left of 0: the terms left of 0 are a difference of two sums, of
+    ``j - f`` for q = f - m and j from 1 to m."""
+    left = q <= -9.0
+    f = where(left, q - q.f("floor"), q)
+    right, near, far = _zeta(s, f), _zeta(s, 1.0 - f), _zeta(s, 1.0 - q)
+    return where(left, where(even, (right + near) - far, (right - near) + far), right)
+
+
 _FACTORIALS = 23
 
 
@@ -186,7 +195,7 @@ def _polygamma(n: Value, x: Value) -> Value:
         factorial = where(n >= float(k), factorial * float(k), factorial)
     factorial = where(n >= float(_FACTORIALS), _positive_lgamma(abs(n) + 1.0).f("exp"), factorial)
     odd = (n * 0.5).f("floor") != n * 0.5
-    size = factorial * _zeta(n + 1.0, x)
+    size = factorial * _zeta_of_all(n + 1.0, x, odd)
     out = where(n == 0.0, _digamma(x), where(odd, size, -size))
     return where((n < 0.0) | (n.f("floor") != n), math.nan, out)
 

@@ -6,7 +6,7 @@ from collections.abc import Sequence
 from typing import Any
 
 from functrans.core.aval import Zero, tangent_aval
-from functrans.core.trace import is_array_like, typeof
+from functrans.core.trace import Primitive, is_array_like, typeof
 from functrans.primitives.base import primitive
 from functrans.tree_util import tree_map
 
@@ -17,7 +17,7 @@ def _jvp(primals: Sequence[Any], tangents: Sequence[Any]) -> tuple[Any, Zero]:
     return stop_gradient_p.bind(*primals), Zero(tangent_aval(typeof(primals[0])))
 
 
-stop_gradient_p = primitive(
+stop_gradient_p: Primitive = primitive(
     "stop_gradient", impl=lambda x: x, abstract=lambda x: x, jvp=_jvp, lower=lambda b, x: x, view=True,
     batch=lambda size, args, dims: (stop_gradient_p.bind(*args), dims[0]),
     reasons={"transpose": "its derivative is zero, so it is in no linear program"})

@@ -14,7 +14,7 @@ import numpy as np
 from functrans.core.aval import Linear, ShapedArray, Zero, tangent_aval
 from functrans.core.dtypes import canonical, float0, is_complex, is_inexact, real_dtype
 from functrans.core.source import describe, user_source
-from functrans.core.trace import typeof
+from functrans.core.trace import Primitive, typeof
 from functrans.primitives.base import linear, operand_error, primitive
 from functrans.util import canonicalize_axis
 
@@ -37,7 +37,7 @@ def _reshape_batch(size: int, x: Any, dim: int, *, new_sizes: tuple[int, ...]) -
     return reshape_p.bind(move_axis(x, dim, 0), new_sizes=(size, *new_sizes)), 0
 
 
-reshape_p = linear(
+reshape_p: Primitive = linear(
     "reshape", view=True,
     impl=lambda x, *, new_sizes: x.reshape(new_sizes),
     abstract=_reshape_abstract,
@@ -74,7 +74,7 @@ def inverse_permutation(permutation: Sequence[int]) -> tuple[int, ...]:
     return tuple(inverse)
 
 
-transpose_p = linear(
+transpose_p: Primitive = linear(
     "transpose", view=True,
     impl=lambda x, *, permutation: x.transpose(permutation),
     abstract=_transpose_abstract,
@@ -174,9 +174,13 @@ def _sum_transpose(ct: Any, x: ShapedArray, *, axes: tuple[int, ...]) -> Any:
     return broadcast_in_dim(ct, x.shape, [d for d in range(x.ndim) if d not in axes])
 
 
-reduce_sum_p = linear(
+def _sum_impl(x: np.ndarray, *, axes: tuple[int, ...]) -> Any:
+    return np.sum(x, axis=axes, dtype=x.dtype) if x.dtype != np.bool_ else np.any(x, axis=axes)
+
+
+reduce_sum_p: Primitive = linear(
     "reduce_sum",
-    impl=lambda x, *, axes: np.sum(x, axis=axes, dtype=x.dtype) if x.dtype != np.bool_ else np.any(x, axis=axes),
+    impl=_sum_impl,
     abstract=lambda x, *, axes: x.update(shape=reduced_shape("reduce_sum", x, axes)),
     transpose=_sum_transpose,
     batch=lambda size, x, dim, *, axes: reduction_batch(reduce_sum_p, x, dim, axes),
@@ -223,7 +227,7 @@ def _convert_transpose(ct: Any, x: Any, *, new_dtype: np.dtype, weak_type: bool)
     return [convert_element_type(ct, x.aval.dtype)]
 
 
-convert_element_type_p = primitive(
+convert_element_type_p: Primitive = primitive(
     "convert_element_type",
     impl=_convert_impl,
     abstract=lambda x, *, new_dtype, weak_type: ShapedArray(x.shape, new_dtype, weak_type),

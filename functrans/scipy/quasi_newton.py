@@ -73,7 +73,7 @@ def _minimized(
     value, gradient = evaluate(x0)
     status = fnp.where(maxiter > 0, status_of(value, gradient), MAXITER)
     start = Progress(x0, value, gradient, memory, status, np.int64(0), np.int64(1))
-    return while_loop(lambda p: p.status == _RUNNING, turn, start)  # type: ignore[no-any-return]
+    return while_loop(lambda p: p.status == _RUNNING, turn, start)
 
 
 def _after(found: Found, status: Any, settled: Any, searches: Any) -> Any:

@@ -91,7 +91,7 @@ def search(evaluate: Callable[[Any], Point], start: Point, first: Any, maxiter: 
 
 
 def _chosen(condition: Any, yes: Point, no: Point) -> Point:
-    return tree_map(lambda a, b: fnp.where(condition, a, b), yes, no)  # type: ignore[no-any-return]
+    return tree_map(lambda a, b: fnp.where(condition, a, b), yes, no)
 
 
 def _inside(low: Point, high: Point, open_ended: Any) -> Any:

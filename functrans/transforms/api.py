@@ -213,7 +213,7 @@ def value_and_grad(
         value = tree_unflatten(flat_fun.out_tree, ys)
         return ((value, aux) if has_aux else value), gradient
 
-    return wrapper  # type: ignore[no-any-return]
+    return wrapper
 
 
 def _gradient_leaf(bar: Any, x: Any) -> Any:
@@ -277,7 +277,7 @@ def grad(
         value, gradient = both(*args, **kwargs)
         return (gradient, value[1]) if has_aux else gradient
 
-    return wrapper  # type: ignore[no-any-return]
+    return wrapper
 
 
 def elementwise_grad(fun: Callable[..., Any], argnums: int | Sequence[int] = 0) -> Callable[..., Any]:
@@ -296,7 +296,7 @@ def elementwise_grad(fun: Callable[..., Any], argnums: int | Sequence[int] = 0) 
         out = pullback(tree_map(_ones_like, y))
         return out if isinstance(argnums, (tuple, list)) else out[0]
 
-    return wrapper  # type: ignore[no-any-return]
+    return wrapper
 
 
 def _ones_like(x: Any) -> Any:
@@ -435,7 +435,7 @@ def jacfwd(
         out = tree_unflatten(flat_fun.out_tree, rows)
         return (out, aux) if has_aux else out
 
-    return wrapper  # type: ignore[no-any-return]
+    return wrapper
 
 
 def _real_zero(t: Any) -> Any:
@@ -489,7 +489,7 @@ def jacrev(
         out = tree_unflatten(flat_fun.out_tree, out_rows)
         return (out, aux) if has_aux else out
 
-    return wrapper  # type: ignore[no-any-return]
+    return wrapper
 
 
 jacobian = jacrev

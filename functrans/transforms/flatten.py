@@ -92,7 +92,7 @@ def arg_paths(args: Sequence[Any], fun: Callable[..., Any], kwargs: dict[str, An
                  if p.kind in (p.POSITIONAL_ONLY, p.POSITIONAL_OR_KEYWORD)]
     except (TypeError, ValueError):
         names = []
-    paths = []
+    paths: list[str] = []
     for i, a in enumerate(args):
         name = names[i] if i < len(names) else f"args[{i}]"
         paths.extend(name + keystr(path) for path, _ in tree_flatten_with_path(a)[0])

@@ -177,7 +177,7 @@ class LinearProgram:
 
     def closed(self, values: Sequence[Any]) -> LinearProgram:
         """An `opened` program with values for its residuals."""
-        eqns = [eqn.replace(invars=[Residual(values[a.value]) if type(a) is Residual else a for a in eqn.invars]) for eqn in self.eqns]
+        eqns = [eqn.replace(invars=[Residual(values[a.value]) if isinstance(a, Residual) else a for a in eqn.invars]) for eqn in self.eqns]
         return LinearProgram(self.ins, eqns, self.outs)
 
 
@@ -254,7 +254,7 @@ def check_linear_program(program: LinearProgram) -> None:
 
     def atom(a: Any) -> Atom:
         if type(a) is not Residual:
-            return a  # type: ignore[no-any-return]
+            return a
         aval = typeof(a.value)
         if aval.shape or isinstance(a.value, Tracer):
             return residuals.setdefault(id(a), Var(aval))
@@ -267,9 +267,9 @@ def check_linear_program(program: LinearProgram) -> None:
 
 def evaluate_linear(program: LinearProgram, tangents: Sequence[Any]) -> list[Any]:
     """Push tangents forward: results are arrays or `Zero`."""
-    env: dict[Var, Any] = dict(safe_zip(program.ins, tangents))
+    env: dict[Any, Any] = dict(safe_zip(program.ins, tangents))
     for eqn in program.eqns:
-        operands = [a.value if type(a) is Residual else env[a] for a in eqn.invars]
+        operands = [a.value if isinstance(a, Residual) else env[a] for a in eqn.invars]
         out = eqn.primitive.bind(*operands, **eqn.params)
         env.update(zip(eqn.outvars, out, strict=True) if eqn.primitive.multiple_results else ((eqn.outvars[0], out),))
     return [y if type(y) is Zero else env[y] for y in program.outs]
@@ -291,7 +291,7 @@ def _transpose_eqn(eqn: Eqn, bars: dict[Var, Any]) -> None:
     cts = [bars.pop(v, None) for v in eqn.outvars]
     if all(ct is None for ct in cts):
         return
-    operands = [a.value if type(a) is Residual else Linear(a.aval) for a in eqn.invars]
+    operands = [a.value if isinstance(a, Residual) else Linear(a.aval) for a in eqn.invars]
     if eqn.primitive.multiple_results:
         full = [Zero(v.aval) if ct is None else ct for v, ct in zip(eqn.outvars, cts, strict=True)]
         backs = eqn.primitive.rule("transpose")(full, *operands, **eqn.params)

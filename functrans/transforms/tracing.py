@@ -46,7 +46,7 @@ def make_jaxpr(
         shapes = [ShapeDtypeStruct(a.shape, a.dtype, a.weak_type) for a in closed.out_avals]
         return closed, tree_unflatten(flat_fun.out_tree, shapes)
 
-    return wrapper  # type: ignore[no-any-return]
+    return wrapper
 
 
 def eval_shape(fun: Callable[..., Any], *args: Any, **kwargs: Any) -> Any:

@@ -68,7 +68,7 @@ def vmap(
                 for v, d, t in safe_zip(values, out_dims, targets)]
         return tree_unflatten(flat_fun.out_tree, outs)
 
-    return wrapper  # type: ignore[no-any-return]
+    return wrapper
 
 
 def _is_none(x: Any) -> bool:

@@ -516,6 +516,15 @@ def test_accuracy_in_ulps(name):
             np.testing.assert_allclose(got, want, rtol=1.3e-7, atol=1e-45)
 
 
+def test_polygamma_far_left_of_zero():
+    x = np.array([-9.01, -9.5, -10.3, -12.999, -50.5, -1000.25, -1e6 - 0.5])
+    with mpmath.workdps(40):
+        for n in (1, 2, 3, 7):
+            want = [float(mpmath.psi(n, mpmath.mpf(v))) for v in x]
+            np.testing.assert_allclose(np.asarray(S.polygamma(float(n), x)), want, rtol=5e-15)
+    np.testing.assert_array_equal(np.asarray(S.polygamma(1.0, np.array([-10.0, -11.0]))), [np.inf, np.inf])
+
+
 def test_zeta_and_polygamma():
     q = np.random.default_rng(2).uniform(0.1, 30, 100)
     for s in (1.1, 2.0, 3.5, 10.0):

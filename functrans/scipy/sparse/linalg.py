@@ -38,7 +38,7 @@ def _error(name: str, what: str, kind: type[Exception] = ValueError) -> Exceptio
 def _operator(name: str, what: str, a: Any) -> Product:
     """The product of a function, or of a square matrix."""
     if callable(a):
-        return a  # type: ignore[no-any-return]
+        return a
     shape = getattr(a, "shape", None)
     if shape is None:
         raise _error(name, f"{what} must be a function or a square matrix; got {a!r}", TypeError)
