@@ -195,6 +195,14 @@ def test_sqrtm(dtype: str) -> None:
     near(ft.jvp(tangent, (a,), (v,))[1], difference(tangent, a, v), tol=1e-5)
 
 
+def test_sqrtm_of_singular_matrices() -> None:
+    """Eigenvalues 0 have a root where they are no Jordan block; the nilpotent matrix has none."""
+    for root in (np.zeros((3, 3)), np.diag([2.0, 0.0, 0.0]), np.diag([0.0, 3.0, 0.0]), np.array([[0.0, 1.0, 0.0], [0.0, 2.0, 0.0], [0.0] * 3])):
+        near(linalg.sqrtm(root @ root), root)
+        near(ft.jit(linalg.sqrtm)(root @ root), root)
+    assert np.isnan(np.asarray(linalg.sqrtm(np.array([[0.0, 1.0], [0.0, 0.0]])))).any()
+
+
 def test_funm() -> None:
     a = random(4, 4)
     near(linalg.funm(a, fnp.exp), sl.expm(a), tol=1e-7)

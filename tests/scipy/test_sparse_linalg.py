@@ -88,6 +88,29 @@ def test_a_singular_matrix_and_a_closed_space() -> None:
     assert int(info) < 0  # the method breaks down on a rotation
 
 
+@pytest.mark.parametrize("method", METHODS)
+def test_what_is_no_number_is_no_success(method) -> None:
+    one_nan = np.eye(3)
+    one_nan[1, 1] = np.nan
+    infinite = np.array([1.0, np.inf, 0.0])
+    for a, b in [(np.eye(3) * np.nan, np.ones(3)), (one_nan, np.ones(3)), (np.eye(3), np.ones(3) * np.nan), (np.eye(3), infinite),
+                 (lambda x: x * fnp.nan, np.ones(3))]:
+        x, info = method(a, b)
+        assert int(info) != 0 and np.isnan(np.asarray(x)).all()
+    x, info = method(np.eye(3), np.ones(3), M=lambda x: x * np.nan)
+    assert int(info) != 0 and np.isnan(np.asarray(x)).all()
+
+
+@pytest.mark.parametrize("method", METHODS)
+def test_no_iteration_is_no_success_unless_the_start_is_the_solution(method) -> None:
+    x, info = method(2 * np.eye(3), np.ones(3), maxiter=0)
+    assert int(info) == 1 and x.tolist() == [0, 0, 0]
+    x, info = method(2 * np.eye(3), np.ones(3), x0=np.full(3, 0.5), maxiter=0)
+    assert int(info) == 0 and x.tolist() == [0.5, 0.5, 0.5]
+    x, info = method(2 * np.eye(3), np.zeros(3), maxiter=0)
+    assert int(info) == 0 and x.tolist() == [0, 0, 0]
+
+
 @pytest.mark.parametrize("dtype", ["float64", "complex128"])
 @pytest.mark.parametrize("method", METHODS)
 def test_derivatives(method, dtype: str) -> None:

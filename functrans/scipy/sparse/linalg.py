@@ -115,7 +115,8 @@ def cg(A: Any, b: Any, x0: Any = None, *, tol: Any = 1e-5, atol: Any = 0.0, maxi
         M: the preconditioner, an approximation of the inverse of A, definite too: a matrix or a function.
 
     Returns:
-        (x, info): info is 0 if the tolerance was reached, else the number of iterations.
+        (x, info): info is 0 if the tolerance was reached, else the number of iterations (at least 1). Where A, b or the iteration is
+        not finite, x is nan.
 
     Raises:
         TypeError: if A is no function and no matrix, or its result is not like b.
@@ -137,7 +138,8 @@ def bicgstab(A: Any, b: Any, x0: Any = None, *, tol: Any = 1e-5, atol: Any = 0.0
         M: the preconditioner, an approximation of the inverse of A: a matrix or a linear function.
 
     Returns:
-        (x, info): info is 0 if the tolerance was reached, else the number of iterations, or negative where the method broke down.
+        (x, info): info is 0 if the tolerance was reached, else the number of iterations (at least 1), or negative where the method
+        broke down. Where A, b or the iteration is not finite, x is nan.
 
     Raises:
         TypeError, ValueError: as for `cg`.
@@ -164,7 +166,8 @@ def gmres(
         solve_method: "batched" or "incremental". Both give the same here: residuals are known after each product.
 
     Returns:
-        (x, info): info is 0 if the tolerance was reached, else the number of products.
+        (x, info): info is 0 if the tolerance was reached, else the number of products (at least 1). Where A, b or the iteration is not
+        finite, x is nan.
 
     Raises:
         TypeError, ValueError: as for `cg`; and for another `solve_method`.
