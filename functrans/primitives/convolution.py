@@ -89,6 +89,9 @@ def conv_dimension_numbers(lhs_shape: Sequence[int], rhs_shape: Sequence[int], d
     """
     if isinstance(dimension_numbers, ConvDimensionNumbers):
         return dimension_numbers
+    if min(len(lhs_shape), len(rhs_shape)) < 2:
+        raise _error(f"convolution: operand and kernel need an axis of the batch and one of features (of both features, in the kernel); "
+                     f"got shapes {tuple(lhs_shape)} and {tuple(rhs_shape)}. Write for example x[None, None]", TypeError)
     if len(lhs_shape) != len(rhs_shape):
         raise _error(f"convolution requires lhs and rhs ndim to be equal, got {len(lhs_shape)} and {len(rhs_shape)}", TypeError)
     if dimension_numbers is None:
@@ -99,6 +102,23 @@ def conv_dimension_numbers(lhs_shape: Sequence[int], rhs_shape: Sequence[int], d
     return ConvDimensionNumbers(*conv_general_permutations(tuple(dimension_numbers)))
 
 
+def integers(xs: Any) -> tuple[int, ...] | None:
+    """A sequence of integers as a tuple; None if it is something else."""
+    try:
+        return tuple(map(operator.index, xs))
+    except TypeError:
+        return None
+
+
+def _pairs(padding: Any, n: int) -> list[tuple[int, int]]:
+    pads = [integers(pair) for pair in padding] if np.iterable(padding) else []
+    if len(pads) != n or any(pair is None or len(pair) != 2 for pair in pads):
+        example = ", ".join(["(1, 1)"] * n)
+        raise _error(f"padding must be 'SAME', 'SAME_LOWER' or 'VALID', or one pair (before, after) of integers for each of the {n} axes; "
+                     f"got {padding!r}. Write for example [{example}]")
+    return [(pair[0], pair[1]) for pair in pads if pair is not None]
+
+
 def window_pads(sizes: Sequence[int], window: Sequence[int], strides: Sequence[int], padding: str | Pads) -> list[tuple[int, int]]:
     """Padding as (low, high) for each axis. "SAME": as many places as strides fit in the axis; "VALID": none.
 
@@ -106,10 +126,7 @@ def window_pads(sizes: Sequence[int], window: Sequence[int], strides: Sequence[i
         ValueError: for another name, or another number of pairs.
     """
     if not isinstance(padding, str):
-        pads = [(operator.index(lo), operator.index(hi)) for lo, hi in padding]
-        if len(pads) != len(sizes):
-            raise _error(f"padding must be a name or one pair for each of the {len(sizes)} axes; got {padding!r}")
-        return pads
+        return _pairs(padding, len(sizes))
     name = padding.upper()
     if name == "VALID":
         return [(0, 0)] * len(sizes)
@@ -185,9 +202,10 @@ def _split_axes(n: int, batch_groups: bool) -> tuple[list[tuple[int, ...]], ...]
 
 
 def _one_each(name: str, xs: Sequence[int] | None, n: int) -> tuple[int, ...]:
-    values = (1,) * n if xs is None else tuple(map(operator.index, xs))
-    if len(values) != n or any(v < 1 for v in values):
-        raise _error(f"convolution: {name} must be one positive number for each of the {n} spatial axes; got {values}")
+    values = (1,) * n if xs is None else integers(xs)
+    if values is None or len(values) != n or any(v < 1 for v in values):
+        raise _error(f"convolution: {name} must be one positive integer for each of the {n} spatial axes; got {xs!r}. Write for example "
+                     f"{(1,) * n}")
     return values
 
 
@@ -265,9 +283,9 @@ def conv_transpose(
     if isinstance(padding, str):
         pads = [_transpose_pads(k, s, padding) for k, s in zip(sizes, strides, strict=True)]
     elif use_consistent_padding:
-        pads = [(k - 1 - lo, k - 1 - hi) for k, (lo, hi) in zip(sizes, padding, strict=True)]
+        pads = [(k - 1 - lo, k - 1 - hi) for k, (lo, hi) in zip(sizes, _pairs(padding, n), strict=True)]
     else:
-        pads = [(lo, hi) for lo, hi in padding]
+        pads = _pairs(padding, n)
     if transpose_kernel:
         rhs = rev(rhs, tuple(numbers.rhs_spec[2:]))
         order = list(range(n + 2))
@@ -292,7 +310,10 @@ def conv_general_dilated_patches(
     Array([[0., 1., 2.],
            [1., 2., 3.]], dtype=float64)
     """
-    window = tuple(map(operator.index, filter_shape))
+    window = integers(filter_shape)
+    if window is None:
+        raise _error(f"conv_general_dilated_patches: filter_shape must be one integer for each spatial axis; got {filter_shape!r}. Write "
+                     "for example (3, 3)")
     rank = len(window) + 2
     numbers = conv_dimension_numbers(typeof(lhs).shape, (1,) * rank, dimension_numbers)
     features = typeof(lhs).shape[numbers.lhs_spec[1]]

@@ -56,7 +56,7 @@ ELSEWHERE: dict[str, dict[str, str]] = {
     "random": {"tests/random/test_keys.py": "key_dtype key_impl"},
     "image": {_HERE: "ResizeMethod"},
     "Array": {
-        _HERE: "aval dtype flat format is_ready item itemsize nbytes ndim shape size tobytes tolist weak_type",
+        _HERE: "aval dtype flags flat format is_ready item itemsize nbytes ndim shape size tobytes tolist weak_type",
         _HOST: "block_until_ready",
         "tests/numpy/test_bits.py": "device devices to_device",
     },

@@ -106,6 +106,7 @@ def test_named_results_of_decompositions() -> None:
 def test_attributes_of_arrays_are_those_of_numpys() -> None:
     x = np.arange(6, dtype="int16").reshape(2, 3)
     a = fnp.asarray(x)
+    assert a.flags.c_contiguous and not a.flags.writeable
     for name in ("shape", "ndim", "size", "dtype", "itemsize", "nbytes"):
         assert getattr(a, name) == getattr(x, name)
     assert a.tolist() == x.tolist() and a.tobytes() == x.tobytes() and a[0, 1].item() == x[0, 1].item()

@@ -157,8 +157,21 @@ def test_errors() -> None:
     refuses("do not fall into 4 groups", batch_group_count=4)
     refuses("'SAME', 'SAME_LOWER' or 'VALID'", padding="HALF")
     refuses("must be given as pairs", lhs_dilation=(2, 2))
-    refuses("window_strides must be one positive number for each of the 2 spatial axes", window_strides=(1,))
-    with pytest.raises(ValueError, match="window_dimensions must be one positive number for each of the 4 axes"):
+    refuses("window_strides must be one positive integer for each of the 2 spatial axes", window_strides=(1,))
+    for strides in (1, (1.5, 1)):
+        refuses(r"window_strides must be one positive integer .* Write for example \(1, 1\), at .*test_convolution", window_strides=strides)
+    for padding in ([(1,), (1,)], 1, [1, 1], [(1, 1)], [(1.5, 1), (1, 1)], None):
+        refuses(r"one pair \(before, after\) .* Write for example \[\(1, 1\), \(1, 1\)\], at .*test_convolution", padding=padding)
+    refuses("need an axis of the batch", TypeError, lhs=1.0, rhs=1.0)
+    with pytest.raises(ValueError, match="strides must be one positive integer"):
+        lax.conv_transpose(X, K, 1, "SAME")
+    with pytest.raises(ValueError, match=r"one pair \(before, after\)"):
+        lax.conv_transpose(X, np.swapaxes(K, 0, 1), (1, 1), [(1,), (1,)], dimension_numbers=("NCHW", "IOHW", "NCHW"))
+    with pytest.raises(ValueError, match=r"filter_shape must be .* got 2\."):
+        lax.conv_general_dilated_patches(X, 2, (1, 1), "SAME")
+    with pytest.raises(ValueError, match="window_strides must be one positive integer"):
+        lax.reduce_window(X, 0.0, lax.add, (1, 1, 2, 2), 1)
+    with pytest.raises(ValueError, match="window_dimensions must be one positive integer for each of the 4 axes"):
         lax.reduce_window(X, 0.0, lax.add, (2, 2))
 
 

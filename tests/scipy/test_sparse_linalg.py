@@ -150,6 +150,8 @@ def test_transformations(method) -> None:
     ((3.0, np.ones(4)), TypeError, "A must be a function or a square matrix; got 3.0"),
     ((lambda x: {"a": x}, np.ones(4)), TypeError, "the result of A must have the structure of b"),
     ((lambda x: x[:2], np.ones(4)), TypeError, r"must have the shapes of b, \[\(4,\)\]; it has \[\(2,\)\]"),
+    ((np.eye(3), np.ones(4)), ValueError, r"b must be an array of 3 rows, for the matrix A of shape \(3, 3\); got shape \(4,\)"),
+    ((np.eye(3), {"a": np.ones(3)}), ValueError, r"got a pytree of shapes \[\(3,\)\]"),
     ((np.eye(4), np.ones(4), np.ones(3)), ValueError, "x0 must have the shapes of b"),
 ])
 def test_bad_input(method, arguments, kind: type[Exception], words: str) -> None:
