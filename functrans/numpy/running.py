@@ -154,7 +154,7 @@ def trapezoid(y: Any, x: Any = None, dx: Any = 1.0, axis: int = -1) -> Any:
     (steps,) = rest
     if x is not None:
         if not typeof(steps).ndim:
-            raise ValueError(f"trapezoid: x must be an array, not a number, at {describe(user_source())}. dx is the distance of neighbours.")
+            raise ValueError(f"trapezoid: x must be an array, not a number, at {describe(user_source())}. Give a distance as dx.")
         steps = diff(steps if typeof(steps).ndim == 1 else move_axis(steps, axis, typeof(steps).ndim - 1))
     n = typeof(y).shape[-1]
     last = typeof(y).ndim - 1

@@ -27,6 +27,7 @@ __all__ = [
     "ConvDimensionNumbers", "ConvGeneralDilatedDimensionNumbers", "Precision", "PrecisionLike", "conv", "conv_dimension_numbers",
     "conv_general_dilated", "conv_general_dilated_local", "conv_general_dilated_patches", "conv_general_permutations",
     "conv_general_shape_tuple", "conv_shape_tuple", "conv_transpose", "conv_transpose_shape_tuple", "conv_with_general_padding",
+    "padtype_to_pads",
 ]
 
 Pads = Sequence[tuple[int, int]]
@@ -134,6 +135,31 @@ def window_pads(sizes: Sequence[int], window: Sequence[int], strides: Sequence[i
         raise _error(f"padding must be 'SAME', 'SAME_LOWER' or 'VALID', or pairs of sizes; got {padding!r}")
     totals = [max((-(-n // s) - 1) * s + k - n, 0) for n, k, s in zip(sizes, window, strides, strict=True)]
     return [(t // 2, t - t // 2) if name == "SAME" else (t - t // 2, t // 2) for t in totals]
+
+
+def padtype_to_pads(in_shape: Sequence[int], window_shape: Sequence[int], window_strides: Sequence[int], padding: str) -> list[
+        tuple[int, int]]:
+    """The pairs of sizes that a padding by name stands for.
+
+    Args:
+        in_shape: the spatial shape of the operand.
+        window_shape: that of the window.
+        window_strides: from one place of the window to the next, for each axis.
+        padding: "SAME" (as many places as strides fit in the axis, what is odd after it), "SAME_LOWER" (before it) or "VALID" (none).
+
+    Raises:
+        TypeError: if `padding` is not a name.
+        ValueError: for another name, or if the shapes differ in length.
+
+    >>> padtype_to_pads((5, 6), (2, 3), (1, 2), "SAME")
+    [(0, 1), (0, 1)]
+    """
+    if not isinstance(padding, str):
+        raise _error(f"padtype_to_pads: padding must be 'SAME', 'SAME_LOWER' or 'VALID'; got {padding!r}", TypeError)
+    if not len(in_shape) == len(window_shape) == len(window_strides):
+        raise _error(f"padtype_to_pads: in_shape, window_shape and window_strides must be as long as one another; got {in_shape}, "
+                     f"{window_shape} and {window_strides}")
+    return window_pads(in_shape, window_shape, window_strides, padding)
 
 
 def conv_general_dilated(

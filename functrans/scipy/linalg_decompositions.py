@@ -420,7 +420,8 @@ def rsf2csf(T: Any, Z: Any, check_finite: bool = True) -> tuple[Any, Any]:
     """
     t, z = square_matrices("rsf2csf", T), square_matrices("rsf2csf", Z)
     if typeof(t).shape != typeof(z).shape:
-        raise ValueError(f"rsf2csf: T and Z must have one shape; got {typeof(t).shape} and {typeof(z).shape}, at {describe(user_source())}.")
+        raise ValueError(f"rsf2csf: T and Z must have one shape; got {typeof(t).shape} and {typeof(z).shape}, at "
+                         f"{describe(user_source())}.")
     t, q = schur(t, "complex")
     return t, fnp.matmul(z, q)
 

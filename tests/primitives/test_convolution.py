@@ -144,6 +144,17 @@ def test_reduce_window_by_any_function() -> None:
     close(pair, (np.repeat(x, 2)[1:17], -np.repeat(x, 2)[1:17]))
 
 
+def test_names_of_padding_are_sizes() -> None:
+    assert lax.padtype_to_pads((5, 6), (2, 3), (1, 2), "SAME") == [(0, 1), (0, 1)]
+    assert lax.padtype_to_pads((5, 6), (2, 3), (1, 2), "SAME_LOWER") == [(1, 0), (1, 0)]
+    assert lax.padtype_to_pads((5, 6), (2, 3), (1, 2), "VALID") == [(0, 0), (0, 0)]
+    for arguments, kind, words in [(((5,), (2,), (1,), [(1, 1)]), TypeError, "padtype_to_pads: padding must be"),
+                                   (((5,), (2,), (1,), "HALF"), ValueError, "padding must be"),
+                                   (((5, 6), (2, 3), (1,), "SAME"), ValueError, "must be as long as one another")]:
+        with pytest.raises(kind, match=words):
+            lax.padtype_to_pads(*arguments)
+
+
 def test_errors() -> None:
     def refuses(message: str, kind: Any = ValueError, **changes: Any) -> None:
         given = {"lhs": X, "rhs": K, "window_strides": (1, 1), "padding": "SAME", **changes}

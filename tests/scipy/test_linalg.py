@@ -197,7 +197,8 @@ def test_sqrtm(dtype: str) -> None:
 
 def test_sqrtm_of_singular_matrices() -> None:
     """Eigenvalues 0 have a root where they are no Jordan block; the nilpotent matrix has none."""
-    for root in (np.zeros((3, 3)), np.diag([2.0, 0.0, 0.0]), np.diag([0.0, 3.0, 0.0]), np.array([[0.0, 1.0, 0.0], [0.0, 2.0, 0.0], [0.0] * 3])):
+    mixed = np.array([[0.0, 1.0, 0.0], [0.0, 2.0, 0.0], [0.0, 0.0, 0.0]])
+    for root in (np.zeros((3, 3)), np.diag([2.0, 0.0, 0.0]), np.diag([0.0, 3.0, 0.0]), mixed):
         near(linalg.sqrtm(root @ root), root)
         near(ft.jit(linalg.sqrtm)(root @ root), root)
     assert np.isnan(np.asarray(linalg.sqrtm(np.array([[0.0, 1.0], [0.0, 0.0]])))).any()
