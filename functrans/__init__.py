@@ -31,6 +31,7 @@ from functrans import scipy as scipy
 from functrans import test_util as test_util
 from functrans import tree as tree
 from functrans import tree_util as tree_util
+from functrans import typing as typing
 from functrans.calls import checkpoint_policies as checkpoint_policies
 from functrans.calls.callback import effects_barrier as effects_barrier
 from functrans.calls.callback import pure_callback as pure_callback

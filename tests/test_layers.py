@@ -22,6 +22,7 @@ LAYERS = [
     [
         "lax", "ad_checkpoint", "custom_derivatives", "custom_batching", "debug", "experimental", "dtypes", "flatten_util", "random", "nn",
         "optim", "ops", "image", "test_util", "host", "scipy", "ref", "example_libraries",
+        "typing",
     ],
 ]
 LAYER_OF = {name: i for i, names in enumerate(LAYERS) for name in names}

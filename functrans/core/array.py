@@ -78,6 +78,11 @@ class Array(metaclass=ArrayMeta):
         return self._value.nbytes
 
     @property
+    def flags(self) -> Any:
+        """NumPy's flags of the memory, as those of a view: `writeable` is False and stays so."""
+        return self._value.view().flags
+
+    @property
     def weak_type(self) -> bool:
         return self._weak
 

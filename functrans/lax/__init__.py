@@ -15,6 +15,8 @@ from functrans.calls.implicit import custom_linear_solve as custom_linear_solve
 from functrans.calls.implicit import custom_linear_solve_p as custom_linear_solve_p
 from functrans.calls.implicit import custom_root as custom_root
 from functrans.calls.implicit import custom_root_p as custom_root_p
+from functrans.calls.platforms import composite as composite
+from functrans.calls.platforms import platform_dependent as platform_dependent
 from functrans.calls.reduce_window import reduce_window as reduce_window
 from functrans.calls.reduce_window import reduce_window_shape_tuple as reduce_window_shape_tuple
 from functrans.calls.scan import scan_p as scan_p
@@ -24,6 +26,8 @@ from functrans.calls.scatter_apply import scatter_apply as scatter_apply
 from functrans.calls.while_loop import while_loop as while_loop
 from functrans.calls.while_loop import while_p as while_p
 from functrans.lax import linalg as linalg
+from functrans.primitives.approx_top_k import approx_max_k as approx_max_k
+from functrans.primitives.approx_top_k import approx_min_k as approx_min_k
 from functrans.primitives.arithmetic import RoundingMethod as RoundingMethod
 from functrans.primitives.arithmetic import abs as abs
 from functrans.primitives.arithmetic import abs_p as abs_p
@@ -119,6 +123,7 @@ from functrans.primitives.convolution import conv_shape_tuple as conv_shape_tupl
 from functrans.primitives.convolution import conv_transpose as conv_transpose
 from functrans.primitives.convolution import conv_transpose_shape_tuple as conv_transpose_shape_tuple
 from functrans.primitives.convolution import conv_with_general_padding as conv_with_general_padding
+from functrans.primitives.convolution import padtype_to_pads as padtype_to_pads
 from functrans.primitives.cumulative import cumlogsumexp as cumlogsumexp
 from functrans.primitives.cumulative import cumlogsumexp_p as cumlogsumexp_p
 from functrans.primitives.cumulative import cummax as cummax
@@ -205,6 +210,8 @@ from functrans.primitives.movement import slice_in_dim as slice_in_dim
 from functrans.primitives.movement import slice_p as slice_p
 from functrans.primitives.movement import split as split
 from functrans.primitives.movement import squeeze as squeeze
+from functrans.primitives.random_words import RandomAlgorithm as RandomAlgorithm
+from functrans.primitives.random_words import rng_bit_generator as rng_bit_generator
 from functrans.primitives.reduction import argmax as argmax
 from functrans.primitives.reduction import argmax_p as argmax_p
 from functrans.primitives.reduction import argmin as argmin

@@ -231,7 +231,7 @@ def _function_call(spaces: _Namespaces, function: Any, args: tuple[Any, ...], kw
     module, name = getattr(function, "__module__", "numpy") or "numpy", function.__name__
     ours = spaces.find(module, name)
     if ours is not None and not (kwargs.get("out") is not None and not _holds(Tracer, (args, kwargs))):
-        given = {k: _array_of_numbers(v) for k, v in kwargs.items() if v is not np._NoValue}
+        given = {k: _array_of_numbers(v) for k, v in kwargs.items() if v is not np._NoValue and (k, v) != ("casting", "same_kind")}
         return ours(*map(_array_of_numbers, args), **given)
     if _holds(Tracer, (args, kwargs)):
         raise spaces.missing(module, name)

@@ -123,6 +123,17 @@ def cumulative_prod(x: Any, /, *, axis: int | None = None, dtype: Any = None, in
     return _cumulative("cumulative_prod", cumprod_p, x, axis, dtype, include_initial, 1)
 
 
+def _check_steps(steps: tuple[int, ...], shape: tuple[int, ...], differences: bool) -> None:
+    """The error of distances that do not fit the pairs of neighbours, in the words of the argument that they come from."""
+    pairs = (*shape[:-1], max(shape[-1] - 1, 0))
+    if all(s in (1, p) or p == 1 for s, p in zip(steps[::-1], pairs[::-1], strict=False)):
+        return
+    what, wanted, got = ("x", shape, (*steps[:-1], steps[-1] + 1)) if differences else ("dx", pairs, steps)
+    raise ValueError(f"trapezoid: {what} must be {'' if differences else 'a number, or '}as long as the axis of y, {wanted[-1]}, and "
+                     f"otherwise of a shape that broadcasts with {wanted[:-1]}; with the axis last its shape is {got}, at "
+                     f"{describe(user_source())}.")
+
+
 def trapezoid(y: Any, x: Any = None, dx: Any = 1.0, axis: int = -1) -> Any:
     """The integral of samples along an axis, by trapezoids.
 
@@ -142,9 +153,12 @@ def trapezoid(y: Any, x: Any = None, dx: Any = 1.0, axis: int = -1) -> Any:
     y = move_axis(y, axis, y.ndim - 1)
     (steps,) = rest
     if x is not None:
+        if not typeof(steps).ndim:
+            raise ValueError(f"trapezoid: x must be an array, not a number, at {describe(user_source())}. Give a distance as dx.")
         steps = diff(steps if typeof(steps).ndim == 1 else move_axis(steps, axis, typeof(steps).ndim - 1))
     n = typeof(y).shape[-1]
     last = typeof(y).ndim - 1
+    _check_steps(typeof(steps).shape, typeof(y).shape, x is not None)
     pairs = ops.add(slice_in_dim(y, min(1, n), n, axis=last), slice_in_dim(y, 0, max(n - 1, 0), axis=last))
     return multiply(total(multiply(steps, pairs), axis=-1), 0.5)
 

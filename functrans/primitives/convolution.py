@@ -27,6 +27,7 @@ __all__ = [
     "ConvDimensionNumbers", "ConvGeneralDilatedDimensionNumbers", "Precision", "PrecisionLike", "conv", "conv_dimension_numbers",
     "conv_general_dilated", "conv_general_dilated_local", "conv_general_dilated_patches", "conv_general_permutations",
     "conv_general_shape_tuple", "conv_shape_tuple", "conv_transpose", "conv_transpose_shape_tuple", "conv_with_general_padding",
+    "padtype_to_pads",
 ]
 
 Pads = Sequence[tuple[int, int]]
@@ -89,6 +90,9 @@ def conv_dimension_numbers(lhs_shape: Sequence[int], rhs_shape: Sequence[int], d
     """
     if isinstance(dimension_numbers, ConvDimensionNumbers):
         return dimension_numbers
+    if min(len(lhs_shape), len(rhs_shape)) < 2:
+        raise _error(f"convolution: operand and kernel need an axis of the batch and one of features (of both features, in the kernel); "
+                     f"got shapes {tuple(lhs_shape)} and {tuple(rhs_shape)}. Write for example x[None, None]", TypeError)
     if len(lhs_shape) != len(rhs_shape):
         raise _error(f"convolution requires lhs and rhs ndim to be equal, got {len(lhs_shape)} and {len(rhs_shape)}", TypeError)
     if dimension_numbers is None:
@@ -99,6 +103,23 @@ def conv_dimension_numbers(lhs_shape: Sequence[int], rhs_shape: Sequence[int], d
     return ConvDimensionNumbers(*conv_general_permutations(tuple(dimension_numbers)))
 
 
+def integers(xs: Any) -> tuple[int, ...] | None:
+    """A sequence of integers as a tuple; None if it is something else."""
+    try:
+        return tuple(map(operator.index, xs))
+    except TypeError:
+        return None
+
+
+def _pairs(padding: Any, n: int) -> list[tuple[int, int]]:
+    pads = [integers(pair) for pair in padding] if np.iterable(padding) else []
+    if len(pads) != n or any(pair is None or len(pair) != 2 for pair in pads):
+        example = ", ".join(["(1, 1)"] * n)
+        raise _error(f"padding must be 'SAME', 'SAME_LOWER' or 'VALID', or one pair (before, after) of integers for each of the {n} axes; "
+                     f"got {padding!r}. Write for example [{example}]")
+    return [(pair[0], pair[1]) for pair in pads if pair is not None]
+
+
 def window_pads(sizes: Sequence[int], window: Sequence[int], strides: Sequence[int], padding: str | Pads) -> list[tuple[int, int]]:
     """Padding as (low, high) for each axis. "SAME": as many places as strides fit in the axis; "VALID": none.
 
@@ -106,10 +127,7 @@ def window_pads(sizes: Sequence[int], window: Sequence[int], strides: Sequence[i
         ValueError: for another name, or another number of pairs.
     """
     if not isinstance(padding, str):
-        pads = [(operator.index(lo), operator.index(hi)) for lo, hi in padding]
-        if len(pads) != len(sizes):
-            raise _error(f"padding must be a name or one pair for each of the {len(sizes)} axes; got {padding!r}")
-        return pads
+        return _pairs(padding, len(sizes))
     name = padding.upper()
     if name == "VALID":
         return [(0, 0)] * len(sizes)
@@ -117,6 +135,31 @@ def window_pads(sizes: Sequence[int], window: Sequence[int], strides: Sequence[i
         raise _error(f"padding must be 'SAME', 'SAME_LOWER' or 'VALID', or pairs of sizes; got {padding!r}")
     totals = [max((-(-n // s) - 1) * s + k - n, 0) for n, k, s in zip(sizes, window, strides, strict=True)]
     return [(t // 2, t - t // 2) if name == "SAME" else (t - t // 2, t // 2) for t in totals]
+
+
+def padtype_to_pads(in_shape: Sequence[int], window_shape: Sequence[int], window_strides: Sequence[int], padding: str) -> list[
+        tuple[int, int]]:
+    """The pairs of sizes that a padding by name stands for.
+
+    Args:
+        in_shape: the spatial shape of the operand.
+        window_shape: that of the window.
+        window_strides: from one place of the window to the next, for each axis.
+        padding: "SAME" (as many places as strides fit in the axis, what is odd after it), "SAME_LOWER" (before it) or "VALID" (none).
+
+    Raises:
+        TypeError: if `padding` is not a name.
+        ValueError: for another name, or if the shapes differ in length.
+
+    >>> padtype_to_pads((5, 6), (2, 3), (1, 2), "SAME")
+    [(0, 1), (0, 1)]
+    """
+    if not isinstance(padding, str):
+        raise _error(f"padtype_to_pads: padding must be 'SAME', 'SAME_LOWER' or 'VALID'; got {padding!r}", TypeError)
+    if not len(in_shape) == len(window_shape) == len(window_strides):
+        raise _error(f"padtype_to_pads: in_shape, window_shape and window_strides must be as long as one another; got {in_shape}, "
+                     f"{window_shape} and {window_strides}")
+    return window_pads(in_shape, window_shape, window_strides, padding)
 
 
 def conv_general_dilated(
@@ -185,9 +228,10 @@ def _split_axes(n: int, batch_groups: bool) -> tuple[list[tuple[int, ...]], ...]
 
 
 def _one_each(name: str, xs: Sequence[int] | None, n: int) -> tuple[int, ...]:
-    values = (1,) * n if xs is None else tuple(map(operator.index, xs))
-    if len(values) != n or any(v < 1 for v in values):
-        raise _error(f"convolution: {name} must be one positive number for each of the {n} spatial axes; got {values}")
+    values = (1,) * n if xs is None else integers(xs)
+    if values is None or len(values) != n or any(v < 1 for v in values):
+        raise _error(f"convolution: {name} must be one positive integer for each of the {n} spatial axes; got {xs!r}. Write for example "
+                     f"{(1,) * n}")
     return values
 
 
@@ -265,9 +309,9 @@ def conv_transpose(
     if isinstance(padding, str):
         pads = [_transpose_pads(k, s, padding) for k, s in zip(sizes, strides, strict=True)]
     elif use_consistent_padding:
-        pads = [(k - 1 - lo, k - 1 - hi) for k, (lo, hi) in zip(sizes, padding, strict=True)]
+        pads = [(k - 1 - lo, k - 1 - hi) for k, (lo, hi) in zip(sizes, _pairs(padding, n), strict=True)]
     else:
-        pads = [(lo, hi) for lo, hi in padding]
+        pads = _pairs(padding, n)
     if transpose_kernel:
         rhs = rev(rhs, tuple(numbers.rhs_spec[2:]))
         order = list(range(n + 2))
@@ -292,7 +336,10 @@ def conv_general_dilated_patches(
     Array([[0., 1., 2.],
            [1., 2., 3.]], dtype=float64)
     """
-    window = tuple(map(operator.index, filter_shape))
+    window = integers(filter_shape)
+    if window is None:
+        raise _error(f"conv_general_dilated_patches: filter_shape must be one integer for each spatial axis; got {filter_shape!r}. Write "
+                     "for example (3, 3)")
     rank = len(window) + 2
     numbers = conv_dimension_numbers(typeof(lhs).shape, (1,) * rank, dimension_numbers)
     features = typeof(lhs).shape[numbers.lhs_spec[1]]

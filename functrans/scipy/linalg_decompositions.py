@@ -46,7 +46,7 @@ def cho_factor(a: Any, lower: bool = False, overwrite_a: bool = False, check_fin
     >>> cho_factor(np.eye(1) * 4)
     (Array([[2.]], dtype=float64), False)
     """
-    return cholesky(a, lower=lower), lower
+    return cholesky(square_matrices("cho_factor", a), lower=lower), lower
 
 
 def cho_solve(c_and_lower: tuple[Any, bool], b: Any, overwrite_b: bool = False, check_finite: bool = True) -> Any:
@@ -270,8 +270,11 @@ def qr_multiply(a: Any, c: Any, mode: str = "right", pivoting: bool = False, con
     q, *rest = linalg_qr.qr(matrices("qr_multiply", a), pivoting=bool(pivoting), full_matrices=False)
     q = fnp.conj(q) if conjugate and q.dtype.kind == "c" else q
     c = asarray_internal(c)
-    if mode == "left" and typeof(q).shape[-1] < typeof(c).shape[0] == typeof(q).shape[0]:
-        raise ValueError(f"qr_multiply: c must have {typeof(q).shape[-1]} rows, at {describe(user_source())}.")
+    shape, (rows, columns) = typeof(c).shape, typeof(q).shape[-2:]
+    need, axis = (columns, shape[-2:-1] or shape) if mode == "left" else (rows, shape[-1:])
+    if axis != (need,):
+        raise ValueError(f"qr_multiply: c must have {need} {'rows' if mode == 'left' else 'columns'} to be multiplied by q from the other "
+                         f"side; got shape {shape}, at {describe(user_source())}.")
     return (fnp.matmul(q, c) if mode == "left" else fnp.matmul(c, q), *rest)
 
 
@@ -346,6 +349,9 @@ def eigh_tridiagonal(d: Any, e: Any, *, eigvals_only: bool = False, select: str 
     if select not in ("a", "i"):
         raise NotImplementedError(f"eigh_tridiagonal: select={select!r} is not supported; use 'a' or 'i', at {describe(user_source())}.")
     d, e = promote_inexact(asarray_internal(d), asarray_internal(e))
+    if typeof(d).ndim != 1 or typeof(e).shape != (typeof(d).shape[0] - 1,):
+        raise ValueError(f"eigh_tridiagonal: d must be a vector, and e one that is shorter by 1; got shapes {typeof(d).shape} and "
+                         f"{typeof(e).shape}, at {describe(user_source())}.")
     w, v = linalg.eigh(fnp.diag(d) + fnp.diag(e, -1), UPLO="L", symmetrize_input=False)
     if select == "i":
         if select_range is None:
@@ -412,8 +418,12 @@ def rsf2csf(T: Any, Z: Any, check_finite: bool = True) -> tuple[Any, Any]:
     >>> np.abs(np.diag(t))
     Array([1., 1.], dtype=float64)
     """
-    t, q = schur(T, "complex")
-    return t, fnp.matmul(asarray_internal(Z), q)
+    t, z = square_matrices("rsf2csf", T), square_matrices("rsf2csf", Z)
+    if typeof(t).shape != typeof(z).shape:
+        raise ValueError(f"rsf2csf: T and Z must have one shape; got {typeof(t).shape} and {typeof(z).shape}, at "
+                         f"{describe(user_source())}.")
+    t, q = schur(t, "complex")
+    return t, fnp.matmul(z, q)
 
 
 # -- singular values --------------------------------------------------------------------------------------------------
@@ -448,7 +458,7 @@ def polar(a: Any, side: str = "right", *, method: str = "qdwh", eps: float | Non
     """
     if side not in ("left", "right"):
         raise ValueError(f"polar: side must be 'left' or 'right', not {side!r}, at {describe(user_source())}.")
-    left, s, vh = linalg.svd(a, full_matrices=False)
+    left, s, vh = linalg.svd(matrices("polar", a), full_matrices=False)
     if side == "right":
         return fnp.matmul(left, vh), fnp.matmul(adjoint(vh) * s[..., None, :], vh)
     return fnp.matmul(left, vh), fnp.matmul(left * s[..., None, :], adjoint(left))

@@ -209,7 +209,10 @@ def _root_by_schur(a: Any) -> Any:
         above = rows < j
         inside = above[:, None] & above[None, :]
         matrix = fnp.where(inside, r + pivot * one, one)
-        solved = triangular_solve(matrix, fnp.where(above, t[:, j], 0), left_side=True, lower=False)
+        # Two eigenvalues 0 leave the equation ``0 y = b`` for their entry: y = 0 solves it if b is 0, and otherwise there is no root.
+        free = fnp.diagonal(matrix) == 0
+        solved = triangular_solve(matrix + fnp.diag(free.astype(a.dtype)), fnp.where(above, t[:, j], 0), left_side=True, lower=False)
+        solved = fnp.where(free & (solved != 0), fnp.nan, solved)
         return r.at[:, j].set(fnp.where(rows == j, pivot, solved))
 
     return z @ fori_loop(0, n, column, fnp.zeros_like(t)) @ adjoint(z)

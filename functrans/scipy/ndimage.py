@@ -11,6 +11,7 @@ import numpy as np
 from functrans import numpy as fnp
 from functrans.core.source import describe, user_source
 from functrans.core.trace import typeof
+from functrans.primitives.rounding import round as round_away
 
 __all__ = ["map_coordinates"]
 
@@ -41,7 +42,7 @@ _SYNONYMS = {"grid-constant": "constant", "grid-mirror": "reflect", "grid-wrap":
 def _neighbours(x: Any, order: int) -> list[tuple[Any, Any]]:
     """(index, weight) of the elements near coordinates along one axis; the weight is None for 1."""
     if order == 0:
-        return [(fnp.floor(x + 0.5).astype(np.int64), None)]
+        return [((x if typeof(x).dtype.kind in "iu" else round_away(x)).astype(np.int64), None)]
     low = fnp.floor(x)
     upper = x - low
     index = low.astype(np.int64)
@@ -54,7 +55,7 @@ def map_coordinates(input: Any, coordinates: Sequence[Any], order: int, mode: st
     Args:
         input: the array.
         coordinates: for each axis of `input` an array of coordinates, all of one shape, in units of elements.
-        order: 0 for the nearest element, 1 for linear interpolation.
+        order: 0 for the nearest element (of two as near, the one farther from 0), 1 for linear interpolation.
         mode: what stands beyond the ends: "constant" is `cval`, "nearest" the last element, "mirror" the elements mirrored at the centre of
             the last one, "reflect" mirrored at its edge, "wrap" the elements over again. Values between the last element and
             what stands beyond it are interpolated: "constant" and "wrap" are what SciPy calls "grid-constant" and "grid-wrap", and
@@ -62,7 +63,7 @@ def map_coordinates(input: Any, coordinates: Sequence[Any], order: int, mode: st
         cval: the number beyond the ends.
 
     Returns:
-        an array of the shape of the coordinates and the dtype of `input`; integers are rounded.
+        an array of the shape of the coordinates and the dtype of `input`; integers are rounded, halves away from 0.
 
     Raises:
         ValueError: unless there is one array of coordinates for each axis.
@@ -97,5 +98,5 @@ def map_coordinates(input: Any, coordinates: Sequence[Any], order: int, mode: st
             value = value if weight is None else value * weight
         out = value if out is None else out + value
     if dtype.kind in "iu" and typeof(out).dtype.kind == "f":
-        out = fnp.round(out)
+        out = round_away(out)
     return out.astype(dtype)

@@ -85,6 +85,8 @@ def minimize(
     (x,) = promote_inexact(fnp.asarray(x0))
     if typeof(x).ndim != 1:
         raise _error(f"x0 must be a vector; got shape {typeof(x).shape}. functrans.flatten_util.ravel_pytree makes a vector of anything")
+    if not typeof(x).shape[0]:
+        raise _error("x0 must have at least one element; got shape (0,). Leave the minimization out where nothing varies")
     if typeof(x).dtype.kind == "c":
         raise _error(f"x0 must be real; got dtype {typeof(x).dtype}", TypeError)
     out = eval_shape(lambda x: fun(x, *args), x)

@@ -48,15 +48,18 @@ ELSEWHERE: dict[str, dict[str, str]] = {
         _HERE: "ConvDimensionNumbers ConvGeneralDilatedDimensionNumbers Precision PrecisionLike DotDimensionNumbers broadcast_shapes "
                "conv_dimension_numbers conv_general_permutations conv_general_shape_tuple conv_shape_tuple conv_transpose_shape_tuple "
                "dtype reduce_window_shape_tuple",
+        "tests/primitives/test_convolution.py": "padtype_to_pads",
+        "tests/primitives/test_random_words.py": "RandomAlgorithm rng_bit_generator",
         "tests/properties/fft_rows.py": "FftType",
         "tests/primitives/test_indexing.py": "GatherDimensionNumbers GatherScatterMode ScatterDimensionNumbers",
         "tests/primitives/test_elementwise.py": "RoundingMethod stop_gradient",
     },
     "nn.initializers": {_HERE: "Initializer"},
     "random": {"tests/random/test_keys.py": "key_dtype key_impl"},
+    "typing": {_HERE: "ArrayLike DTypeLike"},
     "image": {_HERE: "ResizeMethod"},
     "Array": {
-        _HERE: "aval dtype flat format is_ready item itemsize nbytes ndim shape size tobytes tolist weak_type",
+        _HERE: "aval dtype flags flat format is_ready item itemsize nbytes ndim shape size tobytes tolist weak_type",
         _HOST: "block_until_ready",
         "tests/numpy/test_bits.py": "device devices to_device",
     },

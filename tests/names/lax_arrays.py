@@ -132,6 +132,11 @@ def best(x: Any, k: int, axis: int = -1) -> Any:
     return np.take_along_axis(x, order, axis), order.astype("int32")
 
 
+def least(x: Any, k: int, axis: int = -1) -> Any:
+    order = np.argsort(x, axis, kind="stable").take(range(k), axis)
+    return np.take_along_axis(x, order, axis), order.astype("int32")
+
+
 def contracted(x: Any, y: Any, numbers: Any) -> Any:
     return np.einsum("bik,bkj->bij", x, y)
 
@@ -212,6 +217,8 @@ LAX_ARRAYS = (
     Name("lax.sort", (ORDERED,), lambda f, x: [f(x), f(x, 0)], np.sort, dtypes=REAL),
     Name("lax.sort_key_val", (distinct(5), R(5)), lambda f, k, v: [*f(k, v)], lambda k, v: (np.sort(k), v[np.argsort(k)]), dtypes=REAL),
     Name("lax.top_k", (ORDERED,), lambda f, x: [*f(x, 2), *f(x, 2, axis=0)], best, dtypes=REAL),
+    Name("lax.approx_max_k", (ORDERED,), lambda f, x: [*f(x, 2), *f(x, 2, 0)], best, dtypes=FLOAT),
+    Name("lax.approx_min_k", (ORDERED,), lambda f, x: [*f(x, 2), *f(x, 2, 0)], least, dtypes=FLOAT),
     # -- products
     Name("lax.dot", (X, R(4, 2)), lambda f, x, y: f(x, y), np.dot, dtypes=NUMBER),
     Name("lax.batch_matmul", (CUBE, R(2, 4, 2)), lambda f, x, y: f(x, y), np.matmul, dtypes=NUMBER),

@@ -104,6 +104,9 @@ def linear(f: Any, a: Any, b: Any) -> Any:
 
 
 LAX_CONTROL = (
+    Name("lax.platform_dependent", (X,), lambda f, x: f(x, tpu=lambda x: x, cpu=lambda x: x * x), lambda x, tpu, cpu: cpu(x),
+         dtypes=NUMBER),
+    Name("lax.composite", (X,), lambda f, x: f(lambda x, power: x ** power, "my.power")(x, power=3), lambda f, name: f, dtypes=NUMBER),
     Name("lax.cond", (Z(high=1, dtype="bool"), X), lambda f, p, x: f(p, lambda x: x * x, lambda x: x + 1, x), one_of, dtypes=NUMBER),
     Name("lax.switch", (Z(high=2), X), lambda f, i, x: f(i, [lambda x: x, lambda x: x * x, lambda x: -x], x), chosen, dtypes=NUMBER),
     Name("lax.while_loop", (R(low=1.1, high=2),),

@@ -5,13 +5,13 @@ from __future__ import annotations
 import importlib
 import re
 from pathlib import Path
-from typing import Any
+from typing import Any, get_args
 
 import numpy as np
 import pytest
 
 import functrans as ft
-from functrans import debug, dtypes, image, lax, optim, tree, tree_util
+from functrans import debug, dtypes, image, lax, optim, tree, tree_util, typing
 from functrans import numpy as fnp
 from functrans.experimental import checkify
 from functrans.nn import initializers
@@ -106,6 +106,7 @@ def test_named_results_of_decompositions() -> None:
 def test_attributes_of_arrays_are_those_of_numpys() -> None:
     x = np.arange(6, dtype="int16").reshape(2, 3)
     a = fnp.asarray(x)
+    assert a.flags.c_contiguous and not a.flags.writeable
     for name in ("shape", "ndim", "size", "dtype", "itemsize", "nbytes"):
         assert getattr(a, name) == getattr(x, name)
     assert a.tolist() == x.tolist() and a.tobytes() == x.tobytes() and a[0, 1].item() == x[0, 1].item()
@@ -291,3 +292,19 @@ def test_states_are_named_tuples() -> None:
     for name in STATES.split():
         assert issubclass(getattr(optim, name), tuple) and getattr(optim, name)._fields is not None
     assert importlib.import_module("functrans.optim").Schedule is not None and optim.MaskedNode() == optim.MaskedNode()
+
+
+# -- names that programs are ported by --------------------------------------------------------------------------------
+
+def test_types_for_annotations() -> None:
+    kinds = get_args(typing.ArrayLike)
+    assert {ft.Array, np.ndarray, float} <= set(kinds)
+    assert isinstance(fnp.ones(2), typing.ArrayLike) and not isinstance([1], typing.ArrayLike)
+    assert {str, np.dtype} <= set(get_args(typing.DTypeLike))
+
+
+def test_a_platform_without_a_function_is_refused() -> None:
+    assert lax.platform_dependent(2.0, default=lambda x: x * 3, cuda=lambda x: x) == 6.0
+    with pytest.raises(NotImplementedError, match=r"platform_dependent: there is a function for \['tpu'\].*test_surface.*Give cpu="):
+        lax.platform_dependent(2.0, tpu=lambda x: x)
+    assert lax.composite(lambda x, *, k: x * k, "my.k").__name__ == "<lambda>"

@@ -30,6 +30,19 @@ def test_functions_dispatch(f: Any) -> None:
     assert staged.out_avals[0].shape == np.shape(f(X))
 
 
+def test_arguments_that_numpy_adds() -> None:
+    """`row_stack` hands `casting` on, at its default; `isfortran` reads the flags of the memory."""
+    x = fnp.array(X)
+    with pytest.warns(DeprecationWarning, match="row_stack"):
+        assert np.row_stack([x, x]).tolist() == [X.tolist()] * 2
+    assert np.concatenate([x, x], casting="same_kind").tolist() == [*X, *X]
+    with pytest.raises(TypeError, match="casting"):
+        np.concatenate([x, x], casting="no")
+    assert not np.isfortran(x)
+    with pytest.raises(ValueError, match="WRITEABLE"):
+        x.flags.writeable = True
+
+
 def test_derivatives_pass_through_numpy() -> None:
     np.testing.assert_allclose(grad(lambda x: np.sum(np.sin(x) * X))(X), np.cos(X) * X)
     np.testing.assert_allclose(grad(lambda x: np.mean(np.exp(x)) + np.dot(X, x))(X), np.exp(X) / 3 + X)

@@ -112,6 +112,18 @@ def test_trapezoid() -> None:
     differentiates(lambda y, x: fnp.trapezoid(y, x, axis=1), X, xs)
 
 
+def test_trapezoid_refuses() -> None:
+    for y, options, words in [(np.ones(3), {"x": np.ones(4)}, "trapezoid: x must be as long as the axis of y, 3"),
+                              (np.ones((3, 2)), {"x": np.ones((2, 3)), "axis": 0}, "trapezoid: x must be as long"),
+                              (np.ones((2, 3)), {"x": np.ones(1)}, "trapezoid: x must be as long"),
+                              (np.ones(3), {"x": np.float64(1)}, "trapezoid: x must be an array"),
+                              (np.ones(3), {"dx": np.ones(3)}, "trapezoid: dx must be a number, or as long as the axis of y, 2")]:
+        with pytest.raises(ValueError, match=words) as error:
+            fnp.trapezoid(y, **options)
+        assert "test_running.py" in str(error.value)
+    assert fnp.trapezoid(np.ones((2, 3)), np.ones((1, 3))).tolist() == [0, 0]
+
+
 @pytest.mark.parametrize("period", [2 * np.pi, 5.0])
 def test_unwrap(period: float) -> None:
     agrees(lambda p: fnp.unwrap(p, period=period), lambda p: np.unwrap(p, period=period), 6 * X)

@@ -59,6 +59,19 @@ def test_a_sort_by_several_keys() -> None:
         lax.sort((a, b), num_keys=3)
 
 
+def test_what_is_approximate_elsewhere_is_exact() -> None:
+    x = np.array([[1.0, 3.0, 2.0, 5.0], [4.0, 1.0, 9.0, 0.0]])
+    values, places = lax.approx_max_k(x, 1, 0, aggregate_to_topk=False)
+    assert values.tolist() == [[4, 3, 9, 5]] and places.tolist() == [[1, 0, 1, 0]]
+    values, places = lax.approx_min_k(x, 2, recall_target=0.5)
+    assert values.tolist() == [[1, 2], [0, 1]] and places.tolist() == [[0, 2], [3, 1]]
+    for arguments, kind, words in [((np.arange(4), 2), TypeError, "floating-point"), ((x, 5), ValueError, "k must be between 0 and 4"),
+                                   ((x, 2, -1, 2.0), ValueError, "recall_target must be")]:
+        for f in (lax.approx_max_k, lax.approx_min_k):
+            with pytest.raises(kind, match=f"{f.__name__}.*{words}"):
+                f(*arguments)
+
+
 @pytest.mark.parametrize("axis", [0, 1])
 def test_top_k(axis: int) -> None:
     x = np.round(NUMBERS, 1)

@@ -144,6 +144,17 @@ def test_reduce_window_by_any_function() -> None:
     close(pair, (np.repeat(x, 2)[1:17], -np.repeat(x, 2)[1:17]))
 
 
+def test_names_of_padding_are_sizes() -> None:
+    assert lax.padtype_to_pads((5, 6), (2, 3), (1, 2), "SAME") == [(0, 1), (0, 1)]
+    assert lax.padtype_to_pads((5, 6), (2, 3), (1, 2), "SAME_LOWER") == [(1, 0), (1, 0)]
+    assert lax.padtype_to_pads((5, 6), (2, 3), (1, 2), "VALID") == [(0, 0), (0, 0)]
+    for arguments, kind, words in [(((5,), (2,), (1,), [(1, 1)]), TypeError, "padtype_to_pads: padding must be"),
+                                   (((5,), (2,), (1,), "HALF"), ValueError, "padding must be"),
+                                   (((5, 6), (2, 3), (1,), "SAME"), ValueError, "must be as long as one another")]:
+        with pytest.raises(kind, match=words):
+            lax.padtype_to_pads(*arguments)
+
+
 def test_errors() -> None:
     def refuses(message: str, kind: Any = ValueError, **changes: Any) -> None:
         given = {"lhs": X, "rhs": K, "window_strides": (1, 1), "padding": "SAME", **changes}
@@ -157,8 +168,21 @@ def test_errors() -> None:
     refuses("do not fall into 4 groups", batch_group_count=4)
     refuses("'SAME', 'SAME_LOWER' or 'VALID'", padding="HALF")
     refuses("must be given as pairs", lhs_dilation=(2, 2))
-    refuses("window_strides must be one positive number for each of the 2 spatial axes", window_strides=(1,))
-    with pytest.raises(ValueError, match="window_dimensions must be one positive number for each of the 4 axes"):
+    refuses("window_strides must be one positive integer for each of the 2 spatial axes", window_strides=(1,))
+    for strides in (1, (1.5, 1)):
+        refuses(r"window_strides must be one positive integer .* Write for example \(1, 1\), at .*test_convolution", window_strides=strides)
+    for padding in ([(1,), (1,)], 1, [1, 1], [(1, 1)], [(1.5, 1), (1, 1)], None):
+        refuses(r"one pair \(before, after\) .* Write for example \[\(1, 1\), \(1, 1\)\], at .*test_convolution", padding=padding)
+    refuses("need an axis of the batch", TypeError, lhs=1.0, rhs=1.0)
+    with pytest.raises(ValueError, match="strides must be one positive integer"):
+        lax.conv_transpose(X, K, 1, "SAME")
+    with pytest.raises(ValueError, match=r"one pair \(before, after\)"):
+        lax.conv_transpose(X, np.swapaxes(K, 0, 1), (1, 1), [(1,), (1,)], dimension_numbers=("NCHW", "IOHW", "NCHW"))
+    with pytest.raises(ValueError, match=r"filter_shape must be .* got 2\."):
+        lax.conv_general_dilated_patches(X, 2, (1, 1), "SAME")
+    with pytest.raises(ValueError, match="window_strides must be one positive integer"):
+        lax.reduce_window(X, 0.0, lax.add, (1, 1, 2, 2), 1)
+    with pytest.raises(ValueError, match="window_dimensions must be one positive integer for each of the 4 axes"):
         lax.reduce_window(X, 0.0, lax.add, (2, 2))
 
 

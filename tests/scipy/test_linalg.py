@@ -195,6 +195,31 @@ def test_sqrtm(dtype: str) -> None:
     near(ft.jvp(tangent, (a,), (v,))[1], difference(tangent, a, v), tol=1e-5)
 
 
+def test_sqrtm_of_singular_matrices() -> None:
+    """Eigenvalues 0 have a root where they are no Jordan block; the nilpotent matrix has none."""
+    mixed = np.array([[0.0, 1.0, 0.0], [0.0, 2.0, 0.0], [0.0, 0.0, 0.0]])
+    for root in (np.zeros((3, 3)), np.diag([2.0, 0.0, 0.0]), np.diag([0.0, 3.0, 0.0]), mixed):
+        near(linalg.sqrtm(root @ root), root)
+        near(ft.jit(linalg.sqrtm)(root @ root), root)
+    assert np.isnan(np.asarray(linalg.sqrtm(np.array([[0.0, 1.0], [0.0, 0.0]])))).any()
+
+
+@pytest.mark.parametrize(("call", "words"), [
+    (lambda: linalg.polar(np.ones(3)), "polar: an array of at least two axes"),
+    (lambda: linalg.cho_factor(np.ones(3)), "cho_factor: an array of at least two axes"),
+    (lambda: linalg.cho_factor(np.ones((2, 3))), "cho_factor: square matrices"),
+    (lambda: linalg.rsf2csf(np.ones(3), np.ones(3)), "rsf2csf: an array of at least two axes"),
+    (lambda: linalg.rsf2csf(np.eye(3), np.eye(2)), "rsf2csf: T and Z must have one shape"),
+    (lambda: linalg.eigh_tridiagonal(np.ones(3), np.ones(3)), "eigh_tridiagonal: d must be a vector, and e one that is shorter by 1"),
+    (lambda: linalg.qr_multiply(np.eye(3), np.ones(5)), r"qr_multiply: c must have 3 columns .* got shape \(5,\)"),
+    (lambda: linalg.qr_multiply(np.eye(3), np.ones((5, 2)), "left"), r"qr_multiply: c must have 3 rows .* got shape \(5, 2\)"),
+])
+def test_errors_name_the_function_that_was_called(call, words: str) -> None:
+    with pytest.raises(ValueError, match=words) as error:
+        call()
+    assert "test_linalg.py" in str(error.value)
+
+
 def test_funm() -> None:
     a = random(4, 4)
     near(linalg.funm(a, fnp.exp), sl.expm(a), tol=1e-7)

@@ -34,6 +34,27 @@ def test_map_coordinates(mode: str, order: int) -> None:
     np.testing.assert_allclose(z.imag, 2 * z.real, atol=1e-12)
 
 
+@pytest.mark.parametrize("mode", ["constant", "nearest", "wrap", "mirror", "reflect"])
+def test_integers_are_rounded_halves_away_from_zero(mode: str) -> None:
+    """What lies between integers is rounded as SciPy and JAX round it."""
+    squares, where = np.arange(10) ** 2 + 1, np.arange(-50, 51) / 4
+    assert ndimage.map_coordinates(np.arange(10), [np.array([1.5, 2.5, 3.5])], 1).tolist() == [2, 3, 4]
+    for x in (squares, -squares):
+        got = ndimage.map_coordinates(x, [where], 1, mode, cval=7)
+        want = scipy.ndimage.map_coordinates(x, [where], order=1, mode=MODES[mode], cval=7)
+        np.testing.assert_array_equal(np.asarray(got), want)
+
+
+def test_nearest_elements_of_halves() -> None:
+    """Coordinates are rounded halves away from zero, before they are brought inside (facts of JAX)."""
+    x = np.arange(10.0) ** 1.5
+    for mode, where, want in [("mirror", [-1.5, -0.5], [2, 1]), ("reflect", [-2.5, -1.5, -0.5], [2, 1, 0]),
+                              ("nearest", [-0.5, 0.5, 8.5, 9.5], [0, 1, 9, 9]), ("wrap", [-0.5, 0.5, 9.5], [9, 1, 0]),
+                              ("mirror", [8.5, 9.5], [9, 8]), ("reflect", [9.5, 10.5], [9, 8])]:
+        np.testing.assert_array_equal(np.asarray(ndimage.map_coordinates(x, [np.array(where)], 0, mode)), x[want])
+    assert ndimage.map_coordinates(x, [np.array([-0.5, -0.49])], 0, cval=5.0).tolist() == [5, 0]
+
+
 def test_map_coordinates_transformed() -> None:
     image, where = rng.standard_normal((5, 4)), rng.uniform(0.1, 2.9, (2, 6))
     for mode in ("constant", "reflect"):

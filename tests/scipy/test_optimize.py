@@ -130,6 +130,7 @@ def test_transformations() -> None:
 @pytest.mark.parametrize(("call", "kind", "words"), [
     (lambda: optimize.minimize(rosenbrock, np.ones(2), method="downhill"), ValueError, "method 'downhill' is not known"),
     (lambda: optimize.minimize(rosenbrock, np.ones((2, 2)), method="BFGS"), ValueError, r"x0 must be a vector; got shape \(2, 2\)"),
+    (lambda: optimize.minimize(fnp.sum, np.ones(0), method="BFGS"), ValueError, "x0 must have at least one element"),
     (lambda: optimize.minimize(rosenbrock, np.ones(2) * 1j, method="BFGS"), TypeError, "x0 must be real"),
     (lambda: optimize.minimize(rosenbrock, np.ones(2), 3, method="BFGS"), TypeError, "args must be a tuple; got 3"),
     (lambda: optimize.minimize(rosenbrock, np.ones(2), method="BFGS", options={"disp": True}), TypeError, r"no options \['disp'\]"),

@@ -88,6 +88,29 @@ def test_a_singular_matrix_and_a_closed_space() -> None:
     assert int(info) < 0  # the method breaks down on a rotation
 
 
+@pytest.mark.parametrize("method", METHODS)
+def test_what_is_no_number_is_no_success(method) -> None:
+    one_nan = np.eye(3)
+    one_nan[1, 1] = np.nan
+    infinite = np.array([1.0, np.inf, 0.0])
+    for a, b in [(np.eye(3) * np.nan, np.ones(3)), (one_nan, np.ones(3)), (np.eye(3), np.ones(3) * np.nan), (np.eye(3), infinite),
+                 (lambda x: x * fnp.nan, np.ones(3))]:
+        x, info = method(a, b)
+        assert int(info) != 0 and np.isnan(np.asarray(x)).all()
+    x, info = method(np.eye(3), np.ones(3), M=lambda x: x * np.nan)
+    assert int(info) != 0 and np.isnan(np.asarray(x)).all()
+
+
+@pytest.mark.parametrize("method", METHODS)
+def test_no_iteration_is_no_success_unless_the_start_is_the_solution(method) -> None:
+    x, info = method(2 * np.eye(3), np.ones(3), maxiter=0)
+    assert int(info) == 1 and x.tolist() == [0, 0, 0]
+    x, info = method(2 * np.eye(3), np.ones(3), x0=np.full(3, 0.5), maxiter=0)
+    assert int(info) == 0 and x.tolist() == [0.5, 0.5, 0.5]
+    x, info = method(2 * np.eye(3), np.zeros(3), maxiter=0)
+    assert int(info) == 0 and x.tolist() == [0, 0, 0]
+
+
 @pytest.mark.parametrize("dtype", ["float64", "complex128"])
 @pytest.mark.parametrize("method", METHODS)
 def test_derivatives(method, dtype: str) -> None:
@@ -127,6 +150,8 @@ def test_transformations(method) -> None:
     ((3.0, np.ones(4)), TypeError, "A must be a function or a square matrix; got 3.0"),
     ((lambda x: {"a": x}, np.ones(4)), TypeError, "the result of A must have the structure of b"),
     ((lambda x: x[:2], np.ones(4)), TypeError, r"must have the shapes of b, \[\(4,\)\]; it has \[\(2,\)\]"),
+    ((np.eye(3), np.ones(4)), ValueError, r"b must be an array of 3 rows, for the matrix A of shape \(3, 3\); got shape \(4,\)"),
+    ((np.eye(3), {"a": np.ones(3)}), ValueError, r"got a pytree of shapes \[\(3,\)\]"),
     ((np.eye(4), np.ones(4), np.ones(3)), ValueError, "x0 must have the shapes of b"),
 ])
 def test_bad_input(method, arguments, kind: type[Exception], words: str) -> None:

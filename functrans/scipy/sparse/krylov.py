@@ -2,8 +2,9 @@
 
 All take ``product(x)`` of the matrix, a right-hand side, a first guess, the largest norm of a residual that counts as solved, the number
 of iterations allowed, and ``precondition(x)``, an approximation of the inverse's product. They return (solution, info): info is 0 if the
-residual is small enough, else the number of iterations done, or negative if the method broke down. References: Y. Saad, *Iterative
-Methods for Sparse Linear Systems*, 2nd ed. (2003), algorithms 9.1, 6.9 with 6.5.3, and 9.5; H. A. van der Vorst, "Bi-CGSTAB" (1992).
+residual is small enough, else the number of iterations done (1 if none was), or negative if the method broke down; a residual that is not
+finite ends the iteration, and the solution is nan. References: Y. Saad, *Iterative Methods for Sparse Linear Systems*, 2nd ed. (2003),
+algorithms 9.1, 6.9 with 6.5.3, and 9.5; H. A. van der Vorst, "Bi-CGSTAB" (1992).
 """
 
 from __future__ import annotations
@@ -28,6 +29,12 @@ def _square(x: Any) -> Any:
     return fnp.real(fnp.vdot(x, x))
 
 
+def _outcome(x: Any, size: Any, limit: Any, info: Any) -> tuple[Any, Any]:
+    """The solution and its info, given the size of the residual: one that is not finite, as that of nan or inf, is no success."""
+    finite = fnp.isfinite(size)
+    return fnp.where(finite, x, fnp.nan), fnp.where(finite & (size <= limit), 0, fnp.where(info == 0, 1, info))
+
+
 def cg(product: Product, b: Any, x0: Any, limit: Any, maxiter: Any, precondition: Product) -> tuple[Any, Any]:
     """Conjugate gradients, for a hermitian positive definite matrix and preconditioner."""
     r0 = b - product(x0)
@@ -47,7 +54,7 @@ def cg(product: Product, b: Any, x0: Any, limit: Any, maxiter: Any, precondition
         return x, r, z + (after / gamma).astype(typeof(b).dtype) * p, after, count + 1
 
     x, r, _, _, count = while_loop(going, turn, (x0, r0, z0, fnp.real(fnp.vdot(r0, z0)), np.int64(0)))
-    return x, fnp.where(_square(r) <= limit ** 2, 0, count)
+    return _outcome(x, _square(r), limit ** 2, count)
 
 
 def bicgstab(product: Product, b: Any, x0: Any, limit: Any, maxiter: Any, precondition: Product) -> tuple[Any, Any]:
@@ -81,7 +88,7 @@ def bicgstab(product: Product, b: Any, x0: Any, limit: Any, maxiter: Any, precon
 
     start = (x0, shadow, zeros, zeros, one, one, one, np.int64(0), np.int64(0))
     x, r, *_, broken, count = while_loop(going, turn, start)
-    return x, fnp.where(_square(r) <= limit ** 2, 0, fnp.where(broken == 0, count, broken))
+    return _outcome(x, _square(r), limit ** 2, fnp.where(broken == 0, count, broken))
 
 
 def gmres(product: Product, b: Any, x0: Any, limit: Any, maxiter: Any, precondition: Product, restart: int) -> tuple[Any, Any]:
@@ -105,7 +112,7 @@ def gmres(product: Product, b: Any, x0: Any, limit: Any, maxiter: Any, precondit
     r0 = b - product(x0)
     norm = fnp.sqrt(_square(r0))
     x, _, norm, _, _, count = while_loop(going, cycle, (x0, r0, norm, fnp.full_like(norm, np.inf), np.int64(0), np.int64(0)))
-    return x, fnp.where(norm <= limit, 0, count)
+    return _outcome(x, norm, limit, count)
 
 
 def _cycle(product: Product, r: Any, norm: Any, limit: Any, precondition: Product, m: int) -> tuple[Any, Any]:

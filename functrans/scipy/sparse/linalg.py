@@ -35,8 +35,8 @@ def _error(name: str, what: str, kind: type[Exception] = ValueError) -> Exceptio
 
 # -- arguments --------------------------------------------------------------------------------------------------------
 
-def _operator(name: str, what: str, a: Any) -> Product:
-    """The product of a function, or of a square matrix."""
+def _operator(name: str, what: str, a: Any, b: Any) -> Product:
+    """The product of a function, or of a square matrix, by what is like `b`."""
     if callable(a):
         return a
     shape = getattr(a, "shape", None)
@@ -44,6 +44,10 @@ def _operator(name: str, what: str, a: Any) -> Product:
         raise _error(name, f"{what} must be a function or a square matrix; got {a!r}", TypeError)
     if len(shape) != 2 or shape[0] != shape[1]:
         raise _error(name, f"{what} must be a square matrix, or a function; got shape {tuple(shape)}")
+    if tree_structure(b) != tree_structure(0) or typeof(b).ndim not in (1, 2) or typeof(b).shape[0] != shape[0]:
+        got = f"shape {typeof(b).shape}" if tree_structure(b) == tree_structure(0) else f"a pytree of shapes {_shapes(b)}"
+        raise _error(name, f"b must be an array of {shape[0]} rows, for the matrix {what} of shape {tuple(shape)}; got {got}. For a pytree "
+                           f"{what} must be a function")
     return lambda x: fnp.matmul(a, x)
 
 
@@ -66,8 +70,8 @@ def _flat(product: Product, unravel: Callable[[Any], Any], dtype: np.dtype) -> P
 def _solve(
     name: str, method: Method, a: Any, b: Any, x0: Any, tol: Any, atol: Any, maxiter: Any, m: Any, hermitian: bool,
 ) -> tuple[Any, Any]:
-    product = _operator(name, "A", a)
     b = tree_map(lambda x: promote_inexact(fnp.asarray(x))[0], b)
+    product = _operator(name, "A", a, b)
     image = eval_shape(product, b)
     _like(name, "the result of A", image, b, TypeError)
     b = tree_map(lambda x, y: x.astype(np.result_type(typeof(x).dtype, y.dtype)), b, image)
@@ -81,7 +85,7 @@ def _solve(
         start = stop_gradient(ravel_pytree(x0)[0].astype(dtype))
     limit_of = _limit(tol, atol, np.finfo(dtype).dtype)
     turns = 10 * size if maxiter is None else maxiter
-    near: Product = (lambda x: x) if m is None else _flat(_operator(name, "M", m), unravel, dtype)
+    near: Product = (lambda x: x) if m is None else _flat(_operator(name, "M", m, b), unravel, dtype)
 
     def solve(product: Product, y: Any) -> tuple[Any, Any]:
         return method(product, y, start, limit_of(y), turns, near)
@@ -115,7 +119,8 @@ def cg(A: Any, b: Any, x0: Any = None, *, tol: Any = 1e-5, atol: Any = 0.0, maxi
         M: the preconditioner, an approximation of the inverse of A, definite too: a matrix or a function.
 
     Returns:
-        (x, info): info is 0 if the tolerance was reached, else the number of iterations.
+        (x, info): info is 0 if the tolerance was reached, else the number of iterations (at least 1). Where A, b or the iteration is
+        not finite, x is nan.
 
     Raises:
         TypeError: if A is no function and no matrix, or its result is not like b.
@@ -137,7 +142,8 @@ def bicgstab(A: Any, b: Any, x0: Any = None, *, tol: Any = 1e-5, atol: Any = 0.0
         M: the preconditioner, an approximation of the inverse of A: a matrix or a linear function.
 
     Returns:
-        (x, info): info is 0 if the tolerance was reached, else the number of iterations, or negative where the method broke down.
+        (x, info): info is 0 if the tolerance was reached, else the number of iterations (at least 1), or negative where the method
+        broke down. Where A, b or the iteration is not finite, x is nan.
 
     Raises:
         TypeError, ValueError: as for `cg`.
@@ -164,7 +170,8 @@ def gmres(
         solve_method: "batched" or "incremental". Both give the same here: residuals are known after each product.
 
     Returns:
-        (x, info): info is 0 if the tolerance was reached, else the number of products.
+        (x, info): info is 0 if the tolerance was reached, else the number of products (at least 1). Where A, b or the iteration is not
+        finite, x is nan.
 
     Raises:
         TypeError, ValueError: as for `cg`; and for another `solve_method`.
