@@ -15,7 +15,7 @@ import pytest
 import scipy.special as sp
 
 import functrans as ft
-from functrans.primitives import special_fits
+from functrans.primitives import special_fits, special_tables
 from functrans.scipy import special
 
 rng = np.random.default_rng(5)
@@ -141,6 +141,20 @@ def test_zeta() -> None:
     want = [float(mp.zeta(v)) for v in x]
     np.testing.assert_allclose(special.zeta(x), want, rtol=1e-14, atol=1e-16)
     assert np.isinf(special.zeta(1.0))
+    x = np.concatenate([both(spread(1e-320, 0.5, 40)), rng.uniform(-0.6, 2, 40), -rng.uniform(0.5, 20, 40)])
+    assert relative(special.zeta(x), exact(mp.zeta, x)) < 1e-14
+    x = -rng.uniform(20, 258, 40)
+    assert relative(special.zeta(x), exact(mp.zeta, x)) < 1e-12
+    narrow = np.concatenate([both(np.float32([1e-40, 1e-8, 0.016527636, 0.4])), np.float32([1 + 2**-23, 1 - 2**-24, -50.5, -7.3])])
+    got = special.zeta(narrow)
+    assert got.dtype == np.float32
+    np.testing.assert_allclose(got, np.float32([float(mp.zeta(mp.mpf(float(v)))) for v in narrow]), rtol=1.2e-7)
+    np.testing.assert_array_equal(special.zeta(np.array([-2, -700, -1e10, -701, -703])), [0, 0, 0, -np.inf, np.inf])
+    for v in (-1.7, -0.3, 0.0, 0.7, 1.6):
+        np.testing.assert_allclose(ft.grad(special.zeta)(v), float(mp.zeta(v, 1, 1)), rtol=1e-13)
+    with mp.workdps(40):
+        stieltjes = [float((-1) ** n * mp.stieltjes(n) / mp.factorial(n)) for n in range(20)]
+    assert special_tables.ZETA_CENTRE == (*stieltjes[::-1], 1.0)
     slopes = ft.grad(special.zeta, (0, 1))(2.5, 1.7)
     np.testing.assert_allclose(slopes, [float(mp.zeta(2.5, 1.7, 1)), -2.5 * float(mp.zeta(3.5, 1.7))], rtol=1e-12)
 
