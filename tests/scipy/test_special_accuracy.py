@@ -166,7 +166,7 @@ def test_zeta() -> None:
         np.testing.assert_allclose(ft.grad(special.zeta)(v), float(mp.zeta(v, 1, 1)), rtol=1e-13)
     with mp.workdps(40):
         stieltjes = [float((-1) ** n * mp.stieltjes(n) / mp.factorial(n)) for n in range(20)]
-    assert special_tables.ZETA_CENTRE == (*stieltjes[::-1], 1.0)
+    assert (*stieltjes[::-1], 1.0) == special_tables.ZETA_CENTRE
     slopes = ft.grad(special.zeta, (0, 1))(2.5, 1.7)
     np.testing.assert_allclose(slopes, [float(mp.zeta(2.5, 1.7, 1)), -2.5 * float(mp.zeta(3.5, 1.7))], rtol=1e-12)
 

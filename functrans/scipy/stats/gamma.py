@@ -8,7 +8,9 @@ from __future__ import annotations
 from typing import Any
 
 from functrans.numpy.choice import where
+from functrans.numpy.elementary import log
 from functrans.scipy.special import gammainc, gammaincc, gammaln
+from functrans.scipy.special_stirling import SMALLEST, poisson_terms
 from functrans.scipy.stats.families import Continuous
 from functrans.scipy.stats.logarithms import log_power, log_probability
 
@@ -31,8 +33,17 @@ def _log_right(y: Any, a: Any) -> Any:
     return log_probability(~left, upper, lower)
 
 
+def _log_density(y: Any, a: Any) -> Any:
+    """Of a large shape by terms that do not cancel, as the logarithms would."""
+    large = (a >= SMALLEST) & (y > 0)
+    u, c = where(large, y, SMALLEST), where(large, a, SMALLEST)
+    by_terms = poisson_terms(c, u) + log(c) - log(u)
+    y, a = where(large, 1.0, y), where(large, 1.0, a)
+    return where(large, by_terms, log_power(y, a - 1) - y - gammaln(a))
+
+
 _FAMILY = Continuous("gamma", lower=0.0, valid=lambda a: a > 0, steep=True)
-_logpdf, _pdf = _FAMILY.densities(lambda y, a: log_power(y, a - 1) - y - gammaln(a))
+_logpdf, _pdf = _FAMILY.densities(_log_density)
 _cdf = _FAMILY.function("cdf", lambda y, a: gammainc(a, y))
 _sf = _FAMILY.function("sf", lambda y, a: gammaincc(a, y))
 _logcdf = _FAMILY.function("logcdf", _log_left)
