@@ -43,11 +43,11 @@ def _log_density(y: Any, a: Any) -> Any:
 
 
 _FAMILY = Continuous("gamma", lower=0.0, valid=lambda a: a > 0, steep=True)
-_logpdf, _pdf = _FAMILY.densities(_log_density)
+_logpdf, _pdf = _FAMILY.densities(_log_density, (0.0, -1.0))
 _cdf = _FAMILY.function("cdf", lambda y, a: gammainc(a, y))
 _sf = _FAMILY.function("sf", lambda y, a: gammaincc(a, y))
 _logcdf = _FAMILY.function("logcdf", _log_left)
-_logsf = _FAMILY.function("logsf", _log_right)
+_logsf = _FAMILY.function("logsf", _log_right, (0.0, -1.0))
 
 
 def logpdf(x: Any, a: Any, loc: Any = 0, scale: Any = 1) -> Any:
