@@ -264,9 +264,12 @@ def test_hyp2f1() -> None:
     a, b, c, x = (*rng.uniform(-10, 10, (3, 40)), rng.uniform(-3, 0.9, 40))
     assert relative(special.hyp2f1(a, b, c, x), exact(mp.hyp2f1, a, b, c, x)) < 1e-11
     points = [(1, 2, 3, 2, np.inf), (1, 2, 3, 1, np.inf), (1, 2, 4, 1, 3), (-2, 2, 3, 5, 41 / 6), (1, 2, -3, 0.5, np.inf),
-              (-2, 2, -3, 0.5, 23 / 12), (-3, 2, -2, 0.5, np.inf), (0.5, 1, 2, 0, 1), (1, 2, 3, np.nan, np.nan)]
+              (-2, 2, -3, 0.5, 23 / 12), (-3, 2, -2, 0.5, np.inf), (0.5, 1, 2, 0, 1), (1, 2, 3, np.nan, np.nan),
+              (2, 2, 2, 2, 1), (3, 0.5, 0.5, 1.5, -8), (0.5, 3, 0.5, 1.5, -8), (0.5, 2, 2, 2, np.inf), (-1.5, 2, 2, 3, np.inf),
+              (2, 3, 3, np.inf, 0), (2, 3, 3, 1, np.inf)]
     for *args, want in points:
         np.testing.assert_allclose(special.hyp2f1(*args), want, rtol=1e-14)
+    assert ft.grad(special.hyp2f1, 3)(2.0, 2.0, 2.0, 2.0) == -2  # of (1 - x)**-2
     slopes = ft.jit(ft.grad(special.hyp2f1, (0, 1, 2, 3)))(1.3, -2.0, 3.5, 0.9)
     want = [float(mp.diff(mp.hyp2f1, (1.3, -2, 3.5, 0.9), n)) for n in np.eye(4, dtype=int).tolist()]
     np.testing.assert_allclose(slopes, want, rtol=1e-11)
