@@ -36,10 +36,13 @@ def log1p_rest(u: Any) -> Any:
     -5e-19
     """
     near = absolute(u) < 0.3
-    small = where(near, u, 0)
-    r = small / (small + 2)  # log(1 + u) == 2 atanh(r), and 2 r - u == -u r
+    return where(near, _near_log1p_rest(where(near, u, 0)), log1p(where(near, 1, u)) - where(near, 1, u))
+
+
+def _near_log1p_rest(u: Any) -> Any:
+    r = u / (u + 2)  # log(1 + u) == 2 atanh(r), and 2 r - u == -u r
     square = r * r
-    return where(near, r * (2 * square * _polynomial(square, LOG1P_REST) - small), log1p(where(near, 1, u)) - where(near, 1, u))
+    return r * (2 * square * _polynomial(square, LOG1P_REST) - u)
 
 
 def stirling_rest(x: Any) -> Any:
@@ -60,7 +63,7 @@ def deviance(x: Any, mean: Any) -> Any:
     """
     gap = mean - x
     near = absolute(gap) < 0.3 * x
-    close = -x * log1p_rest(where(near, gap, 0) / x)
+    close = -x * _near_log1p_rest(where(near, gap, 0) / x)
     return where(near, close, x * (log(x) - log(where(near, x, mean))) + gap)
 
 

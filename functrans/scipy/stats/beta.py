@@ -7,6 +7,7 @@ says. DLMF 8.17.
 
 from __future__ import annotations
 
+import math
 from typing import Any
 
 from functrans.numpy.choice import where
@@ -45,13 +46,17 @@ def _log_right(y: Any, a: Any, b: Any) -> Any:
 
 
 def _log_density(y: Any, a: Any, b: Any) -> Any:
-    """Of large shapes by the terms of a binomial mass, where the logarithms would cancel."""
-    large = (minimum(a, b) >= SMALLEST) & (y > 0) & (y < 1)
-    u, c, d = where(large, y, 0.5), where(large, a, SMALLEST), where(large, b, SMALLEST)
+    """Of large shapes by the terms of a binomial mass, where the logarithms would cancel.
+
+    Which are large is asked of the shapes alone: what depends on nothing else is then computed once for all y.
+    """
+    large = minimum(a, b) >= SMALLEST
+    inside = large & (y > 0) & (y < 1)
+    u, c, d = where(inside, y, 0.5), where(large, a, SMALLEST), where(large, b, SMALLEST)
     by_terms = binomial_terms(c, d, u, 1 - u) + log(c * (d / (c + d))) - log(u) - log1p(-u)
-    c, d = where(large, 1.0, a), where(large, 1.0, b)
-    y = where(large, 0.5, y)
-    return where(large, by_terms, log_power(y, c - 1) + log_power1m(y, d - 1) - betaln(c, d))
+    y, c, d = where(large, 0.5, y), where(large, 1.0, a), where(large, 1.0, b)
+    by_logarithms = log_power(y, c - 1) + log_power1m(y, d - 1) - betaln(c, d)
+    return where(large, where(inside, by_terms, -math.inf), by_logarithms)
 
 
 _FAMILY = Continuous("beta", lower=0.0, upper=1.0, valid=lambda a, b: (a > 0) & (b > 0), steep=True)

@@ -5,6 +5,7 @@ Operands, dtypes and errors as `functrans.scipy.stats` says. DLMF 8.2.
 
 from __future__ import annotations
 
+import math
 from typing import Any
 
 from functrans.numpy.choice import where
@@ -35,11 +36,12 @@ def _log_right(y: Any, a: Any) -> Any:
 
 def _log_density(y: Any, a: Any) -> Any:
     """Of a large shape by terms that do not cancel, as the logarithms would."""
-    large = (a >= SMALLEST) & (y > 0)
-    u, c = where(large, y, SMALLEST), where(large, a, SMALLEST)
+    large = a >= SMALLEST  # asked of the shape alone, so that gammaln is computed once for all y
+    inside = large & (y > 0)
+    u, c = where(inside, y, SMALLEST), where(large, a, SMALLEST)
     by_terms = poisson_terms(c, u) + log(c) - log(u)
     y, a = where(large, 1.0, y), where(large, 1.0, a)
-    return where(large, by_terms, log_power(y, a - 1) - y - gammaln(a))
+    return where(large, where(inside, by_terms, -math.inf), log_power(y, a - 1) - y - gammaln(a))
 
 
 _FAMILY = Continuous("gamma", lower=0.0, valid=lambda a: a > 0, steep=True)
