@@ -6,7 +6,7 @@ Polynomials (`LGAMMA`, `DIGAMMA`; highest power first) are Chebyshev interpolant
 small: of ``exp(-x) I0(x)`` and ``exp(-x) I1(x) / x`` at ``x = 2 y + 4``; large: of ``sqrt(x) exp(-x) I(x)`` at
 ``x = 32 / (y + 2)``. Tails are Bernoulli numbers. `NORMAL_*` are Wichura's, of algorithm AS 241 (1988). `EXPM1_REST`
 and `LOG1P_REST` are Taylor's, of ``(expm1(u) - u) / u**2`` in u and ``(atanh(r) - r) / r**3`` in r**2. `LEGENDRE_*` are
-the Gauss-Legendre rule of 24 nodes on [0, 1].
+the Gauss-Legendre rule of 24 nodes on [0, 1]. `ZETA_CENTRE` is Taylor's, of ``(s - 1) zeta(s)`` in ``s - 1`` (DLMF 25.2.4).
 
 A test computes all but Wichura's anew with mpmath.
 """
@@ -16,7 +16,7 @@ from __future__ import annotations
 __all__ = [
     "DIGAMMA", "DIGAMMA_ROOT", "DIGAMMA_TAIL", "EXPM1_REST", "I0E_LARGE", "I0E_SMALL", "I1E_LARGE", "I1E_SMALL",
     "LEGENDRE_NODES", "LEGENDRE_WEIGHTS", "LGAMMA", "LOG1P_REST", "NORMAL_CENTRE", "NORMAL_MIDDLE",
-    "NORMAL_TAIL", "STIRLING", "ZETA_TAIL",
+    "NORMAL_TAIL", "STIRLING", "ZETA_CENTRE", "ZETA_TAIL",
 ]
 
 LGAMMA = (
@@ -85,6 +85,13 @@ ZETA_TAIL = (
     0.08333333333333333, -0.001388888888888889, 3.306878306878307e-05, -8.267195767195768e-07, 2.08767569878681e-08,
     -5.284190138687493e-10, 1.3382536530684679e-11, -3.3896802963225827e-13, 8.586062056277845e-15,
     -2.174868698558062e-16, 5.5090028283602295e-18, -1.3954464685812522e-19,
+)
+ZETA_CENTRE = (
+    -4.139956737713306e-21, 4.800850782488065e-20, -7.387676660538637e-20, -9.544466076366965e-18,
+    2.1677312200726828e-16, -2.3997862217709992e-15, 4.4104247417577536e-15, 3.4921159366720317e-13,
+    -6.768689863513697e-12, 5.658421927608708e-11, 9.47827778276236e-11, -8.733218100273798e-09,
+    1.0462094584479188e-07, -3.316240908752772e-07, -6.6110318108421895e-06, 9.689041939447084e-05,
+    -0.00034230573671722433, -0.00484518159643616, 0.07281584548367673, 0.5772156649015329, 1.0,
 )
 NORMAL_CENTRE = (
     (

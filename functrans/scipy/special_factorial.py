@@ -14,13 +14,15 @@ from functrans.core.source import describe, user_source
 from functrans.core.trace import typeof
 from functrans.numpy.choice import where
 from functrans.numpy.creation import asarray
-from functrans.numpy.elementary import exp
+from functrans.numpy.elementary import exp, sin
 from functrans.numpy.ufuncs import absolute, floor, minimum
+from functrans.numpy.ufuncs import round as round_
 from functrans.primitives.special import digamma_p, lgamma_p
 from functrans.primitives.special_gamma import gamma_p
 from functrans.primitives.structural import convert_element_type
 from functrans.scipy.special_gamma import beta, gammasgn
 from functrans.scipy.special_operands import real_operands, static_integer, with_derivatives
+from functrans.scipy.special_stirling import SMALLEST, gamma_quotient
 
 __all__ = ["bernoulli", "comb", "factorial", "poch"]
 
@@ -71,12 +73,29 @@ def _poch(z: Any, m: Any) -> Any:
     for k in range(_WHOLE):  # z (z + 1) ...; for negative m, that of z + m, inverted
         product = where(k < absolute(m), product * (z + below + k), product)
     product = where(m < 0, where(product == 0, np.inf, 1 / where(product == 0, 1, product)), product)
-    top, bottom = gamma_p.bind(z + m), gamma_p.bind(z)
-    usable = (absolute(top) < np.inf) & (absolute(bottom) < np.inf) & (top != 0) & (bottom != 0)
-    by_logarithms = gammasgn(z) * gammasgn(z + m) * exp(lgamma_p.bind(z + m) - lgamma_p.bind(z))
-    out = where(usable, top / where(usable, bottom, 1), by_logarithms)
+    # Left of 0 by reflection (DLMF 5.5.3): gamma(1 - z) / gamma(1 - z - m), whose poles, if m is whole, are only a sign.
+    left = (z < 0) & (z + m < 0) | (floor(m) == m) & (z <= 0) & (z + m <= 0)
+    start, end = where(left, 1 - z - m, z), where(left, 1 - z, z + m)
+    odd = floor(m / 2) * 2 != m
+    turned = where(floor(m) == m, where(odd, -1, 1), _sin_pi(z) / where(left & (floor(m) != m), _sin_pi(z + m), 1))
+    out = _positive_quotient(start, end, m) * where(left, turned, 1)
     at_pole, above_pole = (z <= 0) & (floor(z) == z), (z + m <= 0) & (floor(z + m) == z + m)
     return where(whole, product, where(at_pole & ~above_pole, 0, where(above_pole & ~at_pole, np.inf, out)))
+
+
+def _sin_pi(x: Any) -> Any:
+    rest = x - 2 * round_(x / 2)
+    return sin(math.pi * where(absolute(rest) > 0.5, where(rest > 0, 1 - rest, -1 - rest), rest))
+
+
+def _positive_quotient(start: Any, end: Any, m: Any) -> Any:
+    """gamma(end) / gamma(start), where end - start is m but for rounding; poles apart, of any sign."""
+    far = (minimum(start, end) >= SMALLEST) & (absolute(m) < 0.5 * start)
+    top, bottom = gamma_p.bind(end), gamma_p.bind(start)
+    usable = (absolute(top) < np.inf) & (absolute(bottom) < np.inf) & (top != 0) & (bottom != 0)
+    by_logarithms = gammasgn(start) * gammasgn(end) * exp(lgamma_p.bind(end) - lgamma_p.bind(start))
+    direct = where(usable, top / where(usable, bottom, 1), by_logarithms)
+    return where(far, gamma_quotient(where(far, start, SMALLEST), where(far, m, 0)), direct)
 
 
 def comb(N: Any, k: Any, *, repetition: bool = False) -> Any:

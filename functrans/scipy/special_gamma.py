@@ -16,14 +16,15 @@ from functrans.numpy.choice import where
 from functrans.numpy.elementary import exp, log, sin
 from functrans.numpy.joining import stack
 from functrans.numpy.reductions import prod
-from functrans.numpy.ufuncs import absolute, floor, maximum
+from functrans.numpy.ufuncs import absolute, floor, maximum, minimum
 from functrans.numpy.ufuncs import round as round_
 from functrans.numpy.util import broadcast_arrays_internal, constant_like
 from functrans.primitives.special import digamma_p, lgamma_p, polygamma_p, zeta_p
 from functrans.primitives.special_beta import regularized_incomplete_beta_p
 from functrans.primitives.special_gamma import gamma_p, log_beta_p
 from functrans.primitives.special_integrals import igamma_p, igammac_p
-from functrans.primitives.special_tables import ZETA_TAIL
+from functrans.primitives.special_tables import ZETA_CENTRE
+from functrans.primitives.structural import convert_element_type
 from functrans.scipy.special_complex import loggamma
 from functrans.scipy.special_operands import inexact_operands, real_operands, static_integer, with_derivatives
 
@@ -74,7 +75,7 @@ def gamma(x: Any) -> Any:
 
 
 def digamma(x: Any) -> Any:
-    """The derivative of `gammaln`; nan at 0, -1, -2, ...
+    """The derivative of `gammaln`; nan at 0, -1, -2, ... (at the zeros too, where SciPy gives -inf and inf by their sign).
 
     >>> digamma(1.0)
     Array(-0.57721566, dtype=float64, weak_type=True)
@@ -229,7 +230,8 @@ def betainc(a: Any, b: Any, x: Any) -> Any:
 def zeta(x: Any, q: Any = None) -> Any:
     """Hurwitz's zeta function, the sum of ``(q + k)**-x`` over k >= 0; Riemann's, left of 1 too, unless `q` is given.
 
-    nan for `x` below 1 where `q` is given, and for `q` of -10 and below. Differentiable in both.
+    nan for `x` below 1 where `q` is given, and for `q` of -10 and below. Differentiable in both. Riemann's is within some 1e-15 of the
+    true value in float64 (some 1e-13 left of -100), and overflows with its sign left of -260.
 
     >>> zeta(np.array([2.0, -1.0]))
     Array([ 1.64493407, -0.08333333], dtype=float64)
@@ -239,29 +241,33 @@ def zeta(x: Any, q: Any = None) -> Any:
     return _riemann(*real_operands("zeta", x)) if q is None else zeta_p.bind(*real_operands("zeta", x, q))
 
 
-def _euler_maclaurin(x: Any, q: Any) -> Any:
-    """The sum with 20 terms and the tail of Euler and Maclaurin (DLMF 25.11.5), which holds left of 1 too."""
-    terms = 20
-    total = q ** -x
-    for k in range(1, terms):
-        total = total + (q + k) ** -x
-    a = q + terms
-    power = a ** -x
-    tail = power * 0.5 + power * (a / (x - 1))
-    factor = power * (x / a)
-    for i, c in enumerate(ZETA_TAIL):
-        tail = tail + factor * c
-        factor = factor * ((x + (2 * i + 1)) / a) * ((x + (2 * i + 2)) / a)
-    return total + tail
-
-
 @jit
 def _riemann(x: Any) -> Any:
-    left, right = x < 0, x > 1
-    # DLMF 25.4.1: zeta(x) = 2 (2 pi)**(x - 1) sin(pi x / 2) gamma(1 - x) zeta(1 - x)
-    y = where(left, x, -1)
-    turns = y / 2 - 2 * round_(y / 4)
+    """In float64: the argument of a narrower dtype is exact there, but not 1 less it."""
+    return convert_element_type(_wide_riemann(convert_element_type(x, np.dtype(np.float64))), typeof(x).dtype, typeof(x).weak_type)
+
+
+def _wide_riemann(x: Any) -> Any:
+    left, middle = x < -0.5, (x >= -0.5) & (x <= 2)
+    s = where(middle & (x != 1), x - 1, -1)
+    entire = constant_like(x, 0)
+    for c in ZETA_CENTRE:
+        entire = entire * s + c
+    right = zeta_p.bind(where(left | middle, 2, x), constant_like(x, 1))
+    return where(left, _reflected(where(left, x, -1)), where(middle, where(x == 1, np.inf, entire / s), right))
+
+
+def _reflected(x: Any) -> Any:
+    """Left of 0 by DLMF 25.4.1, ``2 (2 pi)**-n sin(pi x / 2) gamma(n) zeta(n)`` with n = 1 - x; nan at -inf.
+
+    By the duplication of gamma (DLMF 5.5.5) ``gamma(n) (2 pi)**-n = g(n / 2) g(n / 2 + 1 / 2) / 2`` with ``g(h) = gamma(h) pi**-h``, so
+    that nothing overflows before the result does.
+    """
+    turns = x / 2 - 2 * round_(x / 4)
     folded = where(absolute(turns) > 0.5, where(turns > 0, 1 - turns, -1 - turns), turns)
-    mirrored = 2 * (2 * math.pi) ** (y - 1) * sin(math.pi * folded) * gamma_p.bind(1 - y) * zeta_p.bind(1 - y, constant_like(x, 1))
-    middle = _euler_maclaurin(where(left | right, 0.5, x), constant_like(x, 1))
-    return where(left, mirrored, where(right, zeta_p.bind(where(right, x, 2), constant_like(x, 1)), where(x == 1, np.inf, middle)))
+    n = minimum(1 - x, 400)  # overflows; so zeros stay zeros
+    half, upper = n / 2, n / 2 + 0.5
+    size = gamma_p.bind(half) * math.pi ** -half * zeta_p.bind(n, constant_like(x, 1))
+    rest = gamma_p.bind(upper) * math.pi ** -upper
+    zero = folded == 0
+    return where(zero, 0 * folded, where(zero, 1, sin(math.pi * folded)) * size * rest)

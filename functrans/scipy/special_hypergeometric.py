@@ -28,7 +28,7 @@ from functrans.numpy.joining import stack
 from functrans.numpy.reductions import all as all_
 from functrans.numpy.reductions import any as any_
 from functrans.numpy.reductions import prod
-from functrans.numpy.ufuncs import absolute, maximum
+from functrans.numpy.ufuncs import absolute, floor, maximum
 from functrans.numpy.util import broadcast_arrays_internal
 from functrans.primitives.special import lgamma_p
 from functrans.primitives.special_gamma import gamma_p
@@ -117,9 +117,10 @@ _NEAR = 0.75
 def hyp2f1(a: Any, b: Any, c: Any, x: Any) -> Any:
     """Gauss's hypergeometric function, the sum of ``(a)_k (b)_k / (c)_k * x**k / k!``. Real; arguments broadcast.
 
-    Continued to all ``x < 1``; at 1 the limit, and inf beyond, except for polynomials (`a` or `b` is 0, -1, -2, ...), which are defined
-    everywhere. inf where `c` is 0, -1, -2, ... and the series does not end before. In float64, for parameters of at most 10 in size, the
-    relative error is some 1e-14 beside the zeros. Differentiable in all arguments.
+    Continued to all ``x < 1``; at 1 the limit, and inf beyond, except for what is defined everywhere: polynomials (`a` or `b` is 0, -1,
+    -2, ...) and whole powers of 1 - x (`a` or `b` equals `c`, the other is whole). inf where `c` is 0, -1, -2, ... and the series does
+    not end before. In float64, for parameters of at most 10 in size, the relative error is some 1e-14 beside the zeros. Differentiable
+    in all arguments.
 
     >>> hyp2f1(1.0, 2.0, 3.0, np.array([-2.0, 0.5]))
     Array([0.45069386, 1.54517744], dtype=float64)
@@ -199,8 +200,15 @@ def _hyp2f1(a: Any, b: Any, c: Any, x: Any) -> Any:
     slope = series(raised[:2], raised[2:], half) * (first * second[0] / c)
     beyond = _continued(first, second[0], c, where(far, w, 0.5), value, slope)
     out = scale * where(far & (absolute(value) < np.inf), beyond, value)
-    out = where(outside, where(x == 1, _at_one(a, b, c), np.inf), out)
+    out = where(outside, where(x == 1, _at_one(a, b, c), _beyond_one(a, b, c, where(outside & (x > 1), x, 2))), out)
     return where((a == a) & (b == b) & (c == c) & (x == x), out, np.nan)
+
+
+def _beyond_one(a: Any, b: Any, c: Any, x: Any) -> Any:
+    """``(1 - x)**-a`` where b equals c, or so with a and b exchanged, if the power is whole (DLMF 15.4.6); else inf."""
+    exponent = where(b == c, a, b)
+    whole = ((a == c) | (b == c)) & (floor(exponent) == exponent) & ~at_pole(c)
+    return where(whole, (1 - x) ** -where(whole, exponent, 1), np.inf)
 
 
 def _at_one(a: Any, b: Any, c: Any) -> Any:

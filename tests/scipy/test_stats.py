@@ -214,6 +214,39 @@ def test_invalid(case: Case) -> None:
 
 
 @every_case
+def test_derivatives_are_nan_where_values_are(case: Case) -> None:
+    """And nowhere else: a nan beside them does not spread."""
+    rest = tuple(map(float, case.args[1:]))
+    bad = [np.nan, -0.1, 1.1] if case.method in ("ppf", "isf") else [np.nan]
+    x = np.array([*bad, case.args[0][0]], np.float64)
+    with ft.disable_jit():
+        slopes = ft.grad(lambda x: fnp.sum(case.ours(x, *rest)))(x)
+    np.testing.assert_array_equal(np.isnan(slopes), [True] * len(bad) + [False])
+
+
+INFINITE_SLOPES = {
+    "norm.logpdf": (np.inf, -np.inf), "norm.logcdf": (np.inf, 0), "norm.logsf": (0, -np.inf), "logistic.logpdf": (1, -1),
+    "laplace.logpdf": (1, -1), "expon.logpdf": (0, -1), "expon.logsf": (0, -1), "gumbel_r.logpdf": (np.inf, -1),
+    "gumbel_r.logcdf": (np.inf, 0), "gumbel_r.logsf": (0, -1), "gumbel_l.logpdf": (1, -np.inf), "gumbel_l.logcdf": (1, 0),
+    "gumbel_l.logsf": (0, -np.inf), "cauchy.logpdf": (0, 0),
+}
+
+
+@pytest.mark.parametrize("name", INFINITE_SLOPES)
+def test_limits_of_derivatives(name: str) -> None:
+    distribution, method = name.split(".")
+    f = getattr(getattr(stats, distribution), method)
+    x = np.array([-np.inf, 0.5, np.inf])
+    with ft.disable_jit():
+        slopes = ft.grad(lambda x: fnp.sum(f(x, 0.25, 2.0)))(x)
+        np.testing.assert_array_equal(slopes[::2], np.array(INFINITE_SLOPES[name]) / 2)
+        np.testing.assert_allclose(slopes[1], ft.grad(f)(0.5, 0.25, 2.0))
+        np.testing.assert_array_equal(ft.jvp(f, (x, 0.25, 2.0), (np.ones(3), 0.0, 0.0))[1], slopes)
+    assert float(ft.grad(stats.gamma.logpdf)(np.inf, 2.0)) == float(ft.grad(stats.gamma.logsf)(np.inf, 2.0)) == -1
+    assert float(ft.grad(stats.chi2.logpdf)(np.inf, 2.0)) == -0.5
+
+
+@every_case
 def test_promotion_and_shapes(case: Case) -> None:
     """Integers, lists, empty arrays, broadcasting; shapes that do not fit and complex numbers are refused with the method's name."""
     whole, rest = np.array([1, 2]), case.args[1:]

@@ -142,6 +142,67 @@ def test_tails(name: str, args: tuple[float, ...], exact: Callable[..., Any]) ->
     np.testing.assert_allclose(got, want, rtol=3e-12)
 
 
+def log_beta_density(y: Any, a: Any, b: Any) -> Any:
+    return (a - 1) * mp.log(y) + (b - 1) * mp.log1p(-y) + mp.loggamma(a + b) - mp.loggamma(a) - mp.loggamma(b)
+
+
+def log_nbinom(k: Any, n: Any, p: Any) -> Any:
+    return mp.loggamma(k + n) - mp.loggamma(k + 1) - mp.loggamma(n) + n * mp.log(p) + k * mp.log1p(-p)
+
+
+def log_poisson(k: Any, mu: Any) -> Any:
+    return k * mp.log(mu) - mu - mp.loggamma(k + 1)
+
+
+def log_gamma_density(y: Any, a: Any) -> Any:
+    return (a - 1) * mp.log(y) - y - mp.loggamma(a)
+
+
+def log_betabinom(k: Any, n: Any, a: Any, b: Any) -> Any:
+    choices = mp.loggamma(n + 1) - mp.loggamma(k + 1) - mp.loggamma(n - k + 1)
+    return choices + sum(s * mp.loggamma(v) for v, s in ((k + a, 1), (n - k + b, 1), (n + a + b, -1), (a, -1), (b, -1), (a + b, 1)))
+
+
+LARGE: list[tuple[str, tuple[float, ...], Callable[..., Any]]] = [
+    ("beta.pdf", (0.5, 1e8, 1e8), log_beta_density), ("beta.pdf", (0.3, 3e5, 7e5), log_beta_density),
+    ("beta.pdf", (0.301, 3e5, 7e5), log_beta_density), ("beta.pdf", (0.25, 10.0, 30.0), log_beta_density),
+    ("beta.pdf", (0.5, 10.0, 40.0), log_beta_density), ("beta.pdf", (0.1, 9.9, 30.0), log_beta_density),
+    ("binom.pmf", (300000.0, 1e6, 0.3), log_binomial), ("binom.pmf", (301000.0, 1e6, 0.3), log_binomial),
+    ("binom.pmf", (12.0, 1e8, 1e-7), log_binomial), ("binom.pmf", (500.0, 1010.0, 0.25), log_binomial),
+    ("nbinom.pmf", (7e5, 3e5, 0.3), log_nbinom), ("nbinom.pmf", (12.0, 1e4, 0.999), log_nbinom),
+    ("poisson.pmf", (1e8, 1e8), log_poisson), ("poisson.pmf", (10020.0, 1e4), log_poisson), ("poisson.pmf", (30.0, 3.0), log_poisson),
+    ("gamma.pdf", (1e8 + 5000, 1e8), log_gamma_density), ("gamma.pdf", (3.0, 30.0), log_gamma_density),
+    ("gamma.pdf", (500.0, 200.0), log_gamma_density),
+    ("betabinom.pmf", (301000.0, 1e6, 3e5, 7e5), log_betabinom), ("betabinom.pmf", (20.0, 1e4, 12.0, 1e3), log_betabinom),
+]
+
+
+@pytest.mark.parametrize(("name", "args", "exact"), LARGE, ids=[f"{r[0]}-{r[1]}" for r in LARGE])
+def test_large_parameters(name: str, args: tuple[float, ...], exact: Callable[..., Any]) -> None:
+    """The density and, against differences of the logarithm, the derivatives by every argument that is no count."""
+    distribution, method = name.split(".")
+    module = getattr(stats, distribution)
+    with mp.workdps(60):
+        got = float(getattr(module, method)(*args))
+        want = mp.exp(exact(*map(mp.mpf, args)))
+        assert abs(mp.mpf(got) / want - 1) < 5e-13
+        for n in range(len(args)) if method == "pdf" else range(1, len(args)):
+            if n == 1 and name in ("binom.pmf", "betabinom.pmf"):
+                continue
+            slope = ft.grad(getattr(module, "log" + method), n)(*args)
+            order = tuple(int(i == n) for i in range(len(args)))
+            true = float(mp.diff(exact, tuple(map(mp.mpf, args)), order, h=mp.mpf(10) ** -20))
+            np.testing.assert_allclose(float(slope), true, rtol=1e-9, atol=1e-9)  # a rounding of the count times p
+
+
+def test_large_parameters_in_float32() -> None:
+    got = stats.beta.pdf(np.float32(0.5), np.float32(1e6), np.float32(1e6))
+    assert got.dtype == np.float32
+    np.testing.assert_allclose(got, float(mp.exp(log_beta_density(mp.mpf(0.5), mp.mpf(10**6), mp.mpf(10**6)))), rtol=1e-6)
+    assert stats.beta.pdf(0.0, 20.0, 30.0) == 0 and stats.gamma.pdf(0.0, 20.0) == 0
+    assert stats.binom.pmf(20, 50, 0.0) == 0 and stats.nbinom.pmf(20, 30, 1.0) == 0 and stats.poisson.pmf(20, 0.0) == 0
+
+
 NARROW: list[tuple[str, tuple[float, ...]]] = [
     ("norm.cdf", (-10.0,)), ("norm.logcdf", (-1e3,)), ("norm.logsf", (5.0,)), ("norm.ppf", (1e-30,)), ("cauchy.logpdf", (1e30,)),
     ("cauchy.sf", (1e20,)), ("cauchy.logcdf", (1e20,)), ("logistic.sf", (80.0,)), ("gumbel_r.logsf", (60.0,)), ("expon.logcdf", (40.0,)),

@@ -5,11 +5,10 @@ Operands, dtypes and errors as `functrans.scipy.stats` says.
 
 from __future__ import annotations
 
-import math
 from typing import Any
 
 from functrans.numpy.choice import where
-from functrans.scipy.stats.families import Lattice, compiled
+from functrans.scipy.stats.families import Lattice, compiled, nan_unless
 from functrans.scipy.stats.logarithms import log_power, log_power1m
 
 __all__ = ["cdf", "logpmf", "pmf", "ppf"]
@@ -22,7 +21,7 @@ def _is_probability(p: Any) -> Any:
 _FAMILY = Lattice("bernoulli", _is_probability, upper=1.0)
 _logpmf, _pmf = _FAMILY.masses(lambda k, p: log_power(p, k) + log_power1m(p, 1 - k))
 _cdf = _FAMILY.cumulative(lambda k, p: where(k < 1, 1 - p, 1))
-_ppf = compiled("bernoulli.ppf", lambda q, p: where(_is_probability(q) & _is_probability(p), where(q <= 1 - p, 0.0 * q, 1), math.nan))
+_ppf = compiled("bernoulli.ppf", lambda q, p: nan_unless(_is_probability(q) & _is_probability(p), where(q <= 1 - p, 0.0 * q, 1), q, p))
 
 
 def logpmf(k: Any, p: Any, loc: Any = 0) -> Any:

@@ -6,10 +6,14 @@ probabilities at most twice in the shapes. Operands, dtypes and errors as `funct
 
 from __future__ import annotations
 
+import math
 from typing import Any
 
 from functrans.numpy.choice import where
+from functrans.numpy.elementary import log, log1p
+from functrans.numpy.ufuncs import minimum
 from functrans.scipy.special import betainc, betaln
+from functrans.scipy.special_stirling import SMALLEST, binomial_terms
 from functrans.scipy.stats.families import Continuous
 from functrans.scipy.stats.logarithms import log_power, log_power1m, log_probability
 
@@ -40,8 +44,22 @@ def _log_right(y: Any, a: Any, b: Any) -> Any:
     return log_probability(~left, smaller, smaller)
 
 
+def _log_density(y: Any, a: Any, b: Any) -> Any:
+    """Of large shapes by the terms of a binomial mass, where the logarithms would cancel.
+
+    Which are large is asked of the shapes alone: what depends on nothing else is then computed once for all y.
+    """
+    large = minimum(a, b) >= SMALLEST
+    inside = large & (y > 0) & (y < 1)
+    u, c, d = where(inside, y, 0.5), where(large, a, SMALLEST), where(large, b, SMALLEST)
+    by_terms = binomial_terms(c, d, u, 1 - u) + log(c * (d / (c + d))) - log(u) - log1p(-u)
+    y, c, d = where(large, 0.5, y), where(large, 1.0, a), where(large, 1.0, b)
+    by_logarithms = log_power(y, c - 1) + log_power1m(y, d - 1) - betaln(c, d)
+    return where(large, where(inside, by_terms, -math.inf), by_logarithms)
+
+
 _FAMILY = Continuous("beta", lower=0.0, upper=1.0, valid=lambda a, b: (a > 0) & (b > 0), steep=True)
-_logpdf, _pdf = _FAMILY.densities(lambda y, a, b: log_power(y, a - 1) + log_power1m(y, b - 1) - betaln(a, b))
+_logpdf, _pdf = _FAMILY.densities(_log_density)
 _cdf = _FAMILY.function("cdf", _left)
 _sf = _FAMILY.function("sf", _right)
 _logcdf = _FAMILY.function("logcdf", _log_left)

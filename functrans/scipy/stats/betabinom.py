@@ -8,14 +8,30 @@ from __future__ import annotations
 
 from typing import Any
 
+from functrans.numpy.choice import where
+from functrans.numpy.elementary import log
+from functrans.numpy.ufuncs import minimum
 from functrans.scipy.special import betaln
+from functrans.scipy.special_stirling import SMALLEST, binomial_terms
 from functrans.scipy.stats.binom import is_count, log_binomial
 from functrans.scipy.stats.families import Lattice
 
 __all__ = ["logpmf", "pmf"]
 
+def _log_mass(k: Any, n: Any, a: Any, b: Any) -> Any:
+    """Of large counts and shapes by the terms of three binomial masses of one p, whose powers cancel."""
+    large = minimum(minimum(k, n - k), minimum(a, b)) >= SMALLEST
+    i, j, c, d = (where(large, v, SMALLEST) for v in (k, n - k, a, b))
+    above, below = c + i, d + j
+    p, q = above / (above + below), below / (above + below)
+    masses = binomial_terms(i, j, p, q) + binomial_terms(c, d, p, q) - binomial_terms(above, below, p, q)
+    by_terms = masses + log(c / above) + log(d / below) + log((above + below) / (c + d))
+    k, n, a, b = where(large, 0.0, k), where(large, 0.0, n), where(large, 1.0, a), where(large, 1.0, b)
+    return where(large, by_terms, log_binomial(n, k) + betaln(k + a, n - k + b) - betaln(a, b))
+
+
 _FAMILY = Lattice("betabinom", lambda n, a, b: is_count(n) & (a > 0) & (b > 0), upper=lambda n, a, b: n)
-_logpmf, _pmf = _FAMILY.masses(lambda k, n, a, b: log_binomial(n, k) + betaln(k + a, n - k + b) - betaln(a, b))
+_logpmf, _pmf = _FAMILY.masses(_log_mass)
 
 
 def logpmf(k: Any, n: Any, a: Any, b: Any, loc: Any = 0) -> Any:

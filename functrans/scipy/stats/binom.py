@@ -7,9 +7,11 @@ from __future__ import annotations
 
 from typing import Any
 
+from functrans.numpy.choice import where
 from functrans.numpy.elementary import log1p
-from functrans.numpy.ufuncs import floor
+from functrans.numpy.ufuncs import floor, minimum
 from functrans.scipy.special import betaln
+from functrans.scipy.special_stirling import SMALLEST, binomial_terms
 from functrans.scipy.stats.families import Lattice
 from functrans.scipy.stats.logarithms import log_power, log_power1m
 
@@ -34,8 +36,17 @@ def log_binomial(n: Any, k: Any) -> Any:
     return -log1p(n) - betaln(n - k + 1, k + 1)
 
 
+def _log_mass(k: Any, n: Any, p: Any) -> Any:
+    """Of many successes and failures by terms that do not cancel, as the logarithms would."""
+    large = (minimum(k, n - k) >= SMALLEST) & (p > 0) & (p < 1)
+    a, b, q = where(large, k, SMALLEST), where(large, n - k, SMALLEST), where(large, p, 0.5)
+    by_terms = binomial_terms(a, b, q, 1 - q)
+    k, n, p = where(large, 0.0, k), where(large, 0.0, n), where(large, 0.5, p)
+    return where(large, by_terms, log_binomial(n, k) + log_power(p, k) + log_power1m(p, n - k))
+
+
 _FAMILY = Lattice("binom", lambda n, p: is_count(n) & (p >= 0) & (p <= 1), upper=lambda n, p: n)
-_logpmf, _pmf = _FAMILY.masses(lambda k, n, p: log_binomial(n, k) + log_power(p, k) + log_power1m(p, n - k))
+_logpmf, _pmf = _FAMILY.masses(_log_mass)
 
 
 def logpmf(k: Any, n: Any, p: Any, loc: Any = 0) -> Any:

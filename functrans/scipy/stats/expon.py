@@ -14,11 +14,11 @@ from functrans.scipy.stats.families import Continuous
 __all__ = ["cdf", "logcdf", "logpdf", "logsf", "pdf", "ppf", "sf"]
 
 _FAMILY = Continuous("expon", lower=0.0)
-_logpdf, _pdf = _FAMILY.densities(lambda y: -y)
+_logpdf, _pdf = _FAMILY.densities(lambda y: -y, (0.0, -1.0))
 _cdf = _FAMILY.function("cdf", lambda y: -expm1(-y))
 _sf = _FAMILY.function("sf", lambda y: exp(-y))
 _logcdf = _FAMILY.function("logcdf", log1mexp)
-_logsf = _FAMILY.function("logsf", lambda y: -y)
+_logsf = _FAMILY.function("logsf", lambda y: -y, (0.0, -1.0))
 _ppf = _FAMILY.quantile("ppf", lambda q: -log1p(-q))
 
 

@@ -5,7 +5,9 @@ A distribution states its standard form: functions of the standardised variable 
 ``(x, *shapes, loc, scale)`` which hold everywhere:
 
 - outside the support the value is the constant that `_OUTSIDE` states, with derivative 0;
-- where the scale is not positive, or a shape not valid, or the argument is nan, the value is nan;
+- where the scale is not positive, or a shape not valid, or the argument is nan, the value is nan, and so is every derivative;
+- at an infinite argument the derivative by it is its limit, where a distribution states a limit that is not 0; those by the
+  others are 0, for their limits would make nan of sums and of products with tangents that are 0;
 - a finite edge belongs to the support, except where the logarithm of a probability is -inf on it, or its slope may be infinite; an
   infinite edge never does.
 
@@ -31,8 +33,9 @@ from functrans.numpy.choice import clip, where
 from functrans.numpy.elementary import exp, log
 from functrans.numpy.ufuncs import floor
 from functrans.numpy.util import asarray_internal, broadcast_shapes_internal, promote_inexact
+from functrans.primitives.stop_gradient import stop_gradient
 
-__all__ = ["Continuous", "Function", "Lattice", "compiled", "operands", "refuse_complex"]
+__all__ = ["Continuous", "Function", "Lattice", "compiled", "nan_unless", "operands", "refuse_complex"]
 
 Function = Callable[..., Any]
 Bound = float | Function
@@ -94,6 +97,20 @@ def compiled(name: str, body: Function) -> Function:
     return call
 
 
+def nan_unless(valid: Any, out: Any, *args: Any) -> Any:
+    """`out` where `valid`; elsewhere nan, with derivatives nan by all of `args`.
+
+    >>> import functrans as ft
+    >>> print(ft.grad(lambda x: nan_unless(x > 0, 2 * x, x))(-1.0))
+    nan
+    """
+    total = args[0]
+    for x in args[1:]:
+        total = total + x
+    # The inner choice keeps nan * 0 of reverse mode from the valid ones.
+    return where(valid, out, math.nan * where(valid, 1.0, total))
+
+
 # -- supports ---------------------------------------------------------------------------------------------------------
 
 def _end(bound: Bound, shapes: list[Any]) -> Any:
@@ -116,6 +133,14 @@ def _below(y: Any, bound: Any, closed: bool) -> Any:
     return y <= bound if closed or bound == -math.inf else y < bound
 
 
+def _with_tails(out: Any, x: Any, y: Any, scale: Any, slopes: tuple[float, float]) -> Any:
+    """`out`, and at the infinities of y where a slope is not 0, a line of it (which is -inf there)."""
+    left, right = (y == math.copysign(math.inf, sign) if slope != 0 else False for sign, slope in zip((-1, 1), slopes, strict=True))
+    far = left | right
+    line = where(far, x, 0) / stop_gradient(where(far, scale, 1)) * where(y < 0, slopes[0], slopes[1])
+    return where(far, line, out)
+
+
 @dataclass(frozen=True, slots=True)
 class Continuous:
     """Distributions of a location, a scale and shapes.
@@ -130,8 +155,11 @@ class Continuous:
     valid: Function | None = None
     steep: bool = False
 
-    def function(self, method: str, standard: Function) -> Function:
-        """``method(x, *shapes, loc, scale)`` of ``standard(y, *shapes)``; for "pdf" too, standard is the logarithm of the density."""
+    def function(self, method: str, standard: Function, slopes: tuple[float, float] = (0.0, 0.0)) -> Function:
+        """``method(x, *shapes, loc, scale)`` of ``standard(y, *shapes)``; for "pdf" too, standard is the logarithm of the density.
+
+        `slopes` are the limits of the derivative by y at -inf and inf, where the value is -inf too unless they are 0.
+        """
         value_below, value_above = _OUTSIDE[method]
         closed = self.steep and method not in _FINISH
         finish: Function = _FINISH.get(method, _kept)
@@ -144,13 +172,15 @@ class Continuous:
             outside = below | above
             inner = where(outside, _inner_point(lower, upper), (where(outside, loc, x) - loc) / scale)
             out = where(below, value_below, where(above, value_above, finish(standard(inner, *shapes), scale)))
-            return self._where_valid(out, (scale > 0) & (y == y), shapes)
+            if slopes != (0.0, 0.0):
+                out = _with_tails(out, x, y, scale, slopes)
+            return self._where_valid(out, (scale > 0) & (y == y), shapes, x, loc, scale)
 
         return compiled(f"{self.name}.{method}", body)
 
-    def densities(self, standard: Function) -> tuple[Function, Function]:
-        """(logpdf, pdf) of the logarithm of the standard density."""
-        return self.function("logpdf", standard), self.function("pdf", standard)
+    def densities(self, standard: Function, slopes: tuple[float, float] = (0.0, 0.0)) -> tuple[Function, Function]:
+        """(logpdf, pdf) of the logarithm of the standard density, whose derivative has the limits `slopes`."""
+        return self.function("logpdf", standard, slopes), self.function("pdf", standard)
 
     def quantile(self, method: str, standard: Function) -> Function:
         """``method(q, *shapes, loc, scale)`` of the standard quantile function; nan where q is no probability."""
@@ -159,12 +189,12 @@ class Continuous:
             *shapes, loc, scale = rest
             probability = (q >= 0) & (q <= 1)
             out = loc + scale * standard(where(probability, q, 0.5), *shapes)
-            return self._where_valid(out, (scale > 0) & probability, shapes)
+            return self._where_valid(out, (scale > 0) & probability, shapes, q, loc, scale)
 
         return compiled(f"{self.name}.{method}", body)
 
-    def _where_valid(self, out: Any, valid: Any, shapes: list[Any]) -> Any:
-        return where(valid if self.valid is None else valid & self.valid(*shapes), out, math.nan)
+    def _where_valid(self, out: Any, valid: Any, shapes: list[Any], *args: Any) -> Any:
+        return nan_unless(valid if self.valid is None else valid & self.valid(*shapes), out, *shapes, *args)
 
 
 @dataclass(frozen=True, slots=True)
@@ -197,6 +227,6 @@ class Lattice:
                 below |= whole < j
             inside = standard(where(below | above, lower, whole if steps else j), *shapes)
             out = where(below, value_below, where(above, value_above, inside))
-            return where(self.valid(*shapes) & (j == j), out, math.nan)
+            return nan_unless(self.valid(*shapes) & (j == j), out, k, *rest)
 
         return compiled(f"{self.name}.{method}", body)

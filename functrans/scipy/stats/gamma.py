@@ -5,10 +5,13 @@ Operands, dtypes and errors as `functrans.scipy.stats` says. DLMF 8.2.
 
 from __future__ import annotations
 
+import math
 from typing import Any
 
 from functrans.numpy.choice import where
+from functrans.numpy.elementary import log
 from functrans.scipy.special import gammainc, gammaincc, gammaln
+from functrans.scipy.special_stirling import SMALLEST, poisson_terms
 from functrans.scipy.stats.families import Continuous
 from functrans.scipy.stats.logarithms import log_power, log_probability
 
@@ -31,12 +34,22 @@ def _log_right(y: Any, a: Any) -> Any:
     return log_probability(~left, upper, lower)
 
 
+def _log_density(y: Any, a: Any) -> Any:
+    """Of a large shape by terms that do not cancel, as the logarithms would."""
+    large = a >= SMALLEST  # asked of the shape alone, so that gammaln is computed once for all y
+    inside = large & (y > 0)
+    u, c = where(inside, y, SMALLEST), where(large, a, SMALLEST)
+    by_terms = poisson_terms(c, u) + log(c) - log(u)
+    y, a = where(large, 1.0, y), where(large, 1.0, a)
+    return where(large, where(inside, by_terms, -math.inf), log_power(y, a - 1) - y - gammaln(a))
+
+
 _FAMILY = Continuous("gamma", lower=0.0, valid=lambda a: a > 0, steep=True)
-_logpdf, _pdf = _FAMILY.densities(lambda y, a: log_power(y, a - 1) - y - gammaln(a))
+_logpdf, _pdf = _FAMILY.densities(_log_density, (0.0, -1.0))
 _cdf = _FAMILY.function("cdf", lambda y, a: gammainc(a, y))
 _sf = _FAMILY.function("sf", lambda y, a: gammaincc(a, y))
 _logcdf = _FAMILY.function("logcdf", _log_left)
-_logsf = _FAMILY.function("logsf", _log_right)
+_logsf = _FAMILY.function("logsf", _log_right, (0.0, -1.0))
 
 
 def logpdf(x: Any, a: Any, loc: Any = 0, scale: Any = 1) -> Any:

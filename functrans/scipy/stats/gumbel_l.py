@@ -6,6 +6,7 @@
 
 from __future__ import annotations
 
+import math
 from typing import Any
 
 from functrans.scipy.stats import gumbel
@@ -14,12 +15,12 @@ from functrans.scipy.stats.families import Continuous
 __all__ = ["cdf", "logcdf", "logpdf", "logsf", "pdf", "ppf", "sf"]
 
 _FAMILY = Continuous("gumbel_l")
-_logpdf = _FAMILY.function("logpdf", lambda y: gumbel.logpdf(-y))
+_logpdf = _FAMILY.function("logpdf", lambda y: gumbel.logpdf(-y), (1.0, -math.inf))
 _pdf = _FAMILY.function("pdf", lambda y: gumbel.logpdf_near(-y))
 _cdf = _FAMILY.function("cdf", lambda y: gumbel.sf(-y))
 _sf = _FAMILY.function("sf", lambda y: gumbel.cdf(-y))
-_logcdf = _FAMILY.function("logcdf", lambda y: gumbel.logsf(-y))
-_logsf = _FAMILY.function("logsf", lambda y: gumbel.logcdf(-y))
+_logcdf = _FAMILY.function("logcdf", lambda y: gumbel.logsf(-y), (1.0, 0.0))
+_logsf = _FAMILY.function("logsf", lambda y: gumbel.logcdf(-y), (0.0, -math.inf))
 _ppf = _FAMILY.quantile("ppf", lambda q: -gumbel.isf(q))
 
 

@@ -6,6 +6,7 @@ Operands, dtypes and errors as `functrans.scipy.stats` says. Johnson, Kotz, Bala
 
 from __future__ import annotations
 
+import math
 from typing import Any
 
 from functrans.scipy.stats import gumbel
@@ -14,12 +15,12 @@ from functrans.scipy.stats.families import Continuous
 __all__ = ["cdf", "logcdf", "logpdf", "logsf", "pdf", "ppf", "sf"]
 
 _FAMILY = Continuous("gumbel_r")
-_logpdf = _FAMILY.function("logpdf", gumbel.logpdf)
+_logpdf = _FAMILY.function("logpdf", gumbel.logpdf, (math.inf, -1.0))
 _pdf = _FAMILY.function("pdf", gumbel.logpdf_near)
 _cdf = _FAMILY.function("cdf", gumbel.cdf)
 _sf = _FAMILY.function("sf", gumbel.sf)
-_logcdf = _FAMILY.function("logcdf", gumbel.logcdf)
-_logsf = _FAMILY.function("logsf", gumbel.logsf)
+_logcdf = _FAMILY.function("logcdf", gumbel.logcdf, (math.inf, 0.0))
+_logsf = _FAMILY.function("logsf", gumbel.logsf, (0.0, -1.0))
 _ppf = _FAMILY.quantile("ppf", gumbel.ppf)
 
 

@@ -23,7 +23,7 @@ def _left(y: Any) -> Any:
 
 
 _FAMILY = Continuous("laplace")
-_logpdf, _pdf = _FAMILY.densities(lambda y: -absolute(y) - math.log(2))
+_logpdf, _pdf = _FAMILY.densities(lambda y: -absolute(y) - math.log(2), (1.0, -1.0))
 _cdf = _FAMILY.function("cdf", _left)
 
 

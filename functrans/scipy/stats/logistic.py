@@ -15,7 +15,7 @@ from functrans.scipy.stats.families import Continuous
 __all__ = ["cdf", "isf", "logpdf", "pdf", "ppf", "sf"]
 
 _FAMILY = Continuous("logistic")
-_logpdf, _pdf = _FAMILY.densities(lambda y: log_sigmoid(y) + log_sigmoid(-y))
+_logpdf, _pdf = _FAMILY.densities(lambda y: log_sigmoid(y) + log_sigmoid(-y), (1.0, -1.0))
 _cdf = _FAMILY.function("cdf", expit)
 _sf = _FAMILY.function("sf", lambda y: expit(-y))
 _ppf = _FAMILY.quantile("ppf", logit)

@@ -8,8 +8,11 @@ from __future__ import annotations
 
 from typing import Any
 
+from functrans.numpy.choice import where
 from functrans.numpy.elementary import log
+from functrans.numpy.ufuncs import minimum
 from functrans.scipy.special import betaln
+from functrans.scipy.special_stirling import SMALLEST, binomial_terms
 from functrans.scipy.stats.families import Lattice
 from functrans.scipy.stats.logarithms import log_power1m
 
@@ -17,7 +20,12 @@ __all__ = ["logpmf", "pmf"]
 
 
 def _log_mass(k: Any, n: Any, p: Any) -> Any:
-    return n * log(p) + log_power1m(p, k) - log(k + n) - betaln(k + 1, n)
+    """Of many successes and failures by terms that do not cancel, as the logarithms would."""
+    large = (minimum(k, n) >= SMALLEST) & (p < 1)
+    a, b, q = where(large, n, SMALLEST), where(large, k, SMALLEST), where(large, p, 0.5)
+    by_terms = binomial_terms(a, b, q, 1 - q) + log(a / (a + b))
+    k, n, p = where(large, 0.0, k), where(large, 1.0, n), where(large, 0.5, p)
+    return where(large, by_terms, n * log(p) + log_power1m(p, k) - log(k + n) - betaln(k + 1, n))
 
 
 _FAMILY = Lattice("nbinom", lambda n, p: (n > 0) & (p > 0) & (p <= 1))

@@ -15,11 +15,11 @@ from functrans.scipy.stats.families import Continuous
 __all__ = ["cdf", "isf", "logcdf", "logpdf", "logsf", "pdf", "ppf", "sf"]
 
 _FAMILY = Continuous("norm")
-_logpdf, _pdf = _FAMILY.densities(lambda y: -0.5 * (y * y) - 0.5 * math.log(2 * math.pi))
+_logpdf, _pdf = _FAMILY.densities(lambda y: -0.5 * (y * y) - 0.5 * math.log(2 * math.pi), (math.inf, -math.inf))
 _cdf = _FAMILY.function("cdf", ndtr)
 _sf = _FAMILY.function("sf", lambda y: ndtr(-y))
-_logcdf = _FAMILY.function("logcdf", log_ndtr)
-_logsf = _FAMILY.function("logsf", lambda y: log_ndtr(-y))
+_logcdf = _FAMILY.function("logcdf", log_ndtr, (math.inf, 0.0))
+_logsf = _FAMILY.function("logsf", lambda y: log_ndtr(-y), (0.0, -math.inf))
 _ppf = _FAMILY.quantile("ppf", ndtri)
 _isf = _FAMILY.quantile("isf", lambda q: -ndtri(q))
 

@@ -19,13 +19,23 @@ from functrans.numpy.choice import where
 from functrans.numpy.elementary import exp, log
 from functrans.numpy.reductions import sum as sum_
 from functrans.scipy.special import gammaincc, gammaln
+from functrans.scipy.special_stirling import SMALLEST, poisson_terms
 from functrans.scipy.stats.families import Lattice, compiled
 from functrans.scipy.stats.logarithms import log_power
 
 __all__ = ["cdf", "entropy", "logpmf", "pmf"]
 
+
+def _log_mass(k: Any, mu: Any) -> Any:
+    """Of large k by terms that do not cancel, as the logarithms would."""
+    large = (k >= SMALLEST) & (mu > 0)
+    by_terms = poisson_terms(where(large, k, SMALLEST), where(large, mu, SMALLEST))
+    k, mu = where(large, 0.0, k), where(large, 1.0, mu)
+    return where(large, by_terms, log_power(mu, k) - mu - gammaln(k + 1))
+
+
 _FAMILY = Lattice("poisson", lambda mu: mu >= 0)
-_logpmf, _pmf = _FAMILY.masses(lambda k, mu: log_power(mu, k) - mu - gammaln(k + 1))
+_logpmf, _pmf = _FAMILY.masses(_log_mass)
 _cdf = _FAMILY.cumulative(lambda k, mu: gammaincc(k + 1, mu))
 
 _LARGE, _TERMS = 40.0, 128
