@@ -118,8 +118,9 @@ def hyp2f1(a: Any, b: Any, c: Any, x: Any) -> Any:
     """Gauss's hypergeometric function, the sum of ``(a)_k (b)_k / (c)_k * x**k / k!``. Real; arguments broadcast.
 
     Continued to all ``x < 1``; at 1 the limit, and inf beyond, except for what is defined everywhere: polynomials (`a` or `b` is 0, -1,
-    -2, ...) and whole powers of 1 - x (`a` or `b` equals `c`, the other is whole). inf where `c` is 0, -1, -2, ... and the series does not end before. In float64, for parameters of at most 10 in size, the
-    relative error is some 1e-14 beside the zeros. Differentiable in all arguments.
+    -2, ...) and whole powers of 1 - x (`a` or `b` equals `c`, the other is whole). inf where `c` is 0, -1, -2, ... and the series does
+    not end before. In float64, for parameters of at most 10 in size, the relative error is some 1e-14 beside the zeros. Differentiable
+    in all arguments.
 
     >>> hyp2f1(1.0, 2.0, 3.0, np.array([-2.0, 0.5]))
     Array([0.45069386, 1.54517744], dtype=float64)
