@@ -249,12 +249,16 @@ def _riemann(x: Any) -> Any:
 
 def _wide_riemann(x: Any) -> Any:
     left, middle = x < -0.5, (x >= -0.5) & (x <= 2)
-    s = where(middle & (x != 1), x - 1, -1)
+    s = where(middle, x - 1, -1)
     entire = constant_like(x, 0)
     for c in ZETA_CENTRE:
         entire = entire * s + c
     right = zeta_p.bind(where(left | middle, 2, x), constant_like(x, 1))
-    return where(left, _reflected(where(left, x, -1)), where(middle, where(x == 1, np.inf, entire / s), right))
+    return where(left, _reflected(where(left, x, -1)), where(middle, entire / s, right))
+
+
+_LAST_ZERO = -258.0
+"""Left of it the factor of the sine overflows."""
 
 
 def _reflected(x: Any) -> Any:
@@ -265,9 +269,9 @@ def _reflected(x: Any) -> Any:
     """
     turns = x / 2 - 2 * round_(x / 4)
     folded = where(absolute(turns) > 0.5, where(turns > 0, 1 - turns, -1 - turns), turns)
-    n = minimum(1 - x, 400)  # overflows; so zeros stay zeros
+    beyond = (folded == 0) & (x < _LAST_ZERO)
+    n = where(beyond, 2, minimum(1 - x, 400))
     half, upper = n / 2, n / 2 + 0.5
     size = gamma_p.bind(half) * math.pi ** -half * zeta_p.bind(n, constant_like(x, 1))
     rest = gamma_p.bind(upper) * math.pi ** -upper
-    zero = folded == 0
-    return where(zero, 0 * folded, where(zero, 1, sin(math.pi * folded)) * size * rest)
+    return sin(math.pi * folded) * where(beyond, np.finfo(np.float64).max, size * rest)
