@@ -16,11 +16,14 @@ from scipy import special as sp
 
 from functrans.primitives.rounding import RoundingMethod
 from tests.properties.array_rows import ARRAY_ROWS
+from tests.properties.contraction_rows import CONTRACTION_ROWS
 from tests.properties.derivative_rows import DERIVATIVE_ROWS
 from tests.properties.fft_rows import FFT_ROWS
+from tests.properties.indexing_rows import INDEXING_ROWS
 from tests.properties.linalg_rows import LINALG_ROWS
 from tests.properties.rows import DISTINCT, Case, Operand, Row, elementwise, smooth
 from tests.properties.rows import PRIMITIVES as P
+from tests.properties.sequence_rows import SEQUENCE_ROWS
 from tests.properties.special_rows import SPECIAL_ROWS
 
 __all__ = ["ROWS"]
@@ -660,4 +663,7 @@ INTEGRALS = [
     ),
 ]
 
-ROWS = [*ARITHMETIC, *LOGIC, *TRANSCENDENTAL, *SPECIAL, *INTEGRALS, *ARRAY_ROWS, *FFT_ROWS, *LINALG_ROWS, *SPECIAL_ROWS, *DERIVATIVE_ROWS]
+ROWS = [
+    *ARITHMETIC, *LOGIC, *TRANSCENDENTAL, *SPECIAL, *INTEGRALS, *ARRAY_ROWS, *SEQUENCE_ROWS, *CONTRACTION_ROWS, *INDEXING_ROWS, *FFT_ROWS,
+    *LINALG_ROWS, *SPECIAL_ROWS, *DERIVATIVE_ROWS,
+]
