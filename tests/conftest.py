@@ -21,7 +21,7 @@ if ROOT not in sys.path:  # tests import one another by package path
 
 settings.register_profile(
     "default",
-    max_examples=6,
+    max_examples=4,
     deadline=None,
     derandomize=True,
     database=None,
