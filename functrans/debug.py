@@ -84,11 +84,7 @@ def print(
     0 of 2.00
     1 of 2.00
     """
-    if not isinstance(fmt, str):
-        raise TypeError(f"debug.print: the first argument is a format string; got {fmt!r} of type {type(fmt).__name__}, at "
-                        f"{describe(user_source())}. Write debug.print('{{}}', x).")
-    if not skip_format_check:
-        check_format("debug.print", fmt, args, kwargs)
+    _check_call("debug.print", fmt, args, kwargs, skip_format_check)
 
     def print_values(*values: Any, **named: Any) -> None:
         builtins.print(fmt.format(*values, **named))
@@ -116,16 +112,20 @@ def log(
     x = 2.0
     >>> logger.removeHandler(handler)
     """
-    if not isinstance(fmt, str):
-        raise TypeError(f"debug.log: the first argument is a format string; got {fmt!r} of type {type(fmt).__name__}, at "
-                        f"{describe(user_source())}. Write debug.log('{{}}', x).")
-    if not skip_format_check:
-        check_format("debug.log", fmt, args, kwargs)
+    _check_call("debug.log", fmt, args, kwargs, skip_format_check)
 
     def log_values(*values: Any, **named: Any) -> None:
         _LOGGER.info("%s", fmt.format(*values, **named))
 
     run_for_effect("debug.log", log_values, args, kwargs, ordered)
+
+
+def _check_call(name: str, fmt: Any, args: tuple[Any, ...], kwargs: dict[str, Any], skip_format_check: bool) -> None:
+    if not isinstance(fmt, str):
+        raise TypeError(f"{name}: the first argument is a format string; got {fmt!r} of type {type(fmt).__name__}, at "
+                        f"{describe(user_source())}. Write {name}('{{}}', x).")
+    if not skip_format_check:
+        check_format(name, fmt, args, kwargs)
 
 
 class _Fields(string.Formatter):

@@ -12,7 +12,7 @@ from typing import Any
 from functrans.calls.folds import reduce
 from functrans.core.source import describe, user_source
 from functrans.core.trace import typeof
-from functrans.primitives.convolution import integers, window_pads
+from functrans.primitives.convolution import positive_integers, window_pads
 from functrans.primitives.convolve import dilated
 from functrans.primitives.movement import pad
 from functrans.primitives.sliding import sliding_windows
@@ -23,11 +23,7 @@ __all__ = ["reduce_window", "reduce_window_shape_tuple"]
 
 
 def _sizes(name: str, xs: Sequence[int] | None, n: int) -> tuple[int, ...]:
-    values = (1,) * n if xs is None else integers(xs)
-    if values is None or len(values) != n or any(v < 1 for v in values):
-        raise ValueError(f"reduce_window: {name} must be one positive integer for each of the {n} axes; got {xs!r}, at "
-                         f"{describe(user_source())}. Write for example {(1,) * n}.")
-    return values
+    return positive_integers(f"reduce_window: {name}", xs, n, "axes")
 
 
 def reduce_window(operand: Any, init_value: Any, computation: Callable[[Any, Any], Any], window_dimensions: Sequence[int],

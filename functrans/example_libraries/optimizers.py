@@ -219,6 +219,16 @@ def make_schedule(scalar_or_schedule: Any) -> Schedule:
 
 # -- optimizers -------------------------------------------------------------------------------------------------------
 
+def _with_zeros(count: int) -> Callable[[Any], Any]:
+    """The first state of an optimizer that keeps `count` arrays beside the parameter."""
+    return lambda x: (x, *(fnp.zeros_like(x) for _ in range(count)))
+
+
+def _first(state: Any) -> Any:
+    """The parameter, which every state begins with."""
+    return state[0]
+
+
 @optimizer
 def sgd(step_size: Any) -> Rules:
     """Gradient descent.
@@ -241,7 +251,7 @@ def momentum(step_size: Any, mass: float) -> Rules:
         velocity = mass * velocity + g
         return x - size(i) * velocity, velocity
 
-    return (lambda x: (x, fnp.zeros_like(x))), update, (lambda state: state[0])
+    return _with_zeros(1), update, _first
 
 
 @optimizer
@@ -254,7 +264,7 @@ def nesterov(step_size: Any, mass: float) -> Rules:
         velocity = mass * velocity + g
         return x - size(i) * (mass * velocity + g), velocity
 
-    return (lambda x: (x, fnp.zeros_like(x))), update, (lambda state: state[0])
+    return _with_zeros(1), update, _first
 
 
 def _inverse_root(x: Any) -> Any:
@@ -272,7 +282,7 @@ def adagrad(step_size: Any, momentum: float = 0.9) -> Rules:
         mean = (1 - momentum) * g * _inverse_root(squares) + momentum * mean
         return x - size(i) * mean, squares, mean
 
-    return (lambda x: (x, fnp.zeros_like(x), fnp.zeros_like(x))), update, (lambda state: state[0])
+    return _with_zeros(2), update, _first
 
 
 @optimizer
@@ -285,7 +295,7 @@ def rmsprop(step_size: Any, gamma: float = 0.9, eps: float = 1e-8) -> Rules:
         squares = squares * gamma + fnp.square(g) * (1 - gamma)
         return x - size(i) * g / fnp.sqrt(squares + eps), squares
 
-    return (lambda x: (x, fnp.zeros_like(x))), update, (lambda state: state[0])
+    return _with_zeros(1), update, _first
 
 
 @optimizer
@@ -299,7 +309,7 @@ def rmsprop_momentum(step_size: Any, gamma: float = 0.9, eps: float = 1e-8, mome
         velocity = momentum * velocity + size(i) * g / fnp.sqrt(squares + eps)
         return x - velocity, squares, velocity
 
-    return (lambda x: (x, fnp.zeros_like(x), fnp.zeros_like(x))), update, (lambda state: state[0])
+    return _with_zeros(2), update, _first
 
 
 @optimizer
@@ -314,7 +324,7 @@ def adam(step_size: Any, b1: float = 0.9, b2: float = 0.999, eps: float = 1e-8) 
         count = fnp.asarray(i + 1, typeof(mean).dtype)
         return x - size(i) * (mean / (1 - b1 ** count)) / (fnp.sqrt(squares / (1 - b2 ** count)) + eps), mean, squares
 
-    return (lambda x: (x, fnp.zeros_like(x), fnp.zeros_like(x))), update, (lambda state: state[0])
+    return _with_zeros(2), update, _first
 
 
 @optimizer
@@ -329,7 +339,7 @@ def adamax(step_size: Any, b1: float = 0.9, b2: float = 0.999, eps: float = 1e-8
         count = fnp.asarray(i + 1, typeof(mean).dtype)
         return x - size(i) / (1 - b1 ** count) * mean / (greatest + eps), mean, greatest
 
-    return (lambda x: (x, fnp.zeros_like(x), fnp.zeros_like(x))), update, (lambda state: state[0])
+    return _with_zeros(2), update, _first
 
 
 @optimizer
@@ -352,7 +362,7 @@ def sm3(step_size: Any, momentum: float = 0.9) -> Rules:
         after = [fnp.max(least, axis=tuple(d for d in range(rank) if d != axis)) for axis in range(rank)] or [least]
         return x - size(i) * mean, mean, after
 
-    return init, update, (lambda state: state[0])
+    return init, update, _first
 
 
 # -- gradients --------------------------------------------------------------------------------------------------------

@@ -95,6 +95,29 @@ def _kernel_shape(dimension_numbers: Sequence[str], out_chan: int, filter_shape:
     return tuple(out_chan if c == "O" else int(input_shape[lhs.index("C")]) if c == "I" else next(sizes) for c in rhs)
 
 
+def _convolution(
+    convolve: Callable[..., Any], places_of: Callable[..., Any], dimension_numbers: Sequence[str], out_chan: int, filter_shape: Shape,
+    strides: Sequence[int] | None, padding: Any, W_init: Any, b_init: Any,
+) -> Layer:
+    """The layer of `convolve`, whose results have the shapes that `places_of` tells."""
+    lhs, rhs, out = dimension_numbers
+    steps = tuple(strides or (1,) * len(filter_shape))
+    W_init, b_init = W_init or glorot_normal(rhs.index("I"), rhs.index("O")), b_init or _SMALL
+
+    def init_fun(rng: Any, input_shape: Shape) -> Any:
+        shape = _kernel_shape(dimension_numbers, out_chan, filter_shape, input_shape)
+        places = places_of(_sized(input_shape), shape, steps, padding, tuple(dimension_numbers))
+        k1, k2 = random.split(rng)
+        params = W_init(k1, shape), b_init(k2, tuple(out_chan if c == "C" else 1 for c in out))
+        return _as_given(places, out.index("N"), [input_shape[lhs.index(c)] if c == "N" else 0 for c in out]), params
+
+    def apply_fun(params: Any, inputs: Any, **kwargs: Any) -> Any:
+        W, b = params
+        return convolve(inputs, W, steps, padding, dimension_numbers=tuple(dimension_numbers)) + b
+
+    return init_fun, apply_fun
+
+
 def GeneralConv(dimension_numbers: Sequence[str], out_chan: int, filter_shape: Shape, strides: Sequence[int] | None = None,
                 padding: Any = "VALID", W_init: Any = None, b_init: Any = None) -> Layer:
     """A convolution with a bias, in any layout.
@@ -110,22 +133,8 @@ def GeneralConv(dimension_numbers: Sequence[str], out_chan: int, filter_shape: S
     >>> GeneralConv(("NCHW", "OIHW", "NCHW"), 5, (2, 2))[0](random.key(0), (-1, 3, 8, 8))[0]
     (-1, 5, 7, 7)
     """
-    lhs, rhs, out = dimension_numbers
-    steps = tuple(strides or (1,) * len(filter_shape))
-    W_init, b_init = W_init or glorot_normal(rhs.index("I"), rhs.index("O")), b_init or _SMALL
-
-    def init_fun(rng: Any, input_shape: Shape) -> Any:
-        shape = _kernel_shape(dimension_numbers, out_chan, filter_shape, input_shape)
-        places = conv_general_shape_tuple(_sized(input_shape), shape, steps, padding, tuple(dimension_numbers))
-        k1, k2 = random.split(rng)
-        params = W_init(k1, shape), b_init(k2, tuple(out_chan if c == "C" else 1 for c in out))
-        return _as_given(places, out.index("N"), [input_shape[lhs.index(c)] if c == "N" else 0 for c in out]), params
-
-    def apply_fun(params: Any, inputs: Any, **kwargs: Any) -> Any:
-        W, b = params
-        return conv_general_dilated(inputs, W, steps, padding, dimension_numbers=tuple(dimension_numbers)) + b
-
-    return init_fun, apply_fun
+    return _convolution(
+        conv_general_dilated, conv_general_shape_tuple, dimension_numbers, out_chan, filter_shape, strides, padding, W_init, b_init)
 
 
 def Conv(out_chan: int, filter_shape: Shape, strides: Sequence[int] | None = None, padding: Any = "VALID", W_init: Any = None,
@@ -145,22 +154,8 @@ def GeneralConvTranspose(dimension_numbers: Sequence[str], out_chan: int, filter
     >>> GeneralConvTranspose(("NHWC", "HWIO", "NHWC"), 5, (2, 2), (2, 2))[0](random.key(0), (-1, 4, 4, 3))[0]
     (-1, 8, 8, 5)
     """
-    lhs, rhs, out = dimension_numbers
-    steps = tuple(strides or (1,) * len(filter_shape))
-    W_init, b_init = W_init or glorot_normal(rhs.index("I"), rhs.index("O")), b_init or _SMALL
-
-    def init_fun(rng: Any, input_shape: Shape) -> Any:
-        shape = _kernel_shape(dimension_numbers, out_chan, filter_shape, input_shape)
-        places = conv_transpose_shape_tuple(_sized(input_shape), shape, steps, padding, tuple(dimension_numbers))
-        k1, k2 = random.split(rng)
-        params = W_init(k1, shape), b_init(k2, tuple(out_chan if c == "C" else 1 for c in out))
-        return _as_given(places, out.index("N"), [input_shape[lhs.index(c)] if c == "N" else 0 for c in out]), params
-
-    def apply_fun(params: Any, inputs: Any, **kwargs: Any) -> Any:
-        W, b = params
-        return conv_transpose(inputs, W, steps, padding, dimension_numbers=tuple(dimension_numbers)) + b
-
-    return init_fun, apply_fun
+    return _convolution(
+        conv_transpose, conv_transpose_shape_tuple, dimension_numbers, out_chan, filter_shape, strides, padding, W_init, b_init)
 
 
 def Conv1DTranspose(out_chan: int, filter_shape: Shape, strides: Sequence[int] | None = None, padding: Any = "VALID", W_init: Any = None,

@@ -27,7 +27,7 @@ __all__ = [
     "ConvDimensionNumbers", "ConvGeneralDilatedDimensionNumbers", "Precision", "PrecisionLike", "conv", "conv_dimension_numbers",
     "conv_general_dilated", "conv_general_dilated_local", "conv_general_dilated_patches", "conv_general_permutations",
     "conv_general_shape_tuple", "conv_shape_tuple", "conv_transpose", "conv_transpose_shape_tuple", "conv_with_general_padding",
-    "padtype_to_pads",
+    "padtype_to_pads", "positive_integers",
 ]
 
 Pads = Sequence[tuple[int, int]]
@@ -109,6 +109,18 @@ def integers(xs: Any) -> tuple[int, ...] | None:
         return tuple(map(operator.index, xs))
     except TypeError:
         return None
+
+
+def positive_integers(what: str, xs: Sequence[int] | None, n: int, axes: str) -> tuple[int, ...]:
+    """One positive integer for each of `n` axes, 1 where `xs` is None.
+
+    Raises:
+        ValueError: naming `what` they are and the `axes`, if `xs` is something else.
+    """
+    values = (1,) * n if xs is None else integers(xs)
+    if values is None or len(values) != n or any(v < 1 for v in values):
+        raise _error(f"{what} must be one positive integer for each of the {n} {axes}; got {xs!r}. Write for example {(1,) * n}")
+    return values
 
 
 def _pairs(padding: Any, n: int) -> list[tuple[int, int]]:
@@ -228,11 +240,7 @@ def _split_axes(n: int, batch_groups: bool) -> tuple[list[tuple[int, ...]], ...]
 
 
 def _one_each(name: str, xs: Sequence[int] | None, n: int) -> tuple[int, ...]:
-    values = (1,) * n if xs is None else integers(xs)
-    if values is None or len(values) != n or any(v < 1 for v in values):
-        raise _error(f"convolution: {name} must be one positive integer for each of the {n} spatial axes; got {xs!r}. Write for example "
-                     f"{(1,) * n}")
-    return values
+    return positive_integers(f"convolution: {name}", xs, n, "spatial axes")
 
 
 def _groups(features: int, in_features: int, out_features: int, batch: int, feature_groups: int, batch_groups: int) -> int:

@@ -15,7 +15,7 @@ from __future__ import annotations
 
 import math
 from collections.abc import Sequence
-from typing import Any
+from typing import Any, NamedTuple
 
 import numpy as np  # noqa: F401 - the doctests use it
 
@@ -30,7 +30,7 @@ from functrans.primitives.transcendental import exp_p
 
 __all__ = [
     "bessel_i0e", "bessel_i0e_p", "bessel_i1e", "bessel_i1e_p", "digamma", "digamma_p", "erf_inv", "erf_inv_p",
-    "lgamma", "lgamma_p", "polygamma", "polygamma_p", "positive_digamma", "sin_pi", "zeta", "zeta_p",
+    "lgamma", "lgamma_p", "near_two", "polygamma", "polygamma_p", "positive_digamma", "sin_pi", "zeta", "zeta_p",
     "zeta_slope_p",
 ]
 
@@ -50,18 +50,31 @@ def _stirling(x: Value) -> Value:
     return (x - 0.5) * (x.f("log") - 1.0) + ((math.log(2 * math.pi) - 1) / 2 + correction)
 
 
-def _positive_lgamma(x: Value) -> Value:
-    """lgamma for x > 0."""
-    # From [2.5, 8) down to [1.5, 2.5) by lgamma(x) = lgamma(x - k) + log((x - 1) ... (x - k)).
+class NearTwo(NamedTuple):
+    """x in (0, 8) moved to [1.5, 2.5) by whole steps: where x lies, the product of the steps down, and lgamma of 2 + t."""
+
+    low: Value
+    lowest: Value
+    product: Value
+    t: Value
+    core: Value
+
+
+def near_two(x: Value) -> NearTwo:
+    """From [2.5, 8) down by gamma(x) = (x - 1) ... (x - k) gamma(x - k), left of 1.5 up by one step, left of 0.5 by two."""
     product, base = x.const(1.0), x
     for _ in range(6):
         above = base >= 2.5
         base = where(above, base - 1.0, base)
         product = where(above, product * base, product)
-    # Left of 1.5 up to [1.5, 2.5) by lgamma(x) = lgamma(x + 1) - log x, once or twice.
     low, lowest = x < 1.5, x < 0.5
     t = where(lowest, x, where(low, x - 1.0, base - 2.0))
-    core = t * horner(t, tables.LGAMMA)
+    return NearTwo(low, lowest, product, t, t * horner(t, tables.LGAMMA))
+
+
+def _positive_lgamma(x: Value) -> Value:
+    """lgamma for x > 0."""
+    low, lowest, product, t, core = near_two(x)
     small = core + where(lowest, -(x.f("log")), product.f("log"))
     small = where(low, small - t.f("log1p"), small)
     return where(x >= 8.0, _stirling(where(x >= 8.0, x, 8.0)), small)

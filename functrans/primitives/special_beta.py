@@ -26,7 +26,7 @@ Narrower floats are computed in float64 and rounded once. DLMF 8.17; the recurre
 from __future__ import annotations
 
 import math
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from typing import Any, NamedTuple
 
 import numpy as np  # noqa: F401 - the doctests use it
@@ -75,13 +75,18 @@ def _lgamma_step(a: Value, b: Value) -> Value:
     step = -b * r0 * r1  # r1 - r0
     z0, gap = r0 * r0, step * (r1 + r0)
     z1 = z0 + gap
-    # Stirling's series at both ends: its value at z0 and its divided difference, by one Horner scheme.
-    value, slope = a.const(tables.STIRLING[0]), a.const(0.0)
-    for c in tables.STIRLING[1:]:
-        slope = slope * z1 + value
-        value = value * z0 + c
+    value, slope = _with_difference(tables.STIRLING, z0, z1)
     rest = step * (value + gap * slope) + r0 * gap * slope
     return (a + b - 0.5) * (b * r0).f("log1p") + b * (a.f("log") - 1.0) + rest - over.f("log1p")
+
+
+def _with_difference(coefficients: Sequence[float], z0: Value, z1: Value) -> tuple[Value, Value]:
+    """A polynomial's value at z0 and its divided difference between z0 and z1, by one Horner scheme."""
+    value, slope = z0.const(coefficients[0]), z0.const(0.0)
+    for c in coefficients[1:]:
+        slope = slope * z1 + value
+        value = value * z0 + c
+    return value, slope
 
 
 def _digamma_rest(low: Value, high: Value, gain: Value) -> Value:
@@ -90,10 +95,7 @@ def _digamma_rest(low: Value, high: Value, gain: Value) -> Value:
     step = -gain * r0 * r1  # r1 - r0
     z0, gap = r0 * r0, step * (r1 + r0)
     z1 = z0 + gap
-    value, slope = low.const(tables.DIGAMMA_TAIL[0]), low.const(0.0)
-    for c in tables.DIGAMMA_TAIL[1:]:
-        slope = slope * z1 + value
-        value = value * z0 + c
+    value, slope = _with_difference(tables.DIGAMMA_TAIL, z0, z1)
     return -0.5 * step - gap * (value + z1 * slope)
 
 

@@ -16,7 +16,7 @@ from functrans.primitives import special_tables as tables
 from functrans.primitives.arithmetic import add_p, mul_p, sub_p
 from functrans.primitives.builders import nary, unary
 from functrans.primitives.scalar_program import Value, horner, lowered, where
-from functrans.primitives.special import digamma_p, sin_pi
+from functrans.primitives.special import digamma_p, near_two, sin_pi
 from functrans.primitives.special_integrals import stirling_rest
 from functrans.primitives.special_normal import quiet
 
@@ -32,14 +32,8 @@ def _large_gamma(x: Value) -> Value:
 
 
 def _positive_gamma(x: Value) -> Value:
-    product, base = x.const(1.0), x
-    for _ in range(6):
-        above = base >= 2.5
-        base = where(above, base - 1.0, base)
-        product = where(above, product * base, product)
-    low, lowest = x < 1.5, x < 0.5
-    t = where(lowest, x, where(low, x - 1.0, base - 2.0))
-    core = (t * horner(t, tables.LGAMMA)).f("exp")
+    low, lowest, product, _, logarithm = near_two(x)
+    core = logarithm.f("exp")
     small = where(lowest, core / (x * (x + 1.0)), where(low, core / x, core * product))
     whole = (x.f("floor") == x) & (x < 19.0)
     out = where(x >= 8.0, _large_gamma(where(x >= 8.0, x, 8.0)), small)

@@ -98,6 +98,12 @@ class Residual:
         self.value = value
 
 
+class _Place(Residual):
+    """A residual that is given later: its `value` is a position among those that are."""
+
+    __slots__ = ()
+
+
 def _frozen(x: Any) -> Any:
     """A residual that later writes by the array's owner cannot change."""
     return Array(x.copy()) if type(x) is np.ndarray and x.flags.writeable else x
@@ -156,28 +162,28 @@ class LinearProgram:
     def __init__(self, ins: list[Var], eqns: list[Eqn], outs: list[Any]) -> None:
         self.ins, self.eqns, self.outs = ins, eqns, outs
 
-    def opened(self) -> tuple[LinearProgram, list[Any]]:
+    def opened(self, is_data: Callable[[Any], bool] = lambda value: True) -> tuple[LinearProgram, list[Any]]:
         """The program with places in place of its residuals, and their values: what it does, and what it knows.
 
-        The values are then data, which a traced function may return, and the rest is code.
+        The values are then data, which a traced function may return, and the rest is code; `is_data` says which values to take out.
         """
         values: list[Any] = []
         places: dict[int, int] = {}
 
         def place(a: Any) -> Any:
-            if type(a) is not Residual:
+            if type(a) is not Residual or not is_data(a.value):
                 return a
             if id(a.value) not in places:
                 places[id(a.value)] = len(values)
                 values.append(a.value)
-            return Residual(places[id(a.value)])
+            return _Place(places[id(a.value)])
 
         eqns = [eqn.replace(invars=[place(a) for a in eqn.invars]) for eqn in self.eqns]
         return LinearProgram(self.ins, eqns, self.outs), values
 
     def closed(self, values: Sequence[Any]) -> LinearProgram:
         """An `opened` program with values for its residuals."""
-        eqns = [eqn.replace(invars=[Residual(values[a.value]) if isinstance(a, Residual) else a for a in eqn.invars]) for eqn in self.eqns]
+        eqns = [eqn.replace(invars=[Residual(values[a.value]) if isinstance(a, _Place) else a for a in eqn.invars]) for eqn in self.eqns]
         return LinearProgram(self.ins, eqns, self.outs)
 
 

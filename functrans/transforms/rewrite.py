@@ -21,15 +21,14 @@ from functrans.core.array import Array
 from functrans.core.aval import Zero, tangent_aval
 from functrans.core.interpret import jaxpr_as_fun
 from functrans.core.jaxpr import ClosedJaxpr
-from functrans.core.source import interpreter
 from functrans.core.trace import Tracer, axis_env
 from functrans.primitives.structural import instantiate as instantiated
 from functrans.primitives.structural import moved_to_front
 from functrans.transforms.batching import BatchAxis, batch_flat
 from functrans.transforms.jvp import jvp_flat
-from functrans.transforms.linearize import linearize_flat, transpose_jaxpr
+from functrans.transforms.linearize import evaluate_linear, linearize_flat, transpose_jaxpr
 from functrans.transforms.stage import stage
-from functrans.util import safe_zip
+from functrans.util import safe_zip, split_list
 
 __all__ = ["Mask", "batch_jaxpr", "jvp_jaxpr", "linearize_jaxpr", "memoized", "transposed_jaxpr"]
 
@@ -85,40 +84,22 @@ def linearize_jaxpr(closed: ClosedJaxpr, active: Mask, instantiate: Mask | None 
 
     def primal(*args: Any) -> list[Any]:
         ys, program = linearize_flat(jaxpr_as_fun(closed), args, active)
-        residuals: list[Any] = []
-        numbers: dict[int, int] = {}
-        for eqn in program.eqns:
-            for a in eqn.invars:
-                value = getattr(a, "value", None)
-                if isinstance(value, (Tracer, Array, np.ndarray)) and id(value) not in numbers:
-                    numbers[id(value)] = len(residuals)
-                    residuals.append(value)
-        box.extend((program, numbers, len(ys)))
+        code, residuals = program.opened(lambda value: isinstance(value, (Tracer, Array, np.ndarray)))
+        box.extend((code, len(ys)))
         return [*ys, *residuals]
 
-    primal_jaxpr = stage(primal, closed.in_avals, "grad of jit", search_leaks=False)  # the box holds residuals
-    program, numbers, n = box
+    primal_jaxpr = stage(primal, closed.in_avals, "grad of jit")
+    code, n = box
+    residual_avals = primal_jaxpr.out_avals[n:]
     out_active: list[bool] = []
 
-    @interpreter
     def linear(*args: Any) -> list[Any]:
-        residuals, tangents = args[:len(numbers)], args[len(numbers):]
-        env = dict(safe_zip(program.ins, tangents))
-        for eqn in program.eqns:
-            operands = []
-            for a in eqn.invars:
-                if a in env:
-                    operands.append(env[a])
-                else:
-                    at = numbers.get(id(a.value))
-                    operands.append(a.value if at is None else residuals[at])
-            out = eqn.primitive.bind(*operands, **eqn.params)
-            env.update(safe_zip(eqn.outvars, out) if eqn.primitive.multiple_results else [(eqn.outvars[0], out)])
-        explicit, which = _chosen([y if type(y) is Zero else env[y] for y in program.outs], instantiate)
+        residuals, tangents = split_list(args, [len(residual_avals)])
+        explicit, which = _chosen(evaluate_linear(code.closed(residuals), tangents), instantiate)
         out_active.extend(which)
         return explicit
 
-    linear_avals = [*primal_jaxpr.out_avals[n:], *(v.aval for v in program.ins)]
+    linear_avals = [*residual_avals, *(v.aval for v in code.ins)]
     made = stage(linear, linear_avals, "grad of jit")
     return primal_jaxpr, made, tuple(out_active)
 

@@ -78,9 +78,6 @@ class StagingTrace(Trace):
         self._consts: dict[int, Var] = {}
         self._held: list[Any] = []  # the constants, in the order of their variables; also keeps their ids alive
 
-    def new_input(self, aval: ShapedArray) -> StagingTracer:
-        return StagingTracer(self, Var(aval))
-
     def atom(self, x: Any) -> Var | Literal:
         """The operand that stands for `x` in an equation."""
         if type(x) is StagingTracer and x._trace is self:
@@ -135,13 +132,11 @@ class StagingTrace(Trace):
 
 def stage(
     fun: Callable[..., Sequence[Any]], in_avals: Sequence[ShapedArray], name: str = "jit", recorder: Recorder | None = None, why: str = "",
-    search_leaks: bool = True,
 ) -> ClosedJaxpr:
     """The jaxpr of ``fun(*flat_args) -> flat_results`` at the given avals.
 
     Values of outer traces that `fun` closes over come back among the consts, as the tracers they are. Questions about values go
-    to `recorder`; without one they are refused, and the message says `why`. `search_leaks` is false where the caller itself keeps
-    tracers for a while.
+    to `recorder`; without one they are refused, and the message says `why`.
     """
     trace = StagingTrace(current_trace(), name, recorder, why)
     inputs = [Var(a) for a in in_avals]
@@ -157,8 +152,7 @@ def stage(
         trace.recorder = None
         if recorder is not None:
             recorder.end()
-    if search_leaks:
-        ended(trace)
+    ended(trace)
     constvars, consts = trace.consts()
     jaxpr = Jaxpr(tuple(constvars), tuple(inputs), tuple(trace.eqns), tuple(atoms))
     if options().check:
