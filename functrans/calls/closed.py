@@ -18,7 +18,7 @@ from functrans.core.interpret import eval_jaxpr
 from functrans.core.jaxpr import ClosedJaxpr, Eqn, Jaxpr, Var, subjaxprs
 from functrans.core.trace import EvalTrace, Primitive, running
 from functrans.transforms.flatten import FlatFun
-from functrans.transforms.stage import stage
+from functrans.transforms.stage import Recorder, stage
 from functrans.tree_util import PyTreeDef
 
 __all__ = ["Closure", "interpret", "run_call", "trace_closed", "with_leading_inputs"]
@@ -33,10 +33,13 @@ class Closure:
     out_tree: PyTreeDef
 
 
-def trace_closed(fun: Callable[..., Any], in_tree: PyTreeDef, in_avals: Sequence[ShapedArray], name: str) -> Closure:
-    """Trace ``fun(*args)``; `in_tree` is the structure of ``(args, {})`` and `name` what messages call the construct."""
+def trace_closed(
+    fun: Callable[..., Any], in_tree: PyTreeDef, in_avals: Sequence[ShapedArray], name: str, recorder: Recorder | None = None,
+) -> Closure:
+    """Trace ``fun(*args)``; `in_tree` is the structure of ``(args, {})``, `name` what messages call the construct, and `recorder`
+    answers questions about values."""
     flat_fun = FlatFun(fun, in_tree, False, name)
-    closed = stage(flat_fun, in_avals, name)
+    closed = stage(flat_fun, in_avals, name, recorder)
     return Closure(with_leading_inputs(closed), closed.consts, flat_fun.out_tree)
 
 

@@ -15,6 +15,7 @@ from typing import Any
 
 import numpy as np
 
+from functrans.calls.called import called_by
 from functrans.calls.scan_api import checked_leaves, scan
 from functrans.core.array import Array
 from functrans.core.aval import ShapedArray
@@ -63,6 +64,7 @@ def associative_scan(fn: Callable[[Any, Any], Any], elems: Any, reverse: bool = 
         raise TypeError(f"associative_scan takes a function of two elements; got {fn!r} of type {type(fn).__name__}, at "
                         f"{describe(user_source())}.")
     name = f"associative_scan of {fun_name(fn)}"
+    fn = called_by("associative_scan", "fn", fn, ["a", "b"])
     leaves = checked_leaves(name, "elems", elems)
     tree = tree_structure(elems)
     _check_axis(name, elems, leaves, axis)
@@ -174,6 +176,7 @@ def reduce(operands: Any, init_values: Any, computation: Callable[[Any, Any], An
     if not callable(computation):
         raise TypeError(f"reduce: the computation must be a function of two scalars; got {computation!r}, at {describe(user_source())}.")
     name = f"reduce by {fun_name(computation)}"
+    computation = called_by("reduce", "the computation", computation, ["accumulated", "element"])
     xs, inits = checked_leaves(name, "operands", operands), checked_leaves(name, "init_values", init_values)
     tree = tree_structure(operands)
     if tree_structure(init_values) != tree:

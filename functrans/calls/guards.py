@@ -45,7 +45,7 @@ from functrans.transforms.stage import StagingTrace, StagingTracer
 
 __all__ = [
     "MAX_EQUATIONS", "MAX_GUARDS", "CautiousCode", "Disagreement", "Guard", "GuardRecorder", "GuardedCode", "Questions",
-    "QuestionsPassedOn", "ValueNeeded", "calls_python", "guarded_jaxpr", "may_not_end",
+    "QuestionsPassedOn", "Unanswered", "ValueNeeded", "calls_python", "guarded_jaxpr", "may_not_end",
 ]
 
 MAX_GUARDS = 20_000
@@ -95,6 +95,10 @@ class GuardRecorder:
         self._answers: dict[tuple[Var, Conversion], Guard] = {}
         self._run: PartialRun | None = None
         self._trace: StagingTrace | None = None
+
+    @property
+    def answered(self) -> bool:
+        return bool(self.guards)
 
     def begin(self, trace: StagingTrace, inputs: Sequence[Var]) -> None:
         self._trace = trace
@@ -152,6 +156,32 @@ class GuardRecorder:
     def _unknown(self) -> ValueNeeded:
         self.needed = True
         return ValueNeeded()
+
+
+class Unanswered:
+    """Answers no question while a jaxpr is rewritten for all values, and says at the end that one was asked.
+
+    Raises:
+        ValueNeeded: from `ask`, and again from `end` where the program has swallowed it.
+    """
+
+    __slots__ = ("_needed", "answered")
+
+    def __init__(self) -> None:
+        self._needed = False
+        self.answered = False
+
+    def begin(self, trace: StagingTrace, inputs: Sequence[Var]) -> None:
+        """There is nothing to prepare."""
+
+    def ask(self, tracer: StagingTracer, conversion: Conversion) -> Any:
+        """No answer."""
+        self._needed = True
+        raise ValueNeeded
+
+    def end(self) -> None:
+        if self._needed:
+            raise ValueNeeded
 
 
 class PartialRun:
@@ -218,9 +248,10 @@ class QuestionsPassedOn:
     What the question depends on is staged a second time, outside; compiled code merges the two.
     """
 
-    __slots__ = ("_args", "_outer", "_run")
+    __slots__ = ("_args", "_outer", "_run", "answered")
 
     def __init__(self, args: Sequence[Any]) -> None:
+        self.answered = False
         self._args = args
         self._outer = current_trace()
         self._run: PartialRun | None = None
@@ -232,11 +263,16 @@ class QuestionsPassedOn:
         self._run = None
 
     def ask(self, tracer: StagingTracer, conversion: Conversion) -> Any:
-        """The answer of the trace around; None where it has none."""
+        """The answer of the trace around.
+
+        Raises:
+            TypeError: (of the conversion's kind) if it has none, saying why.
+        """
         assert self._run is not None
+        self.answered = True
         with running(self._outer):
             value = self._run.value(tracer.variable)
-        return value.asked(conversion) if isinstance(value, Tracer) else conversion(to_numpy(value))
+        return value.answer(conversion) if isinstance(value, Tracer) else conversion(to_numpy(value))
 
 
 # -- compiled paths -----------------------------------------------------------------------------------------------------------

@@ -25,7 +25,11 @@ __all__ = ["Recorder", "StagingTrace", "StagingTracer", "stage", "staged_constan
 
 
 class Recorder(Protocol):
-    """Answers questions about values while a function is staged, and remembers them (`functrans.calls.guards`)."""
+    """Answers questions about values while a function is staged (`functrans.calls.guards`)."""
+
+    @property
+    def answered(self) -> bool:
+        """Whether what was staged depends on an answer."""
 
     def begin(self, trace: StagingTrace, inputs: Sequence[Var]) -> None:
         """Staging starts."""
