@@ -35,6 +35,7 @@ from functrans.calls.closed import interpret
 from functrans.calls.jit import compiled
 from functrans.core.array import Array
 from functrans.core.conversion import LIST, Conversion, Refusal
+from functrans.core.interpret import run_eqn
 from functrans.core.jaxpr import ClosedJaxpr, Eqn, Jaxpr, Literal, Var, subjaxprs
 from functrans.core.source import Source, describe, user_source
 from functrans.core.trace import EvalTrace, Tracer, current_trace, running, to_numpy
@@ -235,11 +236,10 @@ class PartialRun:
                 raise self._refusal()
             operands = [a.operand if isinstance(a, Literal) else env[a] for a in eqn.invars]
             try:
-                out = eqn.primitive.bind(*operands, **eqn.params)
+                env.update(run_eqn(eqn, operands))
             except Exception as error:
                 error.add_note(f"The operation is the one at {describe(eqn.source)}.")
                 raise
-            env.update(zip(eqn.outvars, out, strict=True) if eqn.primitive.multiple_results else ((eqn.outvars[0], out),))
 
 
 class QuestionsPassedOn:
