@@ -81,6 +81,9 @@ def structure_errors(a: PyTreeDef, b: PyTreeDef) -> Iterator[tuple[Any, str, str
 def _in_words(kind: str) -> str:
     if kind == str(_Leaf):
         return "an array"
+    kind, _, data = kind.partition(" with pytree metadata ")
+    if data:
+        return f"{_in_words(kind)} of {data}"
     name = kind.removeprefix("<class '").removesuffix("'>")
     return "None" if name == "NoneType" else kind if name == kind else f"a {name.rsplit('.', 1)[-1]}"
 

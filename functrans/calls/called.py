@@ -12,7 +12,7 @@ import inspect
 from collections.abc import Callable, Sequence
 from typing import Any
 
-from functrans.core.source import describe, user_source
+from functrans.core.source import Source, describe, user_source
 from functrans.core.trace import is_array_like, typeof
 from functrans.transforms.flatten import fun_name, wraps
 from functrans.tree_util import tree_map
@@ -39,39 +39,43 @@ def called_by(construct: str, role: str, fun: Callable[..., Any], words: Sequenc
     return checked
 
 
-def called(construct: str, role: str, fun: Callable[..., Any], words: Sequence[str], args: Sequence[Any]) -> Any:
-    """``fun(*args)``, for the construct as in `called_by`."""
+def called(
+    construct: str, role: str, fun: Callable[..., Any], words: Sequence[str], args: Sequence[Any], kwargs: dict[str, Any] | None = None,
+    source: Source = None,
+) -> Any:
+    """``fun(*args, **kwargs)``, for the construct as in `called_by`; `source` is the user's line, where it is not the present one."""
+    kwargs = kwargs or {}
     try:
-        return fun(*args)
+        return fun(*args, **kwargs)
     except TypeError as error:
-        why = _misfit(fun, args)
+        why = _misfit(fun, args, kwargs)
         if why is None:
             raise
-        named = [words[min(i, len(words) - 1)] for i in range(len(args))]
-        raise TypeError(_message(construct, role, fun, named, args, why)) from error
+        given = [(words[min(i, len(words) - 1)], x) for i, x in enumerate(args)]
+        given += [(f"{name}=", x) for name, x in kwargs.items()]
+        raise TypeError(_message(construct, role, fun, given, why, source or user_source())) from error
 
 
-def _misfit(fun: Callable[..., Any], args: Sequence[Any]) -> str | None:
-    """Why `fun` cannot be called with `args`; None where it can, or nobody knows."""
+def _misfit(fun: Callable[..., Any], args: Sequence[Any], kwargs: dict[str, Any]) -> str | None:
+    """Why `fun` cannot be called with the arguments; None where it can, or nobody knows."""
     try:
         signature = inspect.signature(fun)
     except (TypeError, ValueError):
         return None
     try:
-        signature.bind(*args)
+        signature.bind(*args, **kwargs)
     except TypeError as error:
         return f"its parameters are {signature}: {error}"
     return None
 
 
-def _message(construct: str, role: str, fun: Callable[..., Any], words: Sequence[str], args: Sequence[Any], why: str) -> str:
-    count = f"{len(args)} argument{'' if len(args) == 1 else 's'}" if args else "no arguments"
-    given = "".join(f"; {word} is {_types(x)}" for word, x in zip(words, args, strict=True))
-    together = [word for word, x in zip(words, args, strict=True) if isinstance(x, (tuple, list))]
+def _message(construct: str, role: str, fun: Callable[..., Any], given: Sequence[tuple[str, Any]], why: str, source: Source) -> str:
+    count = f"{len(given)} argument{'' if len(given) == 1 else 's'}" if given else "no arguments"
+    types = "".join(f"; {word} is {_types(x)}" for word, x in given)
+    together = [word for word, x in given if isinstance(x, (tuple, list))]
     unpack = f" {together[0]} is one argument: take it apart inside, as in a, b = {together[0]}." if together else ""
-    listed = f"({', '.join(words)})" if args else "()"
-    return (f"{construct}: {role} {code_line(fun)} is called with {count}, {listed}, and {why}, at {describe(user_source())}{given}. "
-            f"Give it {len(args) or 'no'} parameter{'' if len(args) == 1 else 's'}.{unpack}")
+    return (f"{construct}: {role} {code_line(fun)} is called with {count}, ({', '.join(word for word, _ in given)}), and {why}, at "
+            f"{describe(source)}{types}. Give it {len(given) or 'no'} parameter{'' if len(given) == 1 else 's'}.{unpack}")
 
 
 def _types(x: Any) -> str:

@@ -17,7 +17,7 @@ from functrans.core.aval import ShapedArray
 from functrans.core.interpret import eval_jaxpr
 from functrans.core.jaxpr import ClosedJaxpr, Eqn, Jaxpr, Var, subjaxprs
 from functrans.core.trace import EvalTrace, Primitive, running
-from functrans.transforms.flatten import FlatFun
+from functrans.transforms.flatten import FlatFun, fun_name
 from functrans.transforms.stage import Recorder, stage
 from functrans.tree_util import PyTreeDef
 
@@ -38,7 +38,7 @@ def trace_closed(
 ) -> Closure:
     """Trace ``fun(*args)``; `in_tree` is the structure of ``(args, {})``, `name` what messages call the construct, and `recorder`
     answers questions about values."""
-    flat_fun = FlatFun(fun, in_tree, False, name)
+    flat_fun = FlatFun(fun, in_tree, False, name.removesuffix(f" of {fun_name(fun)}"))
     closed = stage(flat_fun, in_avals, name, recorder)
     return Closure(with_leading_inputs(closed), closed.consts, flat_fun.out_tree)
 

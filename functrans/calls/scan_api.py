@@ -15,6 +15,7 @@ import numpy as np
 from functrans.calls.agreement import structure_errors
 from functrans.calls.called import called_by
 from functrans.calls.closed import Closure, trace_closed
+from functrans.calls.custom_results import brief
 from functrans.calls.scan import bind_scan
 from functrans.calls.treeverse import checkpointed_loop, planned
 from functrans.config import options
@@ -167,7 +168,7 @@ def _pair_checked(name: str, f: Callable[..., Any]) -> Callable[..., Any]:
     def body(carry: Any, x: Any) -> tuple[Any, Any]:
         out = f(carry, x)
         if not isinstance(out, (tuple, list)) or len(out) != 2:
-            got = f"{type(out).__name__} of length {len(out)}" if isinstance(out, (tuple, list)) else f"{out!r}"
+            got = f"{type(out).__name__} of length {len(out)}" if isinstance(out, (tuple, list)) else brief(out)
             raise TypeError(f"{name}: the body must return a pair (carry, y); it returned {got}, at {describe(user_source())}. "
                             "Return (carry, None) where a step has no result.")
         return out[0], out[1]

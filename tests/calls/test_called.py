@@ -92,6 +92,12 @@ MISFITS = {
     "custom_jvp": (
         lambda: ft.grad(with_jvp(lambda x, y: (x, y), nondiff_argnums=(0,)), 1)(2.0, 1.0),
         ("custom_jvp of <lambda>: the rule", "called with 3 arguments, (argument in nondiff_argnums, primals, tangents)")),
+    "pure_callback": (
+        lambda: ft.jit(lambda x: ft.pure_callback(lambda: 1.0, ft.ShapeDtypeStruct((), float), x))(1.0),
+        ("pure_callback: the callback", "called with 1 argument, (argument)", "argument is f64[]")),
+    "debug.callback": (
+        lambda: ft.debug.callback(lambda x, y: None, 1.0, z=2.0),
+        ("debug.callback: the callback", "called with 2 arguments, (argument, z=)", "z= is f64[]")),
     "custom_vmap": (
         lambda: ft.jit(ft.vmap(with_vmap(lambda x: (x, True))))(np.ones(2)),
         ("custom_vmap of <lambda>: the rule", "called with 3 arguments, (axis_size, in_batched, argument)")),
@@ -124,3 +130,12 @@ def test_defaults_and_decorated_functions_fit():
 
     wrapper.__wrapped__ = lambda x: x  # a signature that is not what can be called
     assert int(lax.fori_loop(0, 3, wrapper, 0)) == 3
+
+
+def test_messages_about_carries_say_what_they_see():
+    with pytest.raises(TypeError, match=r"a dict of \('a',\) and the carry it returns has a dict of \('b',\)"):
+        lax.fori_loop(0, 3, lambda i, c: {"b": c["a"]}, {"a": 1.0})
+    with pytest.raises(TypeError, match="scan of <lambda>: the body must return a pair .*; it returned an array of type f64"):
+        lax.scan(lambda c, x: c, 1.0, np.arange(3.0))
+    with pytest.raises(TypeError, match="fori_loop of <lambda>: the function must return arrays"):
+        lax.fori_loop(0, 3, lambda i, c: "a", 1.0)
