@@ -135,7 +135,7 @@ def test_defaults_and_decorated_functions_fit():
 def test_messages_about_carries_say_what_they_see():
     with pytest.raises(TypeError, match=r"a dict of \('a',\) and the carry it returns has a dict of \('b',\)"):
         lax.fori_loop(0, 3, lambda i, c: {"b": c["a"]}, {"a": 1.0})
-    with pytest.raises(TypeError, match="scan of <lambda>: the body must return a pair .*; it returned an array of type f64"):
+    with pytest.raises(TypeError, match=r"scan of <lambda>: the body must return a pair .*; it returned an array of type f64"):
         lax.scan(lambda c, x: c, 1.0, np.arange(3.0))
     with pytest.raises(TypeError, match="fori_loop of <lambda>: the function must return arrays"):
         lax.fori_loop(0, 3, lambda i, c: "a", 1.0)
