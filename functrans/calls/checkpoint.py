@@ -20,7 +20,7 @@ import numpy as np
 
 from functrans.calls.checkpoint_policies import Policy
 from functrans.calls.closed import trace_closed
-from functrans.calls.guards import QuestionsPassedOn
+from functrans.calls.questions import QuestionsPassedOn
 from functrans.calls.rematerialize import split_by_policy
 from functrans.calls.rules import Call, call_batch, call_jvp, call_transpose
 from functrans.core.array import Array

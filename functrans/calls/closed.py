@@ -13,6 +13,7 @@ from typing import Any
 import numpy as np
 
 from functrans.calls.jit import compiled, with_leading_inputs
+from functrans.calls.questions import QuestionsPassedOn
 from functrans.core.aval import ShapedArray
 from functrans.core.interpret import eval_jaxpr
 from functrans.core.jaxpr import ClosedJaxpr, Eqn, Jaxpr, Var, subjaxprs
@@ -36,10 +37,12 @@ class Closure:
 def trace_closed(
     fun: Callable[..., Any], in_tree: PyTreeDef, in_avals: Sequence[ShapedArray], name: str, recorder: Recorder | None = None,
 ) -> Closure:
-    """Trace ``fun(*args)``; `in_tree` is the structure of ``(args, {})``, `name` what messages call the construct, and `recorder`
-    answers questions about values."""
+    """Trace ``fun(*args)``; `in_tree` is the structure of ``(args, {})`` and `name` what messages call the construct.
+
+    `recorder` answers questions about values; without it those are answered that depend on what the function closes over.
+    """
     flat_fun = FlatFun(fun, in_tree, False, name.removesuffix(f" of {fun_name(fun)}"))
-    closed = stage(flat_fun, in_avals, name, recorder)
+    closed = stage(flat_fun, in_avals, name, recorder or QuestionsPassedOn([None] * len(in_avals)))
     return Closure(with_leading_inputs(closed), closed.consts, flat_fun.out_tree)
 
 

@@ -16,6 +16,7 @@ from typing import Any
 import numpy as np
 
 from functrans.calls.called import called_by
+from functrans.calls.questions import QuestionsPassedOn
 from functrans.calls.scan_api import checked_leaves, scan
 from functrans.core.array import Array
 from functrans.core.aval import ShapedArray
@@ -227,7 +228,7 @@ def _monoid(computation: Callable[[Any, Any], Any], aval: ShapedArray, tree: PyT
     def flat(a: Any, b: Any) -> list[Any]:
         return tree_flatten(computation(tree_unflatten(tree, [a]), tree_unflatten(tree, [b])))[0]
 
-    closed = stage(flat, [scalar, scalar], "reduce")
+    closed = stage(flat, [scalar, scalar], "reduce", QuestionsPassedOn([None, None]))
     if len(closed.eqns) != 1 or len(closed.jaxpr.outvars) != 1:
         return None
     (eqn,) = closed.eqns

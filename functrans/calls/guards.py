@@ -33,20 +33,20 @@ import numpy as np
 from functrans.calls.callback import pure_callback_p
 from functrans.calls.closed import interpret
 from functrans.calls.jit import compiled
+from functrans.calls.questions import PartialRun, Unanswerable, ValueNeeded
 from functrans.core.array import Array
 from functrans.core.conversion import LIST, Conversion, Refusal
-from functrans.core.interpret import run_eqn
-from functrans.core.jaxpr import ClosedJaxpr, Eqn, Jaxpr, Literal, Var, subjaxprs
+from functrans.core.jaxpr import ClosedJaxpr, Eqn, Jaxpr, Var, subjaxprs
 from functrans.core.source import Source, describe, user_source
-from functrans.core.trace import EvalTrace, Tracer, current_trace, running, to_numpy
+from functrans.core.trace import EvalTrace, Tracer, running, to_numpy
 from functrans.errors import FunctransRuntimeError
-from functrans.transforms.effects import repeatable, without_effects
+from functrans.transforms.effects import without_effects
 from functrans.transforms.prune import live_eqns
 from functrans.transforms.stage import StagingTrace, StagingTracer
 
 __all__ = [
-    "MAX_EQUATIONS", "MAX_GUARDS", "CautiousCode", "Disagreement", "Guard", "GuardRecorder", "GuardedCode", "Questions",
-    "QuestionsPassedOn", "Unanswered", "ValueNeeded", "calls_python", "guarded_jaxpr", "may_not_end",
+    "MAX_EQUATIONS", "MAX_GUARDS", "CautiousCode", "Disagreement", "Guard", "GuardRecorder", "GuardedCode", "Questions", "calls_python",
+    "guarded_jaxpr", "may_not_end",
 ]
 
 MAX_GUARDS = 20_000
@@ -65,13 +65,6 @@ class Guard:
 
     def __str__(self) -> str:
         return f"{self.conversion.what} at {describe(self.source)}"
-
-
-class ValueNeeded(BaseException):
-    """A value was asked that this staging cannot compute, and the transformation around it perhaps can.
-
-    Not an `Exception`: a user's ``except Exception`` must not take it for an error of the program.
-    """
 
 
 _EVALUATION = EvalTrace(None)
@@ -104,7 +97,7 @@ class GuardRecorder:
     def begin(self, trace: StagingTrace, inputs: Sequence[Var]) -> None:
         self._trace = trace
         known = {v: x for v, x in zip(inputs, self._values, strict=True) if x is not None}
-        self._run = PartialRun(trace, known, self._const, self._unknown)
+        self._run = PartialRun(trace, known, self._const, collectives=False)
 
     def end(self) -> None:
         self._values, self._trace, self._run, self._answers = (), None, None, {}
@@ -143,8 +136,11 @@ class GuardRecorder:
 
     def _value(self, var: Var) -> np.ndarray:
         assert self._run is not None
-        with running(_EVALUATION):
-            return np.asarray(self._run.value(var))
+        try:
+            with running(_EVALUATION):
+                return np.asarray(self._run.value(var))
+        except Unanswerable:
+            raise self._unknown() from None
 
     def _const(self, value: Any) -> Any:
         """The value of something the function closes over."""
@@ -157,122 +153,6 @@ class GuardRecorder:
     def _unknown(self) -> ValueNeeded:
         self.needed = True
         return ValueNeeded()
-
-
-class Unanswered:
-    """Answers no question while a jaxpr is rewritten for all values, and says at the end that one was asked.
-
-    Raises:
-        ValueNeeded: from `ask`, and again from `end` where the program has swallowed it.
-    """
-
-    __slots__ = ("_needed", "answered")
-
-    def __init__(self) -> None:
-        self._needed = False
-        self.answered = False
-
-    def begin(self, trace: StagingTrace, inputs: Sequence[Var]) -> None:
-        """There is nothing to prepare."""
-
-    def ask(self, tracer: StagingTracer, conversion: Conversion) -> Any:
-        """No answer."""
-        self._needed = True
-        raise ValueNeeded
-
-    def end(self) -> None:
-        if self._needed:
-            raise ValueNeeded
-
-
-class PartialRun:
-    """Runs what has been staged so far, under the current trace: only what a wanted variable needs, each equation once.
-
-    `env` has the inputs that are known, and `const` makes what the function closes over into an operand. `refusal` makes the error
-    for what cannot be answered here: an unknown input, and a collective, which is about the batch of a vmap outside.
-    """
-
-    __slots__ = ("_const", "_env", "_indexed", "_made_by", "_refusal", "_trace")
-
-    def __init__(
-        self, trace: StagingTrace, env: dict[Var, Any], const: Callable[[Any], Any], refusal: Callable[[], BaseException] | None = None,
-    ) -> None:
-        self._trace = trace
-        self._env = env
-        self._const = const
-        self._refusal = refusal
-        self._made_by: dict[Var, int] = {}
-        self._indexed = 0
-
-    def value(self, var: Var) -> Any:
-        """The value of a variable of the trace."""
-        if var not in self._env:
-            self._evaluate(var)
-        return self._env[var]
-
-    def _evaluate(self, var: Var) -> None:
-        env, made_by, eqns = self._env, self._made_by, self._trace.eqns
-        for i in range(self._indexed, len(eqns)):
-            made_by.update(dict.fromkeys(eqns[i].outvars, i))
-        self._indexed = len(eqns)
-        needed: set[int] = set()
-        pending = [var]
-        while pending:
-            v = pending.pop()
-            if v in env:
-                continue
-            at = made_by.get(v)
-            if at is None:
-                consts = dict(zip(*self._trace.consts(), strict=True))
-                if v not in consts and self._refusal is not None:
-                    raise self._refusal()
-                env[v] = self._const(consts[v])
-            elif at not in needed:
-                needed.add(at)
-                pending.extend(a for a in eqns[at].invars if type(a) is Var)
-        for at in sorted(needed):
-            eqn = repeatable(eqns[at])
-            if eqn.primitive.named_batch is not None and self._refusal is not None:
-                raise self._refusal()
-            operands = [a.operand if isinstance(a, Literal) else env[a] for a in eqn.invars]
-            try:
-                env.update(run_eqn(eqn, operands))
-            except Exception as error:
-                error.add_note(f"The operation is the one at {describe(eqn.source)}.")
-                raise
-
-
-class QuestionsPassedOn:
-    """Answers questions while a function inside a staged one is staged by itself: the trace around it answers.
-
-    What the question depends on is staged a second time, outside; compiled code merges the two.
-    """
-
-    __slots__ = ("_args", "_outer", "_run", "answered")
-
-    def __init__(self, args: Sequence[Any]) -> None:
-        self.answered = False
-        self._args = args
-        self._outer = current_trace()
-        self._run: PartialRun | None = None
-
-    def begin(self, trace: StagingTrace, inputs: Sequence[Var]) -> None:
-        self._run = PartialRun(trace, dict(zip(inputs, self._args, strict=True)), lambda value: value)
-
-    def end(self) -> None:
-        self._run = None
-
-    def ask(self, tracer: StagingTracer, conversion: Conversion) -> Any:
-        """The answer of the trace around.
-
-        Raises:
-            TypeError: (of the conversion's kind) if it has none, saying why.
-        """
-        assert self._run is not None
-        self.answered = True
-        with running(self._outer):
-            value = self._run.value(tracer.variable)
-        return value.answer(conversion) if isinstance(value, Tracer) else conversion(to_numpy(value))
 
 
 # -- compiled paths -----------------------------------------------------------------------------------------------------------

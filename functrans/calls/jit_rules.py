@@ -19,9 +19,9 @@ from collections.abc import Callable, Hashable, Sequence
 from typing import Any
 from weakref import WeakKeyDictionary, ref
 
-from functrans.calls.guards import Unanswered, ValueNeeded
 from functrans.calls.jit import bind_jaxpr, jit_p
 from functrans.calls.jitted import JitFunction
+from functrans.calls.questions import Unanswered, ValueNeeded
 from functrans.calls.rules import Call, call_batch, call_jvp, call_transpose, without_forwarded
 from functrans.core.aval import Linear, Zero, tangent_aval
 from functrans.core.interpret import jaxpr_as_fun

@@ -13,9 +13,10 @@ from weakref import WeakSet
 
 import numpy as np
 
-from functrans.calls.guards import Disagreement, Guard, GuardRecorder, ValueNeeded
+from functrans.calls.guards import Disagreement, Guard, GuardRecorder
 from functrans.calls.jit import bind_jaxpr
 from functrans.calls.paths import Path, Paths
+from functrans.calls.questions import ValueNeeded
 from functrans.config import options, trace_key
 from functrans.core.array import Array
 from functrans.core.aval import ShapedArray, ShapeDtypeStruct
