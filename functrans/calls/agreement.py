@@ -6,10 +6,12 @@ whatever type the body gives it. Everything else that differs is an error, which
 
 from __future__ import annotations
 
+import inspect
 from collections.abc import Callable, Iterator, Sequence
 from typing import Any
 
 from functrans.calls.closed import Closure, trace_closed
+from functrans.calls.refs import Ref
 from functrans.core.aval import ShapedArray
 from functrans.core.dtypes import promote
 from functrans.core.jaxpr import Atom, ClosedJaxpr, Eqn, Jaxpr, Var
@@ -25,7 +27,7 @@ __all__ = ["code_line", "conformed", "joined", "leaf_difference", "structure_err
 
 def code_line(fun: Callable[..., Any]) -> str:
     """``name at file.py:12`` for messages about a function that the user passed."""
-    code = getattr(fun, "__code__", None)
+    code = getattr(inspect.unwrap(fun), "__code__", None)
     return fun_name(fun) if code is None else f"{fun_name(fun)} at {code.co_filename}:{code.co_firstlineno}"
 
 
@@ -101,7 +103,7 @@ def tree_differences(a: PyTreeDef, b: PyTreeDef, a_name: str, b_name: str) -> st
 
 def trace_carry(
     fun: Callable[..., Any], in_tree: PyTreeDef, leading: Sequence[ShapedArray], init: Sequence[Any], carry_tree: PyTreeDef,
-    paths: Sequence[str], name: str, words: tuple[str, str] = ("the body", "carry"),
+    paths: Sequence[str], name: str, words: tuple[str, str] = ("the body", "carry"), held: Sequence[Ref] | None = None,
 ) -> tuple[Closure, list[Any]]:
     """The body of a loop, traced at types of the carry that it keeps; and the initial carry in these types.
 
@@ -112,6 +114,7 @@ def trace_carry(
         leading: avals of the leaves before the carry.
         paths: the names of the carry's leaves, for messages.
         words: what messages call `fun` and what it takes and returns.
+        held: as for `trace_closed`.
 
     Raises:
         TypeError: if the body returns another structure or type than it takes.
@@ -119,7 +122,7 @@ def trace_carry(
     init, (subject, thing) = list(init), words
     while True:
         avals = [typeof(x) for x in init]
-        made = trace_closed(fun, in_tree, [*leading, *avals], f"{name} of {fun_name(fun)}")
+        made = trace_closed(fun, in_tree, [*leading, *avals], f"{name} of {fun_name(fun)}", held)
         if made.out_tree != carry_tree:
             why = tree_differences(carry_tree, made.out_tree, f"the {thing} it takes", f"the {thing} it returns")
             raise TypeError(f"{name}: {subject} {code_line(fun)} must return a {thing} of the structure it takes, at "

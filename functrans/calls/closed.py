@@ -13,6 +13,7 @@ from typing import Any
 import numpy as np
 
 from functrans.calls.jit import compiled, with_leading_inputs
+from functrans.calls.refs import Frame, Ref, RefsFound
 from functrans.core.aval import ShapedArray
 from functrans.core.interpret import eval_jaxpr
 from functrans.core.jaxpr import ClosedJaxpr, Eqn, Jaxpr, Var, subjaxprs
@@ -33,10 +34,21 @@ class Closure:
     out_tree: PyTreeDef
 
 
-def trace_closed(fun: Callable[..., Any], in_tree: PyTreeDef, in_avals: Sequence[ShapedArray], name: str) -> Closure:
-    """Trace ``fun(*args)``; `in_tree` is the structure of ``(args, {})`` and `name` what messages call the construct."""
+def trace_closed(
+    fun: Callable[..., Any], in_tree: PyTreeDef, in_avals: Sequence[ShapedArray], name: str, held: Sequence[Ref] | None = None,
+) -> Closure:
+    """Trace ``fun(*args)``; `in_tree` is the structure of ``(args, {})`` and `name` what messages call the construct.
+
+    `held` are the references whose values the construct carries in and out; None where it cannot carry any.
+
+    Raises:
+        RefsFound: if `fun` writes to others, of an outer trace.
+    """
     flat_fun = FlatFun(fun, in_tree, False, name)
-    closed = stage(flat_fun, in_avals, name)
+    frame = Frame()
+    closed = stage(flat_fun if held is None else frame.around(flat_fun), in_avals, name)
+    if found := [r for r in frame.written if r not in (held or ())]:
+        raise RefsFound(found)
     return Closure(with_leading_inputs(closed), closed.consts, flat_fun.out_tree)
 
 
