@@ -62,15 +62,18 @@ class Path:
         """
         if not self.guards:
             return None
-        known = tuple(v is not None for v in values)
-        asked = self._questions.get(known)
-        if asked is None:
-            asked = self._questions[known] = Questions(self.closed, self.guards, known)
-        return asked.probe(values, decided)
+        return self._asked(tuple(v is not None for v in values)).probe(values, decided)
+
+    def _asked(self, known: tuple[bool, ...]) -> Questions:
+        found = self._questions.get(known)
+        if found is None:
+            found = self._questions[known] = Questions(self.closed, self.guards, known)
+        return found
 
     def _guarded(self) -> GuardedCode | CautiousCode:
-        cautious = any(calls_python(e) or may_not_end(e) for e in self.closed.eqns)
-        return CautiousCode(self.closed, self.guards) if cautious else GuardedCode(self.closed, self.guards)
+        if any(calls_python(e) or may_not_end(e) for e in self.closed.eqns):
+            return CautiousCode(self.closed, self._asked((True,) * len(self.closed.jaxpr.invars)))
+        return GuardedCode(self.closed, self.guards)
 
     @property
     def executable(self) -> Any:
