@@ -18,6 +18,7 @@ from typing import Any
 
 import numpy as np
 
+from functrans.arguments import sequence
 from functrans.calls.agreement import code_line, conformed, joined, leaf_difference, tree_differences, yields
 from functrans.calls.closed import Closure, run_call, trace_closed, with_leading_inputs
 from functrans.calls.one_by_one import has_effects, one_by_one
@@ -311,7 +312,7 @@ def switch(index: Any, branches: Sequence[Callable[..., Any]], *operands: Any, o
     9.0
     [None, None, None]
     """
-    branches = tuple(branches)
+    branches = sequence(branches, "branches")
     if not branches:
         raise ValueError(f"switch: there are no branches to choose from, at {describe(user_source())}. Pass at least one function.")
     for k, branch in enumerate(branches):

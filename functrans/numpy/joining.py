@@ -8,13 +8,13 @@ Known limits: places to delete and insert must be concrete; `gradient` has first
 
 from __future__ import annotations
 
-import operator
 from collections.abc import Sequence
 from itertools import pairwise
 from typing import Any
 
 import numpy as np
 
+from functrans.arguments import integer, integers
 from functrans.core.dtypes import canonical, result_type
 from functrans.core.source import describe, user_source
 from functrans.core.trace import typeof
@@ -357,7 +357,7 @@ def resize(a: Any, new_shape: Any) -> Any:
            [3, 1]], dtype=int64)
     """
     check_arraylike("resize", a)
-    shape = tuple(map(operator.index, new_shape)) if np.ndim(new_shape) else (operator.index(new_shape),)
+    shape = integers(new_shape, "new_shape")
     if any(d < 0 for d in shape):
         raise ValueError(f"resize: all elements of new_shape must be non-negative; got {new_shape}, at {describe(user_source())}.")
     flat = ravel(a)
@@ -386,7 +386,7 @@ def diff(a: Any, n: int = 1, axis: int = -1, prepend: Any = None, append: Any = 
     """
     check_arraylike("diff", a)
     a = asarray_internal(a)
-    n = operator.index(n)
+    n = integer(n, "n")
     if n < 0 or not a.ndim:
         raise ValueError(f"diff: n must not be negative and a must have an axis; got n={n}, shape {a.shape}, at "
                          f"{describe(user_source())}.")

@@ -8,13 +8,13 @@ Known limits: `order` is "C" or "F". Arrays of counts in `repeat` must be concre
 
 from __future__ import annotations
 
-import operator
 from collections.abc import Sequence
 from math import prod
 from typing import Any
 
 import numpy as np
 
+from functrans.arguments import integer, integers, sequence
 from functrans.core.source import describe, user_source
 from functrans.core.trace import Tracer, to_numpy, typeof
 from functrans.errors import ConcretizationTypeError
@@ -60,7 +60,7 @@ def concrete_integers(name: str, what: str, x: Any) -> np.ndarray:
 
 
 def _sizes(shape: Any) -> tuple[int, ...]:
-    return tuple(map(operator.index, shape)) if np.ndim(shape) else (operator.index(shape),)
+    return integers(shape, "shape")
 
 
 # -- reshape ----------------------------------------------------------------------------------------------------------
@@ -205,7 +205,7 @@ def transpose(a: Any, axes: Sequence[int] | None = None) -> Any:
     n = typeof(a).ndim
     if axes is None:
         return lax_transpose(a, range(n)[::-1])
-    order = [canonicalize_axis(i, n) for i in axes]
+    order = [canonicalize_axis(i, n) for i in sequence(axes, "axes")]
     if sorted(order) != list(range(n)):
         raise ValueError(f"transpose: axes {tuple(axes)} are not a permutation of the {n} axes, at {describe(user_source())}.")
     return lax_transpose(a, order)
@@ -366,10 +366,10 @@ def rot90(m: Any, k: int = 1, axes: tuple[int, int] = (0, 1)) -> Any:
     check_arraylike("rot90", m)
     m = asarray_internal(m)
     n = typeof(m).ndim
-    first, second = (canonicalize_axis(a, n) for a in axes)
+    first, second = (canonicalize_axis(a, n) for a in sequence(axes, "axes", 2))
     if first == second:
         raise ValueError(f"rot90: axes must be different; got {axes}, at {describe(user_source())}.")
-    k = operator.index(k) % 4
+    k = integer(k, "k") % 4
     if k == 2:
         return rev(m, (first, second))
     if k == 1:
@@ -392,7 +392,7 @@ def roll(a: Any, shift: Any, axis: int | Sequence[int] | None = None) -> Any:
     a = asarray_internal(a)
     if axis is None:
         return lax_reshape(roll(ravel(a), shift, 0), typeof(a).shape)
-    axes = [int(d) for d in np.ravel(axis)]
+    axes = integers(axis, "axis")
     if isinstance(shift, (tuple, list)):
         shifts = list(shift)
     elif typeof(shift).shape:

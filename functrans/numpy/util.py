@@ -14,6 +14,7 @@ from typing import Any
 
 import numpy as np
 
+from functrans.arguments import among
 from functrans.config import options
 from functrans.core.array import Array
 from functrans.core.aval import ShapedArray
@@ -83,7 +84,7 @@ def check_device(name: str, device: Any) -> None:
 
     >>> check_device("zeros", "cpu")
     """
-    if device is not None and device != "cpu":
+    if device is not None and not among(device, ("cpu",)):
         raise ValueError(f"{name}: there is one device, 'cpu'; got device={device!r}, at {describe(user_source())}. Leave it out.")
 
 

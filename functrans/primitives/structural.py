@@ -11,6 +11,7 @@ from typing import Any
 
 import numpy as np
 
+from functrans.arguments import integers, sequence
 from functrans.core.aval import Linear, ShapedArray, Zero, tangent_aval
 from functrans.core.dtypes import canonical, float0, is_complex, is_inexact, real_dtype
 from functrans.core.source import describe, user_source
@@ -49,7 +50,7 @@ reshape_p: Primitive = linear(
 
 def reshape(x: Any, new_sizes: Sequence[int]) -> Any:
     """`x` with another shape of as many elements, in row-major order."""
-    new_sizes = tuple(new_sizes)
+    new_sizes = new_sizes if type(new_sizes) is tuple else integers(new_sizes, "new_sizes")
     return x if typeof(x).shape == new_sizes else reshape_p.bind(x, new_sizes=new_sizes)
 
 
@@ -86,7 +87,7 @@ transpose_p: Primitive = linear(
 
 def transpose(x: Any, permutation: Sequence[int]) -> Any:
     """`x` with its axes permuted: axis ``i`` of the result is axis ``permutation[i]`` of `x`."""
-    permutation = tuple(permutation)
+    permutation = permutation if type(permutation) is tuple else integers(permutation, "permutation")
     return x if permutation == tuple(range(len(permutation))) else transpose_p.bind(x, permutation=permutation)
 
 
@@ -149,7 +150,8 @@ broadcast_in_dim_p = linear(
 
 def broadcast_in_dim(x: Any, shape: Sequence[int], broadcast_dimensions: Sequence[int]) -> Any:
     """`x` repeated to `shape`; axis ``i`` of `x` becomes axis ``broadcast_dimensions[i]`` (sizes 1 stretch)."""
-    shape, dims = tuple(shape), tuple(broadcast_dimensions)
+    shape = shape if type(shape) is tuple else integers(shape, "shape")
+    dims = sequence(broadcast_dimensions, "broadcast_dimensions")
     if typeof(x).shape == shape and dims == tuple(range(len(shape))):
         return x
     return broadcast_in_dim_p.bind(x, shape=shape, broadcast_dimensions=dims)
@@ -191,7 +193,7 @@ reduce_sum_p: Primitive = linear(
 def reduce_sum(x: Any, axes: Sequence[int]) -> Any:
     """The sum over `axes`, which vanish."""
     n = len(typeof(x).shape)
-    axes = tuple(canonicalize_axis(a, n) for a in axes)
+    axes = tuple(canonicalize_axis(a, n) for a in sequence(axes, "axes"))
     return reduce_sum_p.bind(x, axes=axes) if axes else x
 
 
