@@ -50,6 +50,13 @@ def integers(xs: Any, what: str) -> tuple[int, ...]:
     >>> integers(5, "shape")
     (5,)
     """
+    if isinstance(xs, (tuple, list)):
+        try:
+            return tuple(map(operator.index, xs))
+        except FunctransError:
+            raise
+        except TypeError:  # said below, of the element
+            pass
     several = isinstance(xs, (tuple, list)) or (np.ndim(xs) > 0 if hasattr(xs, "shape") else hasattr(xs, "__len__") and type(xs) is not str)
     return tuple(integer(x, f"every element of {what}") for x in xs) if several else (integer(xs, what),)
 

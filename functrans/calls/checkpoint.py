@@ -20,11 +20,12 @@ import numpy as np
 
 from functrans.calls.checkpoint_policies import Policy
 from functrans.calls.closed import trace_closed
+from functrans.calls.questions import QuestionsPassedOn
 from functrans.calls.refs import Ref, carrying, restored, threaded, values_of
 from functrans.calls.rematerialize import split_by_policy
 from functrans.calls.rules import Call, call_batch, call_jvp, call_transpose
 from functrans.core.array import Array
-from functrans.core.aval import ShapedArray
+from functrans.core.aval import Linear, ShapedArray
 from functrans.core.interpret import eval_jaxpr
 from functrans.core.jaxpr import ClosedJaxpr
 from functrans.core.source import describe, user_source
@@ -65,16 +66,16 @@ def _call(params: dict[str, Any]) -> Call:
 
 
 def _jvp(primals: Sequence[Any], tangents: Sequence[Any], *, jaxpr: ClosedJaxpr, **params: Any) -> tuple[list[Any], list[Any]]:
-    return call_jvp(_call(params), jaxpr, primals, tangents)
+    return call_jvp(_call(params), jaxpr, primals, tangents, QuestionsPassedOn([*primals, *explicit(tangents)]))
 
 
 def _linearize(
     trace: Trace, primals: Sequence[Any], tangents: Sequence[Any], *, jaxpr: ClosedJaxpr, **params: Any,
 ) -> tuple[list[Any], list[Any]]:
     active = active_mask(tangents)
-    split = split_by_policy(jaxpr, active, params["policy"], params["prevent_cse"])
     assert trace.parent is not None
     with running(trace.parent):
+        split = split_by_policy(jaxpr, active, params["policy"], params["prevent_cse"], recorder=QuestionsPassedOn(primals))
         outs = _call(params)(split.forward, primals)
     n = len(split.out_active)
     results, saved = outs[:n], outs[n:]
@@ -87,13 +88,14 @@ def _linearize(
 
 
 def _transpose(cts: Sequence[Any], *operands: Any, jaxpr: ClosedJaxpr, **params: Any) -> list[Any]:
-    return call_transpose(_call(params), jaxpr, cts, operands)
+    known = [x for x in operands if not isinstance(x, Linear)]
+    return call_transpose(_call(params), jaxpr, cts, operands, QuestionsPassedOn([*known, *explicit(cts)]))
 
 
 def _batch(
     size: Any, args: Sequence[Any], dims: Sequence[int | None], *, jaxpr: ClosedJaxpr, **params: Any,
 ) -> tuple[list[Any], list[int | None]]:
-    return call_batch(_call(params), jaxpr, size, args, dims)
+    return call_batch(_call(params), jaxpr, size, args, dims, QuestionsPassedOn(args))
 
 
 def _lower(b: Any, *operands: Any, **params: Any) -> Any:
@@ -132,7 +134,7 @@ def checkpoint(
         TypeError: if `fun` or `policy` is not callable, or (from a call) an argument is not an array.
         ValueError: (from a call) if `static_argnums` is out of range.
         NotImplementedError: for ``concrete=True``.
-        ConcretizationTypeError: (from a call under `grad`) if `fun` needs the value of an argument, as in ``if x > 0``.
+        ConcretizationTypeError: (from a call under `grad`) if `fun` needs a value that nobody knows, as in ``if x > 0`` in a loop's body.
 
     >>> import functrans as ft, functrans.numpy as fnp
     >>> f = checkpoint(lambda x: fnp.sin(fnp.sin(x)))
@@ -177,7 +179,7 @@ def checkpoint(
             return carrying(lambda held: _called(of_dynamic, dynamic, named, params, held))
         except (ConcretizationTypeError, TracerIntegerConversionError, TracerArrayConversionError) as error:
             error.add_note(f"{fun_name(fun)} is traced, because checkpoint must be able to run it again. If the value is that of an "
-                           "argument, make the argument static by static_argnums of checkpoint, or leave the branch out of it.")
+                           "argument, make the argument static by static_argnums of checkpoint, or leave the question out of it.")
             raise
 
     return wrapper
@@ -185,7 +187,7 @@ def checkpoint(
 
 def _called(fun: Callable[..., Any], args: tuple[Any, ...], kwargs: dict[str, Any], params: dict[str, Any], held: Sequence[Ref]) -> Any:
     leaves, tree = tree_flatten(((values_of(held), *args), kwargs))
-    closure = trace_closed(threaded(held, fun), tree, [typeof(x) for x in leaves], "checkpoint", held)
+    closure = trace_closed(threaded(held, fun), tree, [typeof(x) for x in leaves], "checkpoint", held, QuestionsPassedOn(leaves))
     outs = checkpoint_p.bind(*closure.consts, *leaves, jaxpr=closure.jaxpr, **params)
     values, out = tree_unflatten(closure.out_tree, outs)
     restored(held, values)

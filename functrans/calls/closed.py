@@ -13,13 +13,14 @@ from typing import Any
 import numpy as np
 
 from functrans.calls.jit import compiled, with_leading_inputs
+from functrans.calls.questions import QuestionsPassedOn
 from functrans.calls.refs import Frame, Ref, RefsFound
 from functrans.core.aval import ShapedArray
 from functrans.core.interpret import eval_jaxpr
 from functrans.core.jaxpr import ClosedJaxpr, Eqn, Jaxpr, Var, subjaxprs
 from functrans.core.trace import EvalTrace, Primitive, running
-from functrans.transforms.flatten import FlatFun
-from functrans.transforms.stage import stage
+from functrans.transforms.flatten import FlatFun, fun_name
+from functrans.transforms.stage import Recorder, stage
 from functrans.tree_util import PyTreeDef
 
 __all__ = ["Closure", "interpret", "run_call", "trace_closed", "with_leading_inputs"]
@@ -36,17 +37,20 @@ class Closure:
 
 def trace_closed(
     fun: Callable[..., Any], in_tree: PyTreeDef, in_avals: Sequence[ShapedArray], name: str, held: Sequence[Ref] | None = None,
+    recorder: Recorder | None = None,
 ) -> Closure:
     """Trace ``fun(*args)``; `in_tree` is the structure of ``(args, {})`` and `name` what messages call the construct.
 
-    `held` are the references whose values the construct carries in and out; None where it cannot carry any.
+    `held` are the references whose values the construct carries in and out; None where it cannot carry any. `recorder` answers
+    questions about values; without it those are answered that depend on what the function closes over.
 
     Raises:
         RefsFound: if `fun` writes to others, of an outer trace.
     """
-    flat_fun = FlatFun(fun, in_tree, False, name)
+    flat_fun = FlatFun(fun, in_tree, False, name.removesuffix(f" of {fun_name(fun)}"))
     frame = Frame()
-    closed = stage(flat_fun if held is None else frame.around(flat_fun), in_avals, name)
+    recorder = recorder or QuestionsPassedOn([None] * len(in_avals))
+    closed = stage(flat_fun if held is None else frame.around(flat_fun), in_avals, name, recorder)
     if found := [r for r in frame.written if r not in (held or ())]:
         raise RefsFound(found)
     return Closure(with_leading_inputs(closed), closed.consts, flat_fun.out_tree)

@@ -19,7 +19,8 @@ from typing import Any
 import numpy as np
 
 from functrans.arguments import sequence
-from functrans.calls.agreement import code_line, conformed, joined, leaf_difference, tree_differences, yields
+from functrans.calls.agreement import conformed, joined, leaf_difference, tree_differences, yields
+from functrans.calls.called import called_by, code_line
 from functrans.calls.closed import Closure, run_call, trace_closed, with_leading_inputs
 from functrans.calls.one_by_one import has_effects, one_by_one
 from functrans.calls.refs import Ref, carrying, restored, threaded, values_of
@@ -323,7 +324,7 @@ def switch(index: Any, branches: Sequence[Callable[..., Any]], *operands: Any, o
         raise TypeError(f"switch: the index must be an integer; got {aval}, at {describe(user_source())}. Convert it with .astype(int).")
     flat = _operands("switch", operands, operand)
     if len(branches) == 1:
-        return branches[0](*flat)
+        return called_by("switch", "branch 0", branches[0], [f"operand {k}" for k in range(len(flat))])(*flat)
     if aval.dtype.itemsize < _INT32.itemsize:
         index, aval = convert_element_type(index, _INT32), aval.update(dtype=_INT32)
     kind = aval.dtype.type
@@ -360,6 +361,9 @@ def _truth(pred: Any) -> Any:
 
 
 def _choose(name: str, index: Any, funs: Sequence[Callable[..., Any]], names: Sequence[str], operands: tuple[Any, ...]) -> Any:
+    words = [f"operand {k}" for k in range(len(operands))]
+    funs = [called_by(name, role, f, words) for f, role in safe_zip(funs, names)]
+
     def run(held: tuple[Ref, ...]) -> Any:
         if not held:
             return _chosen(name, index, funs, names, operands, held)

@@ -18,7 +18,7 @@ import numpy as np
 from functrans.arguments import integer
 from functrans.core.aval import Linear, ShapedArray, Zero, tangent_aval
 from functrans.core.dtypes import real_dtype
-from functrans.core.trace import Primitive, typeof
+from functrans.core.trace import Primitive, Tracer, typeof
 from functrans.primitives.base import literal, operand_error, primitive
 from functrans.primitives.builders import (
     add_p,
@@ -133,6 +133,16 @@ def _sub_lower(b: Any, x: Any, y: Any) -> Any:
 
 sub_p = nary("sub", SCALAR_OPS["sub"], lambda t, z, x, y: t, lambda t, z, x, y: _neg(t), kinds="iufc", lower=_sub_lower,
              transpose=_sub_transpose)
+def _div_by_denominator(t: Any, z: Any, x: Any, y: Any) -> Any:
+    """z = x / y: z' = -z y' / y, and for a reciprocal -z^2 y', which divides no more and needs nothing but z."""
+    return _neg(_mul(t, _mul(z, z) if _is_one(x) else _div(z, y)))
+
+
+def _is_one(x: Any) -> bool:
+    """Whether `x` is the number 1, known while tracing."""
+    return not isinstance(x, Tracer) and not np.ndim(x) and bool(x == 1)
+
+
 def _div_lower(b: Any, x: Any, y: Any) -> Any:
     if x.is_complex:
         return complex_div(b, x, y)
@@ -140,8 +150,8 @@ def _div_lower(b: Any, x: Any, y: Any) -> Any:
 
 
 div_p = nary(
-    "div", SCALAR_OPS["div"], lambda t, z, x, y: _div(t, y), lambda t, z, x, y: _neg(_mul(t, _div(z, y))), kinds="iufc",
-    lower=_div_lower, transpose=lambda ct, x, y: [unbroadcast(_div(ct, y), x) if isinstance(x, Linear) else None, None],
+    "div", SCALAR_OPS["div"], lambda t, z, x, y: _div(t, y), _div_by_denominator, kinds="iufc", lower=_div_lower,
+    transpose=lambda ct, x, y: [unbroadcast(_div(ct, y), x) if isinstance(x, Linear) else None, None],
 )
 
 
@@ -322,12 +332,7 @@ def _select_transpose(ct: Any, which: Any, *cases: Any) -> list[Any]:
 
 
 select_n_p = primitive(
-    "select_n",
-    impl=_select_impl,
-    abstract=_select_abstract,
-    jvp=_select_jvp,
-    transpose=_select_transpose,
-    lower=_select_lower,
+    "select_n", impl=_select_impl, abstract=_select_abstract, jvp=_select_jvp, transpose=_select_transpose, lower=_select_lower,
 )
 select_n_p.batch = elementwise_batch(select_n_p)
 
@@ -442,20 +447,14 @@ def _integer_pow_jvp(primals: Sequence[Any], tangents: Sequence[Any], *, y: int)
 
 
 integer_pow_p: Primitive = primitive(
-    "integer_pow",
-    impl=_integer_pow_impl,
-    abstract=_integer_pow_abstract,
-    jvp=_integer_pow_jvp,
-    lower=_integer_pow_lower,
+    "integer_pow", impl=_integer_pow_impl, abstract=_integer_pow_abstract, jvp=_integer_pow_jvp, lower=_integer_pow_lower,
     batch=lambda size, args, dims, *, y: (integer_pow_p.bind(*args, y=y), dims[0]),
     reasons={"transpose": "it is not linear; its derivative is made of products"},
 )
 square_p = unary("square", np.square, lambda x, y: _mul(_c(x, 2), x), kinds="iufc",
                  lower=lambda b, x: complex_mul(b, x, x) if x.is_complex else b.op("mul", x, x))
 sqrt_p = unary("sqrt", SCALAR_OPS["sqrt"], lambda x, y: _div(_c(x, 0.5), y), lower=_real_or("sqrt", complex_sqrt))
-rsqrt_p = unary(
-    "rsqrt", SCALAR_OPS["rsqrt"], lambda x, y: _mul(_c(x, -0.5), _div(y, x)), lower=_real_or("rsqrt", complex_rsqrt)
-)
+rsqrt_p = unary("rsqrt", SCALAR_OPS["rsqrt"], lambda x, y: _mul(_c(x, -0.5), _div(y, x)), lower=_real_or("rsqrt", complex_rsqrt))
 cbrt_p = unary("cbrt", SCALAR_OPS["cbrt"], lambda x, y: _mul(_c(x, 1 / 3), integer_pow_p.bind(y, y=-2)), kinds="f")
 # The logarithm stands here because the derivative of pow needs it.
 log_p = unary("log", SCALAR_OPS["log"], lambda x, y: _div(_c(x, 1), x), lower=_real_or("log", complex_log))

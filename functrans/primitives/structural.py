@@ -50,7 +50,7 @@ reshape_p: Primitive = linear(
 
 def reshape(x: Any, new_sizes: Sequence[int]) -> Any:
     """`x` with another shape of as many elements, in row-major order."""
-    new_sizes = new_sizes if type(new_sizes) is tuple else integers(new_sizes, "new_sizes")
+    new_sizes = integers(new_sizes, "new_sizes")
     return x if typeof(x).shape == new_sizes else reshape_p.bind(x, new_sizes=new_sizes)
 
 
@@ -87,7 +87,7 @@ transpose_p: Primitive = linear(
 
 def transpose(x: Any, permutation: Sequence[int]) -> Any:
     """`x` with its axes permuted: axis ``i`` of the result is axis ``permutation[i]`` of `x`."""
-    permutation = permutation if type(permutation) is tuple else integers(permutation, "permutation")
+    permutation = integers(permutation, "permutation")
     return x if permutation == tuple(range(len(permutation))) else transpose_p.bind(x, permutation=permutation)
 
 
@@ -150,8 +150,7 @@ broadcast_in_dim_p = linear(
 
 def broadcast_in_dim(x: Any, shape: Sequence[int], broadcast_dimensions: Sequence[int]) -> Any:
     """`x` repeated to `shape`; axis ``i`` of `x` becomes axis ``broadcast_dimensions[i]`` (sizes 1 stretch)."""
-    shape = shape if type(shape) is tuple else integers(shape, "shape")
-    dims = sequence(broadcast_dimensions, "broadcast_dimensions")
+    shape, dims = integers(shape, "shape"), integers(broadcast_dimensions, "broadcast_dimensions")
     if typeof(x).shape == shape and dims == tuple(range(len(shape))):
         return x
     return broadcast_in_dim_p.bind(x, shape=shape, broadcast_dimensions=dims)
