@@ -17,6 +17,7 @@ from typing import Any
 
 import numpy as np
 
+from functrans.arguments import among, integers
 from functrans.core.source import describe, user_source
 from functrans.core.trace import typeof
 from functrans.numpy.choice import clip, where
@@ -55,7 +56,7 @@ class ResizeMethod(enum.Enum):
         >>> ResizeMethod.from_string("bicubic")
         <ResizeMethod.CUBIC: 4>
         """
-        if s not in _NAMES:
+        if not among(s, _NAMES):
             raise ValueError(f"unknown resize method {s!r}; the methods are {', '.join(_NAMES)}, at {describe(user_source())}.")
         return _NAMES[s]
 
@@ -143,7 +144,7 @@ def _resampled(
 def _prepared(name: str, image: Any, shape: Sequence[int], method: str | ResizeMethod) -> tuple[Any, tuple[int, ...], ResizeMethod]:
     check_arraylike(name, image)
     image = asarray_internal(as_operand(image))
-    wanted = tuple(int(n) for n in shape)
+    wanted = integers(shape, "shape")
     if len(wanted) != typeof(image).ndim or any(n < 0 for n in wanted):
         raise ValueError(f"{name}: shape must have a size for each axis of the image, of shape {typeof(image).shape}; got {wanted}, at "
                          f"{describe(user_source())}.")

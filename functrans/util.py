@@ -5,12 +5,12 @@ Each returns a list (never a lazy iterator), so that lengths are checked at the 
 
 from __future__ import annotations
 
-import operator
 from collections.abc import Callable, Iterable, Sequence
 from typing import Any, SupportsIndex, TypeVar
 
 import numpy as np
 
+from functrans.arguments import integer
 from functrans.source import describe, user_source
 
 __all__ = [
@@ -132,7 +132,7 @@ def canonicalize_axis(axis: SupportsIndex, ndim: int) -> int:
     >>> canonicalize_axis(-1, 3)
     2
     """
-    index = operator.index(axis)
+    index = axis if type(axis) is int else integer(axis, "axis")
     if not -ndim <= index < ndim:
         raise np.exceptions.AxisError(index, ndim, f"at {describe(user_source())}")
     return index + ndim if index < 0 else index

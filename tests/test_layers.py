@@ -11,7 +11,7 @@ import functrans
 
 ROOT = Path(functrans.__file__).parent
 LAYERS = [
-    ["source", "util", "errors", "config", "pytree", "tree_util", "tree"],
+    ["source", "errors", "arguments", "util", "config", "pytree", "tree_util", "tree"],
     ["core"],
     ["lapack", "kernel", "kernel_verify", "scalar_ops", "kernel_interpret"],
     ["primitives"],

@@ -18,6 +18,7 @@ from typing import Any
 
 import numpy as np
 
+from functrans.arguments import sequence
 from functrans.calls.agreement import conformed, joined, leaf_difference, tree_differences, yields
 from functrans.calls.called import called_by, code_line
 from functrans.calls.closed import Closure, run_call, trace_closed, with_leading_inputs
@@ -312,7 +313,7 @@ def switch(index: Any, branches: Sequence[Callable[..., Any]], *operands: Any, o
     9.0
     [None, None, None]
     """
-    branches = tuple(branches)
+    branches = sequence(branches, "branches")
     if not branches:
         raise ValueError(f"switch: there are no branches to choose from, at {describe(user_source())}. Pass at least one function.")
     for k, branch in enumerate(branches):

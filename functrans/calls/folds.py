@@ -16,6 +16,7 @@ from typing import Any
 
 import numpy as np
 
+from functrans.arguments import flag, integer, integers
 from functrans.calls.called import called_by
 from functrans.calls.questions import QuestionsPassedOn
 from functrans.calls.scan_api import checked_leaves, scan
@@ -79,7 +80,7 @@ def associative_scan(fn: Callable[[Any, Any], Any], elems: Any, reverse: bool = 
 
     if not leaves or typeof(leaves[0]).shape[axes[0]] == 0:
         return tree_unflatten(tree, [_array(x) for x in leaves])
-    if reverse:
+    if flag(reverse, "reverse"):
         leaves = [rev(x, (d,)) for x, d in safe_zip(leaves, axes)]
     outs = _prefixes(combine, leaves, axes)
     if reverse:
@@ -123,7 +124,7 @@ def _interleaved(even: Any, odd: Any, axis: int) -> Any:
 
 
 def _check_axis(name: str, elems: Any, leaves: Sequence[Any], axis: int) -> None:
-    paths = [f"elems{keystr(path)}" for path, _ in tree_flatten_with_path(elems)[0]]
+    axis, paths = integer(axis, "axis"), [f"elems{keystr(path)}" for path, _ in tree_flatten_with_path(elems)[0]]
     for path, x in safe_zip(paths, leaves):
         if not -typeof(x).ndim <= axis < typeof(x).ndim:
             raise ValueError(f"{name}: axis {axis} is asked of {path}, which has shape {typeof(x).shape}, at {describe(user_source())}.")
@@ -202,7 +203,7 @@ def _reduced_axes(name: str, xs: Sequence[Any], dimensions: Sequence[int]) -> tu
     if len(shapes) > 1:
         raise ValueError(f"{name}: operands must have one shape; got {', '.join(map(str, (typeof(x) for x in xs)))}, at "
                          f"{describe(user_source())}.")
-    n = len(shapes.pop())
+    n, dimensions = len(shapes.pop()), integers(dimensions, "dimensions")
     if any(not -n <= d < n for d in dimensions) or len({d % n for d in dimensions}) != len(dimensions):
         raise ValueError(f"{name}: dimensions {tuple(dimensions)} must be distinct axes of {typeof(xs[0])}, at {describe(user_source())}.")
     return tuple(sorted(int(d) % n for d in dimensions))

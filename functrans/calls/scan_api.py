@@ -12,6 +12,7 @@ from typing import Any
 
 import numpy as np
 
+from functrans.arguments import flag
 from functrans.calls.agreement import structure_errors
 from functrans.calls.called import called_by
 from functrans.calls.closed import Closure, trace_closed
@@ -130,8 +131,9 @@ def _scan_of(
         return _python_loop(body, init, inputs, xs_tree, length, bool(reverse))
     x_avals = [a.update(shape=a.shape[1:]) for a in (typeof(x) for x in inputs)]
     closure, starts = _trace_body(name, f, body, starts, init_tree, x_avals, xs_tree, held)
-    run = {} if plan is None or type(current_trace()) is EvalTrace else {"run": partial(checkpointed_loop, plan.widths)}
-    carry, ys = bind_scan(closure.jaxpr, closure.consts, starts, inputs, length=length, reverse=bool(reverse), unroll=steps, **run)
+    run: dict[str, Any] = {} if plan is None or type(current_trace()) is EvalTrace else {"run": partial(checkpointed_loop, plan.widths)}
+    run["reverse"] = flag(reverse, "reverse")
+    carry, ys = bind_scan(closure.jaxpr, closure.consts, starts, inputs, length=length, unroll=steps, **run)
     carry_tree, y_tree = closure.out_tree.children()
     return tree_unflatten(carry_tree, [_result(c) for c in carry]), tree_unflatten(y_tree, [_result(y) for y in ys])
 

@@ -7,13 +7,13 @@ Where there is a reduction or a running operation of the kind it is used; otherw
 
 from __future__ import annotations
 
-import operator
 from collections.abc import Callable
 from typing import Any
 
 import numpy as np
 
 import functrans.numpy
+from functrans.arguments import integer
 from functrans.calls.scan_api import scan
 from functrans.core.source import describe, user_source
 from functrans.core.trace import typeof
@@ -52,7 +52,8 @@ class ufunc:
 
     def __init__(self, func: Callable[..., Any], /, nin: int, nout: int, *, name: str | None = None, identity: Any = None,
                  call: Callable[..., Any] | None = None) -> None:
-        self.nin, self.nout, self.nargs = operator.index(nin), operator.index(nout), operator.index(nin) + operator.index(nout)
+        self.nin, self.nout = integer(nin, "nin"), integer(nout, "nout")
+        self.nargs = self.nin + self.nout
         self.identity = identity
         self.__name__: str = name or str(getattr(func, "__name__", "ufunc"))
         self.__doc__ = func.__doc__

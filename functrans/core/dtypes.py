@@ -18,6 +18,7 @@ from typing import Any
 
 import numpy as np
 
+from functrans.arguments import brief
 from functrans.config import options
 from functrans.core.source import describe, user_source
 
@@ -88,7 +89,10 @@ def canonical(dtype: Any) -> np.dtype:
     found = _SUPPORTED.get(dtype) if isinstance(dtype, np.dtype) else None
     if found is not None:
         return found
-    asked = np.dtype(dtype).newbyteorder("=")
+    try:
+        asked = np.dtype(dtype).newbyteorder("=")
+    except (TypeError, ValueError):  # NumPy's way to say that this means no dtype
+        raise TypeError(f"dtype must be a dtype or what names one; got {brief(dtype)}, at {describe(user_source())}.") from None
     found = _SUPPORTED.get(asked)
     if found is None:
         known = ", ".join(SHORT_NAMES)

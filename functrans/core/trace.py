@@ -348,7 +348,10 @@ def to_numpy(x: Any) -> np.ndarray:
     if isinstance(x, np.ndarray) and kind is not np.ndarray and hasattr(x, "mask"):
         raise TypeError(f"masked arrays are not supported: the mask would be lost, at {describe(user_source())}. Pass x.filled(value), "
                         "or x.data and x.mask separately.")
-    value = np.asarray(x)
+    try:
+        value = np.asarray(x)
+    except ValueError as error:  # a list of lists of different lengths
+        raise ValueError(f"{error} At {describe(user_source())}.") from None
     dtype = canonical(value.dtype)
     return value if dtype is value.dtype else value.astype(dtype)
 

@@ -23,6 +23,7 @@ import numpy as np
 
 import functrans.numpy as fnp
 from functrans import lax, random
+from functrans.arguments import among
 from functrans.core.dtypes import canonical, real_dtype
 from functrans.core.source import describe, user_source
 from functrans.numpy.util import default_float
@@ -206,9 +207,9 @@ def variance_scaling(
     >>> print(f"{init(random.key(0), (1000, 20)).var() * 1000:.1f}")
     1.0
     """
-    if mode not in _MEANS:
+    if not among(mode, _MEANS):
         raise ValueError(f"variance_scaling: mode must be one of {', '.join(_MEANS)}; got {mode!r}, at {describe(user_source())}.")
-    if distribution not in _DISTRIBUTIONS:
+    if not among(distribution, _DISTRIBUTIONS):
         raise ValueError(f"variance_scaling: distribution must be one of {', '.join(_DISTRIBUTIONS)}; got {distribution!r}, at "
                          f"{describe(user_source())}.")
 

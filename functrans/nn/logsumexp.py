@@ -11,6 +11,7 @@ from typing import Any
 
 import numpy as np
 
+from functrans.arguments import flag
 from functrans.calls.jitted import jit
 from functrans.core.trace import typeof
 from functrans.numpy.choice import where as where_
@@ -50,7 +51,7 @@ def logsumexp(a: Any, axis: Any = None, b: Any = None, keepdims: bool = False, r
     operands = promote_inexact(as_operand(a)) if b is None else promote_inexact(as_operand(a), as_operand(b))
     axes = canonical_axes(axis, typeof(operands[0]).ndim)
     selected = {} if where is None else {"where": where}
-    out = _logsumexp(*operands, **selected, axes=axes, keepdims=bool(keepdims), return_sign=bool(return_sign))
+    out = _logsumexp(*operands, **selected, axes=axes, keepdims=flag(keepdims, "keepdims"), return_sign=bool(return_sign))
     return tuple(out) if return_sign else out
 
 

@@ -11,6 +11,7 @@ from typing import Any
 
 import numpy as np
 
+from functrans.arguments import integer
 from functrans.calls.custom_jvp import custom_jvp
 from functrans.calls.jitted import jit
 from functrans.core.dtypes import canonical
@@ -206,6 +207,7 @@ def one_hot(x: Any, num_classes: int, *, dtype: Any = None, axis: Any = -1) -> A
            [0., 0., 0.]], dtype=float64)
     """
     x = unary_operand("one_hot", x)
+    num_classes = integer(num_classes, "num_classes")
     if num_classes < 0:
         raise ValueError(f"one_hot: num_classes must be 0 or more; got {num_classes}, at {describe(user_source())}.")
     wanted = default_float() if dtype is None else canonical(dtype)

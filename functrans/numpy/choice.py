@@ -11,6 +11,7 @@ from typing import Any
 
 import numpy as np
 
+from functrans.arguments import sequence
 from functrans.core.source import describe, user_source
 from functrans.core.trace import typeof
 from functrans.numpy.places import places_of
@@ -88,6 +89,7 @@ def select(condlist: Sequence[Any], choicelist: Sequence[Any], default: Any = 0)
     >>> select([x < 1, x < 3], [x, x * 10], -1)
     Array([ 0, 10, 20, -1], dtype=int64)
     """
+    condlist, choicelist = sequence(condlist, "condlist"), sequence(choicelist, "choicelist")
     if len(condlist) != len(choicelist) or not condlist:
         raise ValueError(f"select takes as many choices as conditions, at least one: got {len(condlist)} conditions and "
                          f"{len(choicelist)} choices, at {describe(user_source())}.")

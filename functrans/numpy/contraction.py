@@ -10,12 +10,12 @@ of the sums and of the result.
 
 from __future__ import annotations
 
-import operator
 from collections.abc import Sequence
 from typing import Any
 
 import numpy as np
 
+from functrans.arguments import integer
 from functrans.core.aval import ShapedArray
 from functrans.core.dtypes import canonical
 from functrans.core.source import describe, user_source
@@ -269,7 +269,7 @@ def tensordot(a: Any, b: Any, axes: Any = 2, *, precision: Any = None, preferred
         a_axes, b_axes = ([canonicalize_axis(d, n) for d in (side if isinstance(side, (tuple, list)) else (side,))]
                           for side, n in zip(axes, (x.ndim, y.ndim), strict=True))
     else:
-        n = operator.index(axes)
+        n = integer(axes, "axes")
         if not 0 <= n <= min(x.ndim, y.ndim):
             raise _mismatch("tensordot", f"axes={n} must lie between 0 and the smaller rank.", x, y)
         a_axes, b_axes = list(range(x.ndim - n, x.ndim)), list(range(n))
@@ -352,7 +352,7 @@ def diagonal(a: Any, offset: int = 0, axis1: int = 0, axis2: int = 1) -> Any:
     if n < 2:
         raise ValueError(f"diagonal: an array of at least two axes is needed; got shape {typeof(a).shape}, at "
                          f"{describe(user_source())}.")
-    axis1, axis2, offset = canonicalize_axis(axis1, n), canonicalize_axis(axis2, n), operator.index(offset)
+    axis1, axis2, offset = canonicalize_axis(axis1, n), canonicalize_axis(axis2, n), integer(offset, "offset")
     if axis1 == axis2:
         raise ValueError(f"diagonal: axis1 and axis2 must differ; both are {axis1}, at {describe(user_source())}.")
     others = [d for d in range(n) if d not in (axis1, axis2)]

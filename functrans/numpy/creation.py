@@ -16,6 +16,7 @@ from typing import Any
 
 import numpy as np
 
+from functrans.arguments import among, integer, integers
 from functrans.core.array import Array
 from functrans.core.dtypes import canonical, result_type
 from functrans.core.source import describe, user_source
@@ -96,7 +97,10 @@ def _from_nested(nested: Any, dtype: np.dtype | None) -> Any:
     if not kinds:
         return Array(np.array(nested, dtype or default_float()))
     if kinds <= {bool, int, float, complex}:
-        return Array(np.array(nested, dtype or result_type(*kinds)[0]))
+        try:
+            return Array(np.array(nested, dtype or result_type(*kinds)[0]))
+        except ValueError as error:  # lists of different lengths
+            raise ValueError(f"array: {error} At {describe(user_source())}.") from None
     leaves = [_leaf(x) for x in leaves]
     dtype = dtype or result_type(*leaves)[0]
     return _stack(nested, dtype)
@@ -184,7 +188,7 @@ def astype(x: Any, dtype: Any, /, *, copy: bool = False, device: Any = None) -> 
 # -- filled -----------------------------------------------------------------------------------------------------------
 
 def _shape(name: str, shape: Any) -> tuple[int, ...]:
-    sizes = tuple(operator.index(s) for s in (shape if isinstance(shape, (tuple, list, np.ndarray)) else (shape,)))
+    sizes = integers(shape, "shape")
     if any(s < 0 for s in sizes):
         raise ValueError(f"{name}: sizes must not be negative, got shape {sizes}, at {describe(user_source())}.")
     return sizes
@@ -348,7 +352,7 @@ def linspace(start: Any, stop: Any, num: int = 50, endpoint: bool = True, retste
     Array([0.  , 0.25, 0.5 , 0.75, 1.  ], dtype=float64)
     """
     check_device("linspace", device)
-    num = operator.index(num)
+    num = integer(num, "num")
     if num < 0:
         raise ValueError(f"linspace: num must not be negative, got {num}, at {describe(user_source())}.")
     check_arraylike("linspace", start, stop)
@@ -369,7 +373,8 @@ def linspace(start: Any, stop: Any, num: int = 50, endpoint: bool = True, retste
         last = broadcast_in_dim(eq_p.bind(broadcasted_iota(np.int64, (num,), 0), np.int64(num - 1)), shape, (0,))
         out = select_n_p.bind(last, out, hi_all)
     out = _whole(out, wanted) if wanted is not None else out
-    out = move_axis(out, 0, operator.index(axis) % len(shape)) if axis else out
+    axis = integer(axis, "axis")
+    out = move_axis(out, 0, axis % len(shape)) if axis else out
     if not retstep:
         return out
     step = div_p.bind(sub_p.bind(hi, lo), work.type(div)) if div > 0 else full(aval.shape, np.nan, work)
@@ -412,7 +417,8 @@ def geomspace(start: Any, stop: Any, num: int = 50, endpoint: bool = True, dtype
         last = broadcast_in_dim(eq_p.bind(broadcasted_iota(np.int64, (num,), 0), np.int64(num - 1)), shape, (0,))
         out = select_n_p.bind(last, out, hi_all)
     out = out if dtype is None else convert_element_type(out, canonical(dtype))
-    return move_axis(out, 0, operator.index(axis) % len(shape)) if axis else out
+    axis = integer(axis, "axis")
+    return move_axis(out, 0, axis % len(shape)) if axis else out
 
 
 # -- matrices and grids -----------------------------------------------------------------------------------------------
@@ -421,7 +427,7 @@ def _band(name: str, prim: Any, n: int, m: int, k: int) -> Any:
     """Where ``column - row`` relates to `k` as `prim` says."""
     n, m = _shape(name, (n, m))
     rows, columns = (broadcasted_iota(np.int64, (n, m), d) for d in (0, 1))
-    return prim.bind(add_p.bind(rows, np.int64(operator.index(k))), columns)
+    return prim.bind(add_p.bind(rows, np.int64(integer(k, "k"))), columns)
 
 
 def eye(N: int, M: int | None = None, k: int = 0, dtype: Any = None, *, device: Any = None) -> Any:
@@ -461,7 +467,7 @@ def _triangle(name: str, m: Any, k: int, lower: bool) -> Any:
     aval = typeof(m)
     if aval.ndim < 2:
         raise ValueError(f"{name}: the array must have at least 2 axes, got {aval}, at {describe(user_source())}.")
-    rows, columns = aval.shape[-2:]
+    (rows, columns), k = aval.shape[-2:], integer(k, "k")
     mask = _band(name, ge_p, rows, columns, k if lower else k - 1)
     mask = broadcast_in_dim(mask, aval.shape, (aval.ndim - 2, aval.ndim - 1))
     zero = aval.dtype.type(0)
@@ -498,7 +504,7 @@ def diag(v: Any, k: int = 0) -> Any:
     Array([1, 4], dtype=int64)
     """
     check_arraylike("diag", v)
-    v, k = asarray_internal(v), operator.index(k)
+    v, k = asarray_internal(v), integer(k, "k")
     aval = typeof(v)
     if aval.ndim == 1:
         n = aval.shape[0] + abs(k)
@@ -534,7 +540,7 @@ def meshgrid(*xi: Any, copy: bool = True, sparse: bool = False, indexing: str = 
     >>> [g.shape for g in meshgrid(np.arange(2), np.arange(3))]
     [(3, 2), (3, 2)]
     """
-    if indexing not in ("xy", "ij"):
+    if not among(indexing, ("xy", "ij")):
         raise ValueError(f"meshgrid: indexing must be 'xy' or 'ij', got {indexing!r}, at {describe(user_source())}.")
     check_arraylike("meshgrid", *xi)
     axes = list(range(len(xi)))

@@ -6,6 +6,7 @@ from typing import Any, NamedTuple
 
 import numpy as np
 
+from functrans.arguments import among
 from functrans.core.source import describe, user_source
 from functrans.core.trace import typeof
 from functrans.numpy.util import asarray_internal, check_arraylike, promote_inexact
@@ -143,11 +144,11 @@ def qr(a: Any, mode: str = "reduced") -> Any:
     Array([[-5.]], dtype=float64)
     """
     x = matrices("qr", a)
-    if mode == "raw":
+    if among(mode, ("raw",)):
         factors, taus = geqrf_p.bind(x)
         n = typeof(factors).ndim
         return transpose(factors, (*range(n - 2), n - 1, n - 2)), taus
-    if mode not in ("reduced", "complete", "r", "full"):
+    if not among(mode, ("reduced", "complete", "r", "full")):
         raise ValueError(f"linalg.qr: unknown mode {mode!r}; use 'reduced', 'complete', 'r' or 'raw', at {describe(user_source())}.")
     q, r = qr_p.bind(x, pivoting=False, full_matrices=mode in ("complete", "full"))
     return r if mode == "r" else QRResult(q, triu(r))

@@ -19,6 +19,7 @@ from typing import Any, NamedTuple
 
 import numpy as np
 
+from functrans.arguments import brief, sequence
 from functrans.core.dtypes import canonical, result_type
 from functrans.core.source import describe, user_source
 from functrans.core.trace import typeof
@@ -48,8 +49,11 @@ def _arguments(name: str, subscripts: Any, operands: tuple[Any, ...]) -> tuple[H
             raise ValueError(f"{name}: no operands were given for {subscripts!r}, at {describe(user_source())}.")
         return subscripts.replace(" ", ""), list(operands)
     arguments = [subscripts, *operands]
-    output = tuple(arguments.pop()) if len(arguments) % 2 else None
-    return (tuple(tuple(labels) for labels in arguments[1::2]), output), arguments[::2]
+    if len(arguments) < 2:
+        raise ValueError(f"{name}: subscripts must be a string, or operands and their labels in turn; got {brief(subscripts)}, at "
+                         f"{describe(user_source())}.")
+    output = sequence(arguments.pop(), "the labels of the output") if len(arguments) % 2 else None
+    return (tuple(sequence(labels, "the labels of an operand") for labels in arguments[1::2]), output), arguments[::2]
 
 
 def _terms(spec: Any) -> tuple[list[list[Any]], list[Any] | None]:

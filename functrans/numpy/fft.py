@@ -6,14 +6,15 @@ moved back. Derivatives exist everywhere, since the transforms are linear.
 
 from __future__ import annotations
 
-import operator
 from collections.abc import Callable, Sequence
 from math import prod
 from typing import Any
 
 import numpy as np
 
+from functrans.arguments import among, integer, sequence
 from functrans.config import options
+from functrans.core.dtypes import canonical
 from functrans.core.source import describe, user_source
 from functrans.core.trace import typeof
 from functrans.numpy.creation import arange
@@ -56,7 +57,7 @@ def _fitted(a: Any, axis: int, size: int) -> Any:
 
 
 def _length(name: str, n: Any) -> int:
-    n = operator.index(n)
+    n = integer(n, "n")
     if n < 1:
         raise ValueError(f"fft.{name}: the length must be at least 1; got {n}, at {describe(user_source())}.")
     return n
@@ -64,7 +65,7 @@ def _length(name: str, n: Any) -> int:
 
 def _scaled(name: str, y: Any, norm: str | None, count: int, inverse: bool) -> Any:
     """`y`, unscaled forwards and divided by `count` backwards, under another norm."""
-    if norm not in _NORMS:
+    if not among(norm, _NORMS):
         raise ValueError(f"fft.{name}: norm must be None, 'backward', 'ortho' or 'forward'; got {norm!r}, at {describe(user_source())}.")
     power = _NORMS[norm] / 2
     factor = float(count) ** (power if inverse else -power)
@@ -130,6 +131,7 @@ def _one(name: str, kind: FftType, a: Any, n: int | None, axis: int, norm: str |
 def _many(name: str, kind: FftType, a: Any, s: Sequence[int] | None, axes: Sequence[int] | None, norm: str | None) -> Any:
     check_arraylike(f"fft.{name}", a)
     ndim = typeof(asarray_internal(a)).ndim
+    s, axes = None if s is None else sequence(s, "s"), None if axes is None else sequence(axes, "axes")
     if axes is None:
         chosen = tuple(range(ndim)) if s is None else tuple(range(ndim - len(s), ndim))
     else:
@@ -242,7 +244,7 @@ def ihfft(a: Any, n: int | None = None, axis: int = -1, norm: str | None = None)
 
 def _frequencies(name: str, n: Any, d: Any, dtype: Any, positive: bool) -> Any:
     n = _length(name, n)
-    dtype = options().default_float if dtype is None else np.dtype(dtype)
+    dtype = options().default_float if dtype is None else canonical(dtype)
     k = arange(n // 2 + 1, dtype=dtype) if positive else roll(arange(-(n // 2), n - n // 2, dtype=dtype), -(n // 2))
     return k / (n * d)
 

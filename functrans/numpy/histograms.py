@@ -6,12 +6,12 @@ edge. The number of bins of equal width must be static.
 
 from __future__ import annotations
 
-import operator
 from collections.abc import Sequence
 from typing import Any
 
 import numpy as np
 
+from functrans.arguments import integer, sequence
 from functrans.core.source import describe, user_source
 from functrans.core.trace import typeof
 from functrans.numpy.choice import choose_where
@@ -69,13 +69,13 @@ def bincount(x: Any, weights: Any = None, minlength: int = 0, *, length: int | N
         raise TypeError(f"bincount: x must be integers; got {typeof(x)}, at {describe(user_source())}.")
     if x.ndim != 1:
         raise ValueError(f"bincount: x must be a vector; got {typeof(x)}, at {describe(user_source())}.")
-    if operator.index(minlength) < 0:
+    if integer(minlength, "minlength") < 0:
         raise ValueError(f"bincount: 'minlength' must not be negative; got {minlength}, at {describe(user_source())}.")
     if length is None:
         values = concrete_values("bincount", x, "Give bincount a static length=n. ")
-        length = max(operator.index(minlength), int(values.max()) + 1 if values.size else 0)
+        length = max(integer(minlength, "minlength"), int(values.max()) + 1 if values.size else 0)
     else:
-        length = max(operator.index(length), operator.index(minlength))
+        length = max(integer(length, "length"), integer(minlength, "minlength"))
     weights = full(x.shape, np.int64(1)) if weights is None else asarray_internal(weights)
     if typeof(weights).shape != x.shape:
         raise ValueError(f"bincount: weights must have the shape of x; got {typeof(weights)} for {typeof(x)}, at "
@@ -110,7 +110,7 @@ def histogram_bin_edges(a: Any, bins: Any = 10, range: Any = None, weights: Any 
     dtype = typeof(a).dtype if typeof(a).dtype.kind == "f" else default_float()
     if bins_array.ndim == 1:
         return convert_element_type(bins_array, dtype)
-    count = operator.index(bins)
+    count = integer(bins, "bins")
     if count < 1:
         raise ValueError(f"histogram_bin_edges: bins must be at least 1; got {count}, at {describe(user_source())}.")
     low, high = _range(convert_element_type(a, dtype), range)
@@ -120,7 +120,7 @@ def histogram_bin_edges(a: Any, bins: Any = 10, range: Any = None, weights: Any 
 def _range(a: Any, range: Any) -> tuple[Any, Any]:
     dtype = typeof(a).dtype
     if range is not None:
-        low, high = (convert_element_type(asarray_internal(end), dtype) for end in range)
+        low, high = (convert_element_type(asarray_internal(end), dtype) for end in sequence(range, "range", 2))
     elif not typeof(a).size:
         low, high = dtype.type(0), dtype.type(1)
     else:
@@ -235,7 +235,7 @@ def histogramdd(sample: Any, bins: Any = 10, range: Any = None, weights: Any = N
     edges, sizes = [], []
     for d, (b, r) in enumerate(zip(each, ranges, strict=True)):
         column = reshape(slice_in_dim(sample, d, d + 1, axis=1), (n,))
-        edges.append(histogram_bin_edges(column, b if np.ndim(b) else operator.index(b), r))
+        edges.append(histogram_bin_edges(column, b if np.ndim(b) else integer(b, "b"), r))
         sizes.append(typeof(edges[-1]).shape[0] - 1)
         bin_ = _bin_of(edges[-1], convert_element_type(column, typeof(edges[-1]).dtype))
         inside = and_p.bind(inside, ne_p.bind(bin_, np.int64(sizes[-1])))

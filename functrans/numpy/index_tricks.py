@@ -10,13 +10,13 @@ Known limits: `unravel_index` of traced indices clips those out of bounds.
 
 from __future__ import annotations
 
-import operator
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from math import prod
 from typing import Any
 
 import numpy as np
 
+from functrans.arguments import among, brief, integer, integers, sequence
 from functrans.core.array import Array
 from functrans.core.source import describe, user_source
 from functrans.core.trace import Tracer, to_numpy, typeof
@@ -29,7 +29,7 @@ from functrans.numpy.places import concrete_values, places_of
 from functrans.numpy.predicates import not_equal
 from functrans.numpy.running import cumsum
 from functrans.numpy.ufuncs import add, floor_divide, mod, multiply, subtract
-from functrans.numpy.util import as_sizes, asarray_internal, broadcast_arrays_internal, cast, check_arraylike, check_no_out
+from functrans.numpy.util import asarray_internal, broadcast_arrays_internal, cast, check_arraylike, check_no_out
 from functrans.primitives import arithmetic as ops
 from functrans.primitives.indexing import (
     GatherDimensionNumbers,
@@ -78,9 +78,9 @@ def take(a: Any, indices: Any, axis: int | None = None, out: Any = None, mode: s
     a = ravel(a) if axis is None else asarray_internal(a)
     axis = canonicalize_axis(0 if axis is None else axis, a.ndim)
     index = _integers("take", indices)
-    if mode == "wrap" and a.shape[axis]:
+    if among(mode, ("wrap",)) and a.shape[axis]:
         index, mode = mod(index, a.shape[axis]), "promise_in_bounds"
-    if mode == "raise":
+    if among(mode, ("raise",)):
         mode = None
     index = asarray_internal(index)
     if mode is None:
@@ -158,11 +158,11 @@ def choose(a: Any, choices: Any, out: Any = None, mode: str = "raise") -> Any:
     cases = list(choices) if isinstance(choices, (list, tuple)) else [getitem(choices, i) for i in range(typeof(choices).shape[0])]
     check_arraylike("choose", *cases)
     a, *cases = broadcast_arrays_internal(a, *cases)
-    if mode == "wrap":
+    if among(mode, ("wrap",)):
         a = mod(a, len(cases))
-    elif mode == "clip":
+    elif among(mode, ("clip",)):
         a = ops.min_p.bind(ops.max_p.bind(a, a.dtype.type(0)), a.dtype.type(len(cases) - 1))
-    elif mode != "raise":
+    elif not among(mode, ("raise",)):
         raise ValueError(f"choose: mode must be 'raise', 'clip' or 'wrap'; got {mode!r}, at {describe(user_source())}.")
     whole = stack(cases)
     index = reshape(a, (1, *a.shape))
@@ -227,7 +227,7 @@ def put(a: Any, ind: Any, v: Any, mode: str | None = None, *, inplace: bool = Tr
     count, v = typeof(index).size, ravel(v)
     if not count or not typeof(v).size:
         return a
-    if mode == "wrap":
+    if among(mode, ("wrap",)):
         index, mode = mod(index, a.size), "promise_in_bounds"
     values = getitem(asarray_internal(v), np.arange(count) % typeof(v).size)
     out = IndexUpdateRef(ravel(a), index).set(values, mode=mode, wrap_negative_indices=mode != "clip")
@@ -368,7 +368,7 @@ def unravel_index(indices: Any, shape: Any) -> tuple[Any, ...]:
     >>> unravel_index(np.array([1, 5]), (2, 3))
     (Array([0, 1], dtype=int64), Array([1, 2], dtype=int64))
     """
-    sizes = as_sizes(shape)
+    sizes = integers(shape, "shape")
     index = _integers("unravel_index", indices)
     total = prod(sizes)
     if isinstance(index, np.ndarray):
@@ -398,24 +398,25 @@ def ravel_multi_index(multi_index: Sequence[Any], dims: Sequence[int], mode: str
     >>> ravel_multi_index((np.array([0, 1]), np.array([1, 2])), (2, 3))
     Array([1, 5], dtype=int64)
     """
-    sizes = tuple(map(operator.index, dims))
+    sizes = integers(dims, "dims")
+    multi_index = sequence(multi_index, "multi_index")
     if len(sizes) != len(multi_index):
         raise ValueError(f"ravel_multi_index: {len(multi_index)} indices do not fit {len(sizes)} axes, at {describe(user_source())}.")
     parts: list[Any] = []
     for i, n in zip(multi_index, sizes, strict=True):
         i = np.asarray(i) if isinstance(i, (list, tuple)) else _integers("ravel_multi_index", i)
-        if mode == "raise":
+        if among(mode, ("raise",)):
             i = concrete_integers("ravel_multi_index", 'multi_index in mode "raise"', i)
             if ((i < 0) | (i >= n)).any():
                 raise ValueError(f"ravel_multi_index: invalid entry in coordinates array for dims {sizes}, at {describe(user_source())}.")
-        elif mode == "wrap":
+        elif among(mode, ("wrap",)):
             i = mod(i, n)
-        elif mode == "clip":
+        elif among(mode, ("clip",)):
             i = np.clip(i, 0, n - 1) if isinstance(i, np.ndarray) else ops.min(ops.max(i, 0), n - 1)
         else:
             raise ValueError(f"ravel_multi_index: mode must be 'raise', 'clip' or 'wrap'; got {mode!r}, at {describe(user_source())}.")
         parts.append(i)
-    if order not in ("C", "F"):
+    if not among(order, ("C", "F")):
         raise ValueError(f"ravel_multi_index: order must be 'C' or 'F'; got {order!r}, at {describe(user_source())}.")
     pairs = list(zip(parts, sizes, strict=True))
     total: Any = np.int64(0)
@@ -456,7 +457,7 @@ def diag_indices(n: int, ndim: int = 2) -> tuple[Any, ...]:
     >>> diag_indices(2)
     (Array([0, 1], dtype=int64), Array([0, 1], dtype=int64))
     """
-    n, ndim = operator.index(n), operator.index(ndim)
+    n, ndim = integer(n, "n"), integer(ndim, "ndim")
     if n < 0 or ndim < 0:
         raise ValueError(f"diag_indices: n and ndim must not be negative; got {n} and {ndim}, at {describe(user_source())}.")
     return _arrays([np.arange(n)] * ndim) if ndim else ()
@@ -477,7 +478,11 @@ def tril_indices(n: int, k: int = 0, m: int | None = None) -> tuple[Any, Any]:
     >>> tril_indices(2)
     (Array([0, 1, 1], dtype=int64), Array([0, 0, 1], dtype=int64))
     """
-    rows, columns = _arrays(np.tril_indices(n, k, m))
+    return _pair(np.tril_indices, n, k, m)
+
+
+def _pair(indices: Callable[..., tuple[np.ndarray, ...]], n: Any, k: Any, m: Any) -> tuple[Any, Any]:
+    rows, columns = _arrays(indices(integer(n, "n"), integer(k, "k"), None if m is None else integer(m, "m")))
     return rows, columns
 
 
@@ -487,19 +492,18 @@ def triu_indices(n: int, k: int = 0, m: int | None = None) -> tuple[Any, Any]:
     >>> triu_indices(2)
     (Array([0, 0, 1], dtype=int64), Array([0, 1, 1], dtype=int64))
     """
-    rows, columns = _arrays(np.triu_indices(n, k, m))
-    return rows, columns
+    return _pair(np.triu_indices, n, k, m)
 
 
 def tril_indices_from(arr: Any, k: int = 0) -> tuple[Any, Any]:
     """`tril_indices` for the shape of a matrix."""
-    rows, columns = typeof(arr).shape
+    rows, columns = sequence(typeof(arr).shape, "the shape of a matrix", 2)
     return tril_indices(rows, k, columns)
 
 
 def triu_indices_from(arr: Any, k: int = 0) -> tuple[Any, Any]:
     """`triu_indices` for the shape of a matrix."""
-    rows, columns = typeof(arr).shape
+    rows, columns = sequence(typeof(arr).shape, "the shape of a matrix", 2)
     return triu_indices(rows, k, columns)
 
 
@@ -509,6 +513,9 @@ def mask_indices(n: int, mask_func: Any, k: int = 0, *, size: int | None = None)
     >>> mask_indices(2, lambda m, k: np.triu(m, k), 1)
     (Array([0], dtype=int64), Array([1], dtype=int64))
     """
+    n = integer(n, "n")
+    if not callable(mask_func):
+        raise TypeError(f"mask_indices: mask_func must be a function; got {brief(mask_func)}, at {describe(user_source())}.")
     return places_of("mask_indices", mask_func(asarray_internal(np.ones((n, n))), k), size, None)
 
 

@@ -8,19 +8,19 @@ Known limits: places to delete and insert must be concrete; `gradient` has first
 
 from __future__ import annotations
 
-import operator
 from collections.abc import Sequence
 from itertools import pairwise
 from typing import Any
 
 import numpy as np
 
+from functrans.arguments import integer, integers
 from functrans.core.dtypes import canonical, result_type
 from functrans.core.source import describe, user_source
 from functrans.core.trace import typeof
 from functrans.numpy.indexing import getitem
 from functrans.numpy.manipulation import atleast_1d, atleast_2d, atleast_3d, broadcast_to, concrete_integers, ravel
-from functrans.numpy.util import as_sizes, asarray_internal, cast, check_arraylike, check_no_out, default_float, promote_args
+from functrans.numpy.util import asarray_internal, cast, check_arraylike, check_no_out, default_float, promote_args
 from functrans.primitives import arithmetic as ops
 from functrans.primitives.movement import concatenate_p
 from functrans.primitives.movement import slice_in_dim as lax_slice_in_dim
@@ -357,7 +357,7 @@ def resize(a: Any, new_shape: Any) -> Any:
            [3, 1]], dtype=int64)
     """
     check_arraylike("resize", a)
-    shape = as_sizes(new_shape)
+    shape = integers(new_shape, "new_shape")
     if any(d < 0 for d in shape):
         raise ValueError(f"resize: all elements of new_shape must be non-negative; got {new_shape}, at {describe(user_source())}.")
     flat = ravel(a)
@@ -386,7 +386,7 @@ def diff(a: Any, n: int = 1, axis: int = -1, prepend: Any = None, append: Any = 
     """
     check_arraylike("diff", a)
     a = asarray_internal(a)
-    n = operator.index(n)
+    n = integer(n, "n")
     if n < 0 or not a.ndim:
         raise ValueError(f"diff: n must not be negative and a must have an axis; got n={n}, shape {a.shape}, at "
                          f"{describe(user_source())}.")

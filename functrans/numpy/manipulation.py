@@ -8,20 +8,19 @@ Known limits: `order` is "C" or "F". Arrays of counts in `repeat` must be concre
 
 from __future__ import annotations
 
-import operator
 from collections.abc import Sequence
 from math import prod
 from typing import Any
 
 import numpy as np
 
+from functrans.arguments import integer, integers, sequence
 from functrans.core.conversion import LIST
 from functrans.core.source import describe, user_source
 from functrans.core.trace import Tracer, to_numpy, typeof
 from functrans.errors import ConcretizationTypeError
 from functrans.numpy.indexing import getitem
 from functrans.numpy.util import (
-    as_sizes,
     asarray_internal,
     broadcast_arrays_internal,
     broadcast_shapes_internal,
@@ -104,7 +103,7 @@ def reshape(a: Any, shape: Any, order: str = "C", *, copy: bool | None = None) -
     check_arraylike("reshape", a)
     a = asarray_internal(a)
     old = typeof(a)
-    sizes = _completed(as_sizes(shape), old.size, old.shape)
+    sizes = _completed(integers(shape, "shape"), old.size, old.shape)
     if order == "C":
         return lax_reshape(a, sizes)
     if order == "F":
@@ -211,7 +210,7 @@ def transpose(a: Any, axes: Sequence[int] | None = None) -> Any:
     n = typeof(a).ndim
     if axes is None:
         return lax_transpose(a, range(n)[::-1])
-    order = [canonicalize_axis(i, n) for i in axes]
+    order = [canonicalize_axis(i, n) for i in sequence(axes, "axes")]
     if sorted(order) != list(range(n)):
         raise ValueError(f"transpose: axes {tuple(axes)} are not a permutation of the {n} axes, at {describe(user_source())}.")
     return lax_transpose(a, order)
@@ -310,7 +309,7 @@ def broadcast_to(array: Any, shape: Any, *, out_sharding: None = None) -> Any:
     """
     check_arraylike("broadcast_to", array)
     array = asarray_internal(array)
-    old, sizes = typeof(array).shape, as_sizes(shape)
+    old, sizes = typeof(array).shape, integers(shape, "shape")
     if len(old) > len(sizes) or any(n not in (1, m) for n, m in zip(old[::-1], sizes[::-1], strict=False)):
         raise ValueError(f"Incompatible shapes for broadcasting: {old} and requested shape {sizes}, at {describe(user_source())}.")
     return broadcast_in_dim(array, sizes, range(len(sizes) - len(old), len(sizes)))
@@ -335,7 +334,7 @@ def broadcast_shapes(*shapes: Any) -> tuple[int, ...]:
     >>> broadcast_shapes((2, 1), (3,))
     (2, 3)
     """
-    return broadcast_shapes_internal("broadcast_shapes", [as_sizes(s) for s in shapes]) if shapes else ()
+    return broadcast_shapes_internal("broadcast_shapes", [integers(s, "s") for s in shapes]) if shapes else ()
 
 
 # -- order of elements ------------------------------------------------------------------------------------------------
@@ -372,10 +371,10 @@ def rot90(m: Any, k: int = 1, axes: tuple[int, int] = (0, 1)) -> Any:
     check_arraylike("rot90", m)
     m = asarray_internal(m)
     n = typeof(m).ndim
-    first, second = (canonicalize_axis(a, n) for a in axes)
+    first, second = (canonicalize_axis(a, n) for a in sequence(axes, "axes", 2))
     if first == second:
         raise ValueError(f"rot90: axes must be different; got {axes}, at {describe(user_source())}.")
-    k = operator.index(k) % 4
+    k = integer(k, "k") % 4
     if k == 2:
         return rev(m, (first, second))
     if k == 1:
@@ -398,7 +397,7 @@ def roll(a: Any, shift: Any, axis: int | Sequence[int] | None = None) -> Any:
     a = asarray_internal(a)
     if axis is None:
         return lax_reshape(roll(ravel(a), shift, 0), typeof(a).shape)
-    axes = [int(d) for d in np.ravel(axis)]
+    axes = integers(axis, "axis")
     if isinstance(shift, (tuple, list)):
         shifts = list(shift)
     elif typeof(shift).shape:
@@ -443,7 +442,7 @@ def tile(A: Any, reps: Any) -> Any:
     """
     check_arraylike("tile", A)
     A = asarray_internal(A)
-    counts = as_sizes(reps)
+    counts = integers(reps, "reps")
     shape = typeof(A).shape
     rank = max(len(counts), len(shape))
     counts, shape = (1,) * (rank - len(counts)) + counts, (1,) * (rank - len(shape)) + shape

@@ -6,11 +6,11 @@ squares repeatedly.
 
 from __future__ import annotations
 
-import operator
 from collections.abc import Sequence
 from typing import Any
 
 import functrans.numpy.contraction as contraction
+from functrans.arguments import integer
 from functrans.core.source import describe, user_source
 from functrans.core.trace import typeof
 from functrans.numpy.creation import eye
@@ -123,7 +123,7 @@ def matrix_power(a: Any, n: int) -> Any:
     if len(shape) < 2 or shape[-1] != shape[-2]:
         raise TypeError(f"matrix_power: square matrices in the last two axes are needed; got shape {shape}, at "
                         f"{describe(user_source())}.")
-    n = operator.index(n)
+    n = integer(n, "n")
     if n < 0:
         a, n = inv(a), -n
     if n == 0:

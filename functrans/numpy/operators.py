@@ -6,7 +6,6 @@ list is refused with Python's own message). ``__array_priority__`` and ``__array
 
 from __future__ import annotations
 
-import operator
 from collections.abc import Callable, Iterator
 from typing import Any
 
@@ -15,6 +14,7 @@ import numpy as np
 import functrans.numpy.predicates as predicates
 import functrans.numpy.reductions as reductions
 import functrans.numpy.ufuncs as ufuncs
+from functrans.arguments import integer
 from functrans.core.array import Array, ArrayMeta
 from functrans.core.source import describe, user_source
 from functrans.core.trace import Tracer
@@ -73,7 +73,7 @@ def _contains(self: Any, item: Any) -> bool:
 
 
 def _round(self: Any, ndigits: int | None = None) -> Any:
-    return ufuncs.round(self, 0 if ndigits is None else operator.index(ndigits))
+    return ufuncs.round(self, 0 if ndigits is None else integer(ndigits, "ndigits"))
 
 
 def _clip(self: Any, min: Any = None, max: Any = None) -> Any:

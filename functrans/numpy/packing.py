@@ -2,11 +2,11 @@
 
 from __future__ import annotations
 
-import operator
 from typing import Any
 
 import numpy as np
 
+from functrans.arguments import integer
 from functrans.core.source import describe, user_source
 from functrans.core.trace import typeof
 from functrans.numpy.manipulation import ravel
@@ -91,7 +91,7 @@ def unpackbits(a: Any, axis: int | None = None, count: int | None = None, bitord
     moved = shift_right_logical_p.bind(spread, broadcast_in_dim(places, shape, (len(outer) + 1,)))
     bits = reshape(and_p.bind(moved, np.uint8(1)), (*outer, 8 * n))
     if count is not None:
-        length = operator.index(count) if count >= 0 else max(8 * n + operator.index(count), 0)
+        length = integer(count, "count") if count >= 0 else max(8 * n + integer(count, "count"), 0)
         bits = slice_in_dim(bits, 0, min(length, 8 * n), axis=len(outer))
         bits = pad(bits, np.uint8(0), (*((0, 0, 0) for _ in outer), (0, max(length - 8 * n, 0), 0)))
     return move_axis(convert_element_type(bits, np.uint8), len(outer), axis)

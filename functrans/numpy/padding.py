@@ -8,12 +8,12 @@ Known limits: there is no mode "median" and no ``reflect_type="odd"``.
 
 from __future__ import annotations
 
-import operator
 from collections.abc import Callable
 from typing import Any
 
 import numpy as np
 
+from functrans.arguments import among, integer
 from functrans.core.source import describe, user_source
 from functrans.core.trace import typeof
 from functrans.numpy.indexing import getitem
@@ -70,10 +70,10 @@ def pad(array: Any, pad_width: Any, mode: str = "constant", *, constant_values: 
         given = {canonicalize_axis(d, x.ndim): w for d, w in pad_width.items()}
         pad_width = [given.get(d, (0, 0)) for d in range(x.ndim)]
         pad_width = [w if isinstance(w, (list, tuple)) else (w, w) for w in pad_width]
-    widths = [(operator.index(lo), operator.index(hi)) for lo, hi in _per_side("pad_width", pad_width, x.ndim)]
+    widths = [(integer(lo, "lo"), integer(hi, "hi")) for lo, hi in _per_side("pad_width", pad_width, x.ndim)]
     if any(lo < 0 or hi < 0 for lo, hi in widths):
         raise ValueError(f"pad: pad_width must not be negative; got {pad_width!r}, at {describe(user_source())}.")
-    if mode not in _PADDINGS and mode not in ("constant", "empty", "linear_ramp"):
+    if not among(mode, (*_PADDINGS, "constant", "empty", "linear_ramp")):
         raise NotImplementedError(f"pad: mode {mode!r} is not supported; use one of 'constant', 'empty', 'linear_ramp', "
                                   f"{', '.join(map(repr, _PADDINGS))}, at {describe(user_source())}.")
     if reflect_type != "even":
@@ -154,7 +154,7 @@ def _gathered(x: Any, k: int, axis: int, last: bool, mode: Any) -> Any:
 def _statistic(reduce: Callable[..., Any]) -> Callable[..., Any]:
     def build(x: Any, k: int, axis: int, last: bool, length: int | None) -> Any:
         n = x.shape[axis]
-        m = n if length is None else min(operator.index(length), n)
+        m = n if length is None else min(integer(length, "length"), n)
         if m < 1:
             raise ValueError(f"pad: stat_length must be positive; got {length}, at {describe(user_source())}.")
         part = _along(x, n - m, n, axis) if last else _along(x, 0, m, axis)

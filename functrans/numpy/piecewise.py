@@ -11,6 +11,7 @@ from typing import Any
 
 import numpy as np
 
+from functrans.arguments import integers
 from functrans.core.source import describe, user_source
 from functrans.core.trace import typeof
 from functrans.numpy.choice import choose_where
@@ -88,7 +89,7 @@ def apply_over_axes(func: Callable[[Any, int], Any], a: Any, axes: int | Sequenc
     """
     check_arraylike("apply_over_axes", a)
     a = asarray_internal(a)
-    for axis in (axes,) if isinstance(axes, int) else axes:
+    for axis in integers(axes, "axes"):
         out = asarray_internal(func(a, canonicalize_axis(axis, a.ndim)))
         if out.ndim == a.ndim - 1:
             out = expand_dims(out, canonicalize_axis(axis, a.ndim))
@@ -115,7 +116,7 @@ def trim_zeros(filt: Any, trim: str = "fb", axis: int | Sequence[int] | None = N
     if not set(trim.lower()) <= {"f", "b"} or not trim:
         raise ValueError(f"trim_zeros: unexpected character(s) in trim: {trim!r}; use 'f', 'b' or 'fb', at {describe(user_source())}.")
     places = np.nonzero(concrete_values("trim_zeros", filt))
-    axes = range(filt.ndim) if axis is None else [canonicalize_axis(d, filt.ndim) for d in ((axis,) if isinstance(axis, int) else axis)]
+    axes = range(filt.ndim) if axis is None else [canonicalize_axis(d, filt.ndim) for d in integers(axis, "axis")]
     for d in axes:
         where = places[d]
         first = int(where.min()) if where.size else filt.shape[d]

@@ -7,12 +7,12 @@ the result its position belongs, and one scatter takes it there (Blelloch, *Pref
 
 from __future__ import annotations
 
-import operator
 from math import prod
 from typing import Any
 
 import numpy as np
 
+from functrans.arguments import integer
 from functrans.core.array import Array
 from functrans.core.source import describe, user_source
 from functrans.core.trace import Tracer, to_numpy, typeof
@@ -78,7 +78,7 @@ def places_of(name: str, a: Any, size: int | None, fill_value: Any) -> tuple[Any
     if size is None:
         found = concrete_values(name, a, f"Give {name} a static size=n (and a fill_value=). ").nonzero()
         return tuple(Array(f.astype(_INT)) for f in found)
-    length = operator.index(size)
+    length = integer(size, "size")
     if length < 0:
         raise ValueError(f"{name}: size={length} is negative, at {describe(user_source())}.")
     fills = _fills(name, fill_value, len(shape))

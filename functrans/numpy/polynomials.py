@@ -6,12 +6,12 @@ values of the Vandermonde matrix. Roots are the eigenvalues of the companion mat
 
 from __future__ import annotations
 
-import operator
 from typing import Any
 
 import numpy as np
 
 import functrans.numpy.linalg as linalg
+from functrans.arguments import integer
 from functrans.core.source import describe, user_source
 from functrans.core.trace import typeof
 from functrans.numpy.contraction import matmul, outer
@@ -39,7 +39,7 @@ def _vector(name: str, p: Any) -> Any:
 
 
 def _order(name: str, m: Any) -> int:
-    order: int = operator.index(m)
+    order: int = integer(m, "m")
     if order < 0:
         raise ValueError(f"{name}: the order must not be negative; got {m}, at {describe(user_source())}.")
     return order
@@ -291,7 +291,7 @@ def polyfit(x: Any, y: Any, deg: int, rcond: float | None = None, full: bool = F
     array([2., 1.])
     """
     check_arraylike("polyfit", x, y, *(() if w is None else (w,)))
-    deg = operator.index(deg)
+    deg = integer(deg, "deg")
     x, y = promote_inexact(x, y)
     if deg < 0:
         raise ValueError(f"polyfit: expected deg >= 0; got {deg}, at {describe(user_source())}.")

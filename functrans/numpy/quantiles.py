@@ -14,6 +14,7 @@ from typing import Any
 
 import numpy as np
 
+from functrans.arguments import among, flag
 from functrans.core.source import describe, user_source
 from functrans.core.trace import Tracer, typeof
 from functrans.numpy.choice import choose_where
@@ -55,7 +56,7 @@ def _quantile(name: str, a: Any, q: Any, axis: Any, out: Any, method: str, keepd
               percent: bool = False) -> Any:
     check_no_out(name, out)
     check_arraylike(name, a, q)
-    if method not in _METHODS:
+    if not among(method, _METHODS):
         raise ValueError(f"{name}: method must be one of {list(_METHODS)}; got {method!r}, at {describe(user_source())}.")
     if weights is not None and method != "inverted_cdf":
         raise NotImplementedError(f"{name}: only the method 'inverted_cdf' supports weights, not {method!r}, at {describe(user_source())}.")
@@ -73,7 +74,8 @@ def _quantile(name: str, a: Any, q: Any, axis: Any, out: Any, method: str, keepd
     wide = np.dtype(np.float64) if dtype == np.float64 else np.dtype(np.float32)  # positions count elements
     fractions = reshape(convert_element_type(q, wide), (q.size,))
     out = _of_rows(name, rows, fractions, wide, method, _weight_rows(name, weights, a, axes, wide), skip_nan)
-    kept = [1 if d in axes else n for d, n in enumerate(shape)] if keepdims else [n for d, n in enumerate(shape) if d not in axes]
+    keep = flag(keepdims, "keepdims")
+    kept = [1 if d in axes else n for d, n in enumerate(shape) if keep or d not in axes]
     return reshape(convert_element_type(out, dtype), (*q.shape, *kept))
 
 

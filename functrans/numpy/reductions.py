@@ -17,6 +17,7 @@ from typing import Any
 
 import numpy as np
 
+from functrans.arguments import flag
 from functrans.core.source import describe, user_source
 from functrans.core.trace import Primitive, typeof
 from functrans.numpy.choice import choose_where
@@ -90,7 +91,7 @@ def _reduced(
             raise ValueError(f"{name}: initial= must be a scalar, got {typeof(initial)}, at {describe(user_source())}.")
         out = combine.bind(out, convert_element_type(initial, work))
     out = convert_element_type(out, wanted)
-    return _keep(out, aval.shape, axes) if keepdims else out
+    return _keep(out, aval.shape, axes) if flag(keepdims, "keepdims") else out
 
 
 def _operand(name: str, a: Any, out: Any = None) -> Any:
@@ -354,7 +355,7 @@ def _position(name: str, prim: Primitive, a: Any, axis: int | None, keepdims: bo
     if typeof(x).shape[place] == 0:
         raise ValueError(f"{name}: attempt to get {name} of an empty axis (shape {shape}, axis {axis}), at {describe(user_source())}.")
     out = prim.bind(x, axes=(place,), index_dtype=_INT)
-    return _keep(out, shape, range(len(shape)) if axis is None else (place,)) if keepdims else out
+    return _keep(out, shape, range(len(shape)) if axis is None else (place,)) if flag(keepdims, "keepdims") else out
 
 
 def argmax(a: Any, axis: int | None = None, out: Any = None, keepdims: bool | None = None) -> Any:

@@ -5,12 +5,12 @@ Sums and products keep the dtype of their operand (booleans become int64) unless
 
 from __future__ import annotations
 
-import operator
 from math import pi
 from typing import Any
 
 import numpy as np
 
+from functrans.arguments import integer
 from functrans.core.dtypes import canonical
 from functrans.core.source import describe, user_source
 from functrans.core.trace import Primitive, typeof
@@ -34,7 +34,7 @@ def _running(name: str, prim: Primitive, a: Any, axis: int | None, dtype: Any, o
     check_no_out(name, out)
     check_arraylike(name, a)
     a = ravel(a) if axis is None else asarray_internal(a)
-    axis = canonicalize_axis(0 if axis is None else operator.index(axis), a.ndim)
+    axis = canonicalize_axis(0 if axis is None else integer(axis, "axis"), a.ndim)
     if nan is not None and a.dtype.kind in "fc":
         a = choose_where(isnan(a), a.dtype.type(nan), a)
     wanted = requested_dtype(dtype) or a.dtype

@@ -6,11 +6,11 @@ is cut, what is less is filled. With a size everything is a sort, a comparison o
 
 from __future__ import annotations
 
-import operator
 from typing import Any, NamedTuple
 
 import numpy as np
 
+from functrans.arguments import among, integer
 from functrans.core.array import Array
 from functrans.core.source import describe, user_source
 from functrans.core.trace import typeof
@@ -65,9 +65,9 @@ class UniqueInverseResult(NamedTuple):
 def _size(name: str, size: int | None) -> int | None:
     if size is None:
         return None
-    if operator.index(size) < 0:
+    if integer(size, "size") < 0:
         raise ValueError(f"{name}: size={size} is negative, at {describe(user_source())}.")
-    return operator.index(size)
+    return integer(size, "size")
 
 
 def _rows_taken(rows: Any, index: Any) -> Any:
@@ -149,6 +149,7 @@ def unique(ar: Any, return_index: bool = False, return_inverse: bool = False, re
     """
     check_arraylike("unique", ar)
     ar, size = asarray_internal(ar), _size("unique", size)
+    axis = None if axis is None else canonicalize_axis(axis, typeof(ar).ndim)
     if size is None:
         values = concrete_values("unique", ar, "Give unique a static size=n (and a fill_value=). ")
         found = np.unique(values, return_index=True, return_inverse=True, return_counts=True, axis=axis, equal_nan=equal_nan)
@@ -227,7 +228,7 @@ def isin(element: Any, test_elements: Any, assume_unique: bool = False, invert: 
     >>> isin(np.array([1, 2, 3]), np.array([3, 1]))
     Array([ True, False,  True], dtype=bool)
     """
-    if method not in ("auto", "sort", "binary_search", "compare_all"):
+    if not among(method, ("auto", "sort", "binary_search", "compare_all")):
         raise ValueError(f"isin: method={method!r} is not implemented; options are 'compare_all', 'binary_search', 'sort', and 'auto', at "
                          f"{describe(user_source())}.")
     check_arraylike("isin", element, test_elements)

@@ -7,12 +7,12 @@ points is static.
 
 from __future__ import annotations
 
-import operator
 from collections.abc import Callable
 from typing import Any
 
 import numpy as np
 
+from functrans.arguments import among, integer
 from functrans.core.array import Array
 from functrans.core.source import describe, user_source
 from functrans.core.trace import typeof
@@ -42,7 +42,7 @@ SHIFTS = 64
 # -- convolution ------------------------------------------------------------------------------------------------------
 
 def _convolved(name: str, a: Any, v: Any, mode: str, preferred_element_type: Any) -> Any:
-    if mode not in ("full", "same", "valid"):
+    if not among(mode, ("full", "same", "valid")):
         raise ValueError(f"{name}: mode must be one of ['full', 'same', 'valid']; got {mode!r}, at {describe(user_source())}.")
     if typeof(a).ndim != 1 or typeof(v).ndim != 1:
         raise ValueError(f"{name}() only supports 1-dimensional inputs; got {typeof(a)} and {typeof(v)}, at {describe(user_source())}.")
@@ -200,7 +200,7 @@ def corrcoef(x: Any, y: Any = None, rowvar: bool = True, dtype: Any = None) -> A
 
 def _window(name: str, M: int, shape: Callable[[np.ndarray], np.ndarray]) -> Any:
     """`shape` of the points 0, 1, ..., M - 1, as shares of a turn."""
-    n = operator.index(M)
+    n = integer(M, "M")
     dtype = default_float()
     if n < 2:
         return Array(np.ones(max(n, 0), dtype))
@@ -250,7 +250,7 @@ def kaiser(M: int, beta: Any) -> Any:
     Array([1., 1., 1.], dtype=float64)
     """
     check_arraylike("kaiser", beta)
-    n = operator.index(M)
+    n = integer(M, "M")
     if n < 2:
         return _window("kaiser", M, lambda t: t)
     t = np.arange(n) / (n - 1)

@@ -6,13 +6,13 @@
 
 from __future__ import annotations
 
-import operator
 from collections.abc import Sequence
 from math import prod
 from typing import Any, NamedTuple
 
 import numpy as np
 
+from functrans.arguments import among, integer, integers
 from functrans.core.dtypes import real_dtype
 from functrans.core.source import describe, user_source
 from functrans.core.trace import typeof
@@ -26,6 +26,7 @@ from functrans.primitives.linalg_inverse import det_p, pinv_p, slogdet_p
 from functrans.primitives.linalg_inverse import solve as primitive_solve
 from functrans.primitives.movement import index_in_dim
 from functrans.primitives.structural import broadcast_in_dim, convert_element_type, reduce_sum, reshape, transpose
+from functrans.util import canonicalize_axis
 
 __all__ = ["SlogdetResult", "broadcast_batch", "det", "inv", "lstsq", "pinv", "slogdet", "solve", "tensorinv", "tensorsolve"]
 
@@ -228,7 +229,7 @@ def slogdet(a: Any, *, method: str | None = None) -> SlogdetResult:
     >>> slogdet(np.array([[0.0, 2.0], [1.0, 0.0]])).sign
     Array(-1., dtype=float64)
     """
-    if method not in (None, "lu", "qr"):
+    if not among(method, (None, "lu", "qr")):
         raise ValueError(f"linalg.slogdet: unknown method {method!r}; use 'lu' or 'qr', at {describe(user_source())}.")
     return SlogdetResult(*slogdet_p.bind(square_matrices("slogdet", a)))
 
@@ -246,7 +247,7 @@ def tensorinv(a: Any, ind: int = 2) -> Any:
     """
     check_arraylike("linalg.tensorinv", a)
     x = asarray_internal(a)
-    shape, ind = typeof(x).shape, operator.index(ind)
+    shape, ind = typeof(x).shape, integer(ind, "ind")
     if ind <= 0 or prod(shape[:ind]) != prod(shape[ind:]):
         raise ValueError(f"linalg.tensorinv: the first ind={ind} axes, at least one, must have as many elements as the others; got shape "
                          f"{shape}, at {describe(user_source())}.")
@@ -272,7 +273,7 @@ def tensorsolve(a: Any, b: Any, axes: tuple[int, ...] | None = None) -> Any:
     x, y = asarray_internal(a), asarray_internal(b)
     if axes is not None:
         n = typeof(x).ndim
-        last = [i % n for i in axes]
+        last = [canonicalize_axis(i, n) for i in integers(axes, "axes")]
         x = transpose(x, [*(i for i in range(n) if i not in last), *last])
     count = typeof(y).ndim
     shape, size = typeof(x).shape, prod(typeof(y).shape)

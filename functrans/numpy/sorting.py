@@ -7,11 +7,11 @@ in so many steps as the length has bits, all values together.
 
 from __future__ import annotations
 
-import operator
 from typing import Any
 
 import numpy as np
 
+from functrans.arguments import among, integer
 from functrans.core.array import Array
 from functrans.core.dtypes import canonical
 from functrans.core.source import describe, user_source
@@ -41,7 +41,7 @@ def _line(name: str, a: Any, axis: int | None) -> tuple[Any, int]:
     if axis is None:
         return ravel(a), 0
     a = asarray_internal(a)
-    return a, canonicalize_axis(operator.index(axis), a.ndim)
+    return a, canonicalize_axis(integer(axis, "axis"), a.ndim)
 
 
 def _no_kind(name: str, kind: Any, order: Any) -> None:
@@ -125,7 +125,7 @@ def lexsort(keys: Any, axis: int = -1) -> Any:
 def _kth(name: str, a: Any, kth: int, axis: int) -> None:
     """Check the arguments of a partition."""
     a, axis = _line(name, a, axis)
-    n, kth = a.shape[axis], operator.index(kth)
+    n, kth = a.shape[axis], integer(kth, "kth")
     if not -n <= kth < n:
         raise ValueError(f"{name}: kth(={kth}) out of bounds ({n}), at {describe(user_source())}.")
 
@@ -198,9 +198,9 @@ def searchsorted(a: Any, v: Any, side: Any = "left", sorter: Any = None, *, meth
     >>> searchsorted(np.array([1, 2, 2, 3]), np.array([0, 2, 9]), side="right")
     Array([0, 3, 4], dtype=int64)
     """
-    if side not in ("left", "right"):
+    if not among(side, ("left", "right")):
         raise ValueError(f"searchsorted: {side!r} is an invalid value for side; use 'left' or 'right', at {describe(user_source())}.")
-    if method not in _METHODS:
+    if not among(method, _METHODS):
         raise ValueError(f"searchsorted: invalid argument method={method!r}; expected one of {list(_METHODS)}, at "
                          f"{describe(user_source())}.")
     check_arraylike("searchsorted", a, v)

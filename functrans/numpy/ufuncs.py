@@ -16,6 +16,7 @@ from typing import Any
 
 import numpy as np
 
+from functrans.arguments import integer
 from functrans.core.source import describe, user_source
 from functrans.core.trace import Tracer, typeof
 from functrans.numpy.util import (
@@ -422,7 +423,7 @@ def round(a: Any, decimals: int = 0, out: Any = None) -> Any:
     Array([ 1.2, -1.3], dtype=float64)
     """
     check_no_out("round", out)
-    a, decimals = unary_operand("round", a), operator.index(decimals)
+    a, decimals = unary_operand("round", a), integer(decimals, "decimals")
     aval = typeof(a)
     if aval.dtype.kind in "biu":
         if decimals < 0:

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from typing import Any
 
+from functrans.arguments import integer
 from functrans.core.source import describe, user_source
 from functrans.core.trace import typeof
 from functrans.primitives.arithmetic import neg
@@ -18,9 +19,9 @@ def _check(name: str, operand: Any, k: int, axis: int, recall_target: float) -> 
     if typeof(operand).dtype.kind != "f":
         raise operand_error(name, "floating-point numbers are needed.", typeof(operand))
     size = typeof(operand).shape[canonicalize_axis(axis, typeof(operand).ndim)]
-    if not 0 <= k <= size:
+    if not 0 <= integer(k, "k") <= size:
         raise ValueError(f"{name}: k must be between 0 and {size}, the size of axis {axis}; got {k}, at {describe(user_source())}.")
-    if not 0 < recall_target <= 1:
+    if not isinstance(recall_target, (int, float)) or not 0 < recall_target <= 1:
         raise ValueError(f"{name}: recall_target must be greater than 0 and at most 1; got {recall_target}, at {describe(user_source())}.")
 
 

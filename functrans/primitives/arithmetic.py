@@ -10,12 +10,12 @@ Reference: https://openxla.org/xla/operation_semantics.
 from __future__ import annotations
 
 import builtins
-import operator
 from collections.abc import Sequence
 from typing import Any
 
 import numpy as np
 
+from functrans.arguments import integer
 from functrans.core.aval import Linear, ShapedArray, Zero, tangent_aval
 from functrans.core.dtypes import real_dtype
 from functrans.core.trace import Primitive, Tracer, typeof
@@ -564,7 +564,7 @@ def integer_pow(x: Any, y: int) -> Any:
     >>> integer_pow(np.array([2.0, 3.0]), -1)
     Array([0.5       , 0.33333333], dtype=float64)
     """
-    return apply(integer_pow_p, x, y=operator.index(y))
+    return apply(integer_pow_p, x, y=integer(y, "y"))
 
 
 def square(x: Any) -> Any:

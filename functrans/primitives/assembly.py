@@ -2,12 +2,12 @@
 
 from __future__ import annotations
 
-import operator
 from collections.abc import Sequence
 from typing import Any
 
 import numpy as np
 
+from functrans.arguments import integers, sequence
 from functrans.core.dtypes import canonical
 from functrans.core.source import describe, user_source
 from functrans.core.trace import typeof
@@ -29,7 +29,7 @@ def broadcast_shapes(*shapes: Sequence[int]) -> tuple[int, ...]:
     (2, 3)
     """
     try:
-        return np.broadcast_shapes(*map(tuple, shapes))
+        return np.broadcast_shapes(*(integers(s, "every shape") for s in shapes))
     except ValueError:
         listed = ", ".join(map(str, shapes))
         raise ValueError(f"Incompatible shapes for broadcasting: {listed}, at {describe(user_source())}. Sizes of aligned axes (counted "
@@ -51,7 +51,7 @@ def empty(shape: int | Sequence[int], dtype: Any) -> Any:
     >>> empty((2,), "float32").shape
     (2,)
     """
-    sizes = tuple(map(operator.index, shape)) if isinstance(shape, Sequence) else (operator.index(shape),)
+    sizes = integers(shape, "shape")
     return full(sizes, 0, canonical(dtype))
 
 
@@ -106,7 +106,7 @@ def tile(operand: Any, reps: Sequence[int]) -> Any:
     >>> tile(np.array([1, 2]), (2,))
     Array([1, 2, 1, 2], dtype=int64)
     """
-    shape, times = typeof(operand).shape, tuple(map(operator.index, reps))
+    shape, times = typeof(operand).shape, integers(reps, "reps")
     if len(times) != len(shape) or any(t < 0 for t in times):
         raise TypeError(f"tile: reps must be one number, not negative, for each axis; got {times} for {typeof(operand)}, at "
                         f"{describe(user_source())}.")
@@ -123,7 +123,7 @@ def index_take(src: Any, idxs: Any, axes: Sequence[int]) -> Any:
     >>> index_take(np.arange(6).reshape(2, 3), np.array([[0, 1], [2, 0]]), (0, 1))
     Array([2, 3], dtype=int64)
     """
-    shape, axes = typeof(src).shape, tuple(canonicalize_axis(a, typeof(src).ndim) for a in axes)
+    shape, axes = typeof(src).shape, tuple(canonicalize_axis(a, typeof(src).ndim) for a in sequence(axes, "axes"))
     rows = [convert_element_type(reshape(i, (typeof(i).size, 1)), np.int64) for i in unstack(idxs)]
     if len(rows) != len(axes):
         raise TypeError(f"index_take: there must be one vector of indices for each of the axes {axes}; got {typeof(idxs)}, at "

@@ -20,6 +20,7 @@ from typing import Any
 
 import numpy as np
 
+from functrans.arguments import integers, sequence
 from functrans.core.aval import Linear, ShapedArray, Zero, tangent_aval
 from functrans.core.dtypes import canonical, promote
 from functrans.core.trace import typeof
@@ -187,11 +188,12 @@ def dot_general(
     >>> dot_general(x, y, (((2,), (1,)), ((0,), (0,))))
     Array([[ 3., 12.]], dtype=float64)
     """
-    (x_contract, y_contract), (x_batch, y_batch) = dimension_numbers
+    (x_contract, y_contract), (x_batch, y_batch) = (
+        sequence(pair, "every part of dimension_numbers", 2) for pair in sequence(dimension_numbers, "dimension_numbers", 2))
     m, n = typeof(lhs).ndim, typeof(rhs).ndim
 
     def axes(dims: Any, ndim: int) -> tuple[int, ...]:
-        return tuple(d + ndim if d < 0 else d for d in map(int, dims))
+        return tuple(d + ndim if d < 0 else d for d in integers(dims, "dimension_numbers"))
 
     dims = ((axes(x_contract, m), axes(y_contract, n)), (axes(x_batch, m), axes(y_batch, n)))
     preferred = None if preferred_element_type is None else canonical(preferred_element_type)

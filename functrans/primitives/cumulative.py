@@ -22,6 +22,7 @@ from typing import Any
 
 import numpy as np
 
+from functrans.arguments import flag
 from functrans.core.aval import Linear, ShapedArray, Zero, tangent_aval
 from functrans.core.trace import Primitive, typeof
 from functrans.primitives.arithmetic import eq_p, gt_p, lt_p, select_n_p, sub_p
@@ -206,7 +207,7 @@ cumlogsumexp_p = _running("cumlogsumexp", np.logaddexp, "f", _logaddexp_step, _l
 # -- public functions -------------------------------------------------------------------------------------------------
 
 def _bind(prim: Primitive, operand: Any, axis: int, reverse: bool) -> Any:
-    return prim.bind(operand, axis=canonicalize_axis(axis, typeof(operand).ndim), reverse=bool(reverse))
+    return prim.bind(operand, axis=canonicalize_axis(axis, typeof(operand).ndim), reverse=flag(reverse, "reverse"))
 
 
 def cumsum(operand: Any, axis: int = 0, reverse: bool = False) -> Any:
@@ -269,4 +270,4 @@ def linear_recurrence(a: Any, b: Any, axis: int = 0, reverse: bool = False) -> A
     >>> linear_recurrence(np.array([9.0, 0.5, 0.5]), np.array([1.0, 1.0, 1.0]))
     Array([1.  , 1.5 , 1.75], dtype=float64)
     """
-    return linear_recurrence_p.bind(a, b, axis=canonicalize_axis(axis, typeof(b).ndim), reverse=bool(reverse))
+    return linear_recurrence_p.bind(a, b, axis=canonicalize_axis(axis, typeof(b).ndim), reverse=flag(reverse, "reverse"))

@@ -6,12 +6,12 @@ transposes are one another. In a batch where the starts differ they are a gather
 
 from __future__ import annotations
 
-import operator
 from collections.abc import Sequence
 from typing import Any
 
 import numpy as np
 
+from functrans.arguments import flag, integer, integers
 from functrans.core.aval import Linear, ShapedArray, Zero, tangent_aval
 from functrans.core.dtypes import is_integer
 from functrans.core.source import describe, user_source
@@ -164,7 +164,7 @@ def dynamic_slice(operand: Any, start_indices: Any, slice_sizes: Sequence[int]) 
     >>> dynamic_slice(np.arange(5), [3], [3])
     Array([2, 3, 4], dtype=int64)
     """
-    return dynamic_slice_p.bind(operand, *_start_list(operand, start_indices), slice_sizes=tuple(operator.index(k) for k in slice_sizes))
+    return dynamic_slice_p.bind(operand, *_start_list(operand, start_indices), slice_sizes=integers(slice_sizes, "slice_sizes"))
 
 
 def dynamic_update_slice(operand: Any, update: Any, start_indices: Any) -> Any:
@@ -188,14 +188,14 @@ def dynamic_slice_in_dim(operand: Any, start_index: Any, slice_size: int, axis: 
     """`dynamic_slice` along one axis, all of the others."""
     starts, axis = _starts_on(operand, start_index, axis)
     sizes = list(typeof(operand).shape)
-    sizes[axis] = operator.index(slice_size)
+    sizes[axis] = integer(slice_size, "slice_size")
     return dynamic_slice(operand, starts, sizes)
 
 
 def dynamic_index_in_dim(operand: Any, index: Any, axis: int = 0, keepdims: bool = True) -> Any:
     """The slice of size 1 at a computed index of `axis` (clamped); without `keepdims` the axis vanishes."""
     out = dynamic_slice_in_dim(operand, index, 1, axis)
-    return out if keepdims else squeeze(out, (axis,))
+    return out if flag(keepdims, "keepdims") else squeeze(out, (axis,))
 
 
 def dynamic_update_slice_in_dim(operand: Any, update: Any, start_index: Any, axis: int) -> Any:

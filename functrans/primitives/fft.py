@@ -9,7 +9,6 @@ half spectrum in which the frequencies that stand for two count twice.
 
 from __future__ import annotations
 
-import operator
 from collections.abc import Sequence
 from enum import IntEnum
 from math import prod
@@ -17,6 +16,7 @@ from typing import Any
 
 import numpy as np
 
+from functrans.arguments import integers
 from functrans.core.aval import ShapedArray
 from functrans.core.pretty import register_param_type
 from functrans.core.source import describe, user_source
@@ -41,6 +41,7 @@ class FftType(IntEnum):
 
 
 _NAMES = {t.name: t for t in FftType}
+_TYPES: dict[str | int, FftType] = {key: t for t in FftType for key in (t.name, int(t))}
 
 
 def _axes(ndim: int, lengths: tuple[int, ...]) -> tuple[int, ...]:
@@ -139,10 +140,10 @@ def fft(x: Any, fft_type: FftType | str, fft_lengths: Sequence[int]) -> Any:
     >>> fft(np.array([1.0, 0.0, -1.0, 0.0]), FftType.RFFT, [4])
     Array([0.+0.j, 2.+0.j, 0.+0.j], dtype=complex128)
     """
-    kind = _NAMES.get(fft_type) if isinstance(fft_type, str) else FftType(fft_type)
+    kind = _TYPES.get(fft_type) if isinstance(fft_type, (str, int)) else None
     if kind is None:
         raise ValueError(f"fft: the type must be one of {', '.join(_NAMES)}; got {fft_type!r}, at {describe(user_source())}.")
     dtype = typeof(x).dtype
     if kind is not FftType.RFFT and dtype.kind == "f":
         x = convert_element_type(x, np.dtype("complex64" if dtype.itemsize <= 4 else "complex128"))
-    return fft_p.bind(x, fft_type=kind, fft_lengths=tuple(map(operator.index, fft_lengths)))
+    return fft_p.bind(x, fft_type=kind, fft_lengths=integers(fft_lengths, "fft_lengths"))

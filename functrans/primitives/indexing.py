@@ -18,12 +18,12 @@ do not order complex numbers.
 
 from __future__ import annotations
 
-import operator
 from collections.abc import Callable, Sequence
 from typing import Any
 
 import numpy as np
 
+from functrans.arguments import brief, integers
 from functrans.core.aval import Linear, ShapedArray, Zero, tangent_aval
 from functrans.core.source import describe, user_source
 from functrans.core.trace import Primitive, typeof
@@ -189,7 +189,7 @@ def gather(
     Array([30., 10., nan], dtype=float64)
     """
     return gather_p.bind(
-        operand, start_indices, dimension_numbers=GatherDimensionNumbers(*map(_ints, dimension_numbers)),
+        operand, start_indices, dimension_numbers=_numbers(GatherDimensionNumbers, dimension_numbers),
         slice_sizes=_ints(slice_sizes), indices_are_sorted=bool(indices_are_sorted), unique_indices=bool(unique_indices),
         mode=GatherScatterMode.from_any(mode), fill_value=None if fill_value is None else np.asarray(fill_value).item())
 
@@ -206,7 +206,13 @@ def take_along(x: Any, index: Any, axis: int) -> Any:
 
 
 def _ints(xs: Any) -> tuple[int, ...]:
-    return tuple(map(operator.index, xs))
+    return integers(xs, "xs")
+
+
+def _numbers(kind: Any, numbers: Any) -> Any:
+    if not isinstance(numbers, kind):
+        raise TypeError(f"dimension_numbers must be {kind.__name__}; got {brief(numbers)}, at {describe(user_source())}.")
+    return kind(*map(_ints, numbers))
 
 
 # -- scatter ----------------------------------------------------------------------------------------------------------
@@ -375,7 +381,7 @@ def _bind_scatter(prim: Primitive, operand: Any, scatter_indices: Any, updates: 
                   indices_are_sorted: bool, unique_indices: bool, mode: str | GatherScatterMode | None) -> Any:
     return prim.bind(
         operand, scatter_indices, as_dtype_of(operand, updates),
-        dimension_numbers=ScatterDimensionNumbers(*map(_ints, dimension_numbers)), indices_are_sorted=bool(indices_are_sorted),
+        dimension_numbers=_numbers(ScatterDimensionNumbers, dimension_numbers), indices_are_sorted=bool(indices_are_sorted),
         unique_indices=bool(unique_indices), mode=GatherScatterMode.from_any(mode))
 
 

@@ -17,6 +17,7 @@ from typing import Any
 import numpy as np
 
 from functrans import lapack
+from functrans.arguments import integer
 from functrans.core.aval import ShapedArray, Zero, tangent_aval
 from functrans.core.trace import Primitive, typeof
 from functrans.lapack import Slot
@@ -192,4 +193,4 @@ def lu_pivots_to_permutation(pivots: Any, permutation_size: int) -> Any:
     >>> lu_pivots_to_permutation(np.array([2, 2, 2]), 3)
     Array([2, 0, 1], dtype=int32)
     """
-    return lu_pivots_to_permutation_p.bind(pivots, permutation_size=int(permutation_size))
+    return lu_pivots_to_permutation_p.bind(pivots, permutation_size=integer(permutation_size, "permutation_size"))

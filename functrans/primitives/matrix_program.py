@@ -15,7 +15,7 @@ import numpy as np
 
 from functrans import lapack
 from functrans.core.dtypes import real_dtype
-from functrans.primitives.movement import validate
+from functrans.primitives.movement import check_static, validate
 from functrans.scalar_ops import SCALAR_OPS
 
 __all__ = ["ArrayBuilder", "Operand", "batch_of", "choose", "conjugate", "eye_mask", "filled", "finite", "lower_mask", "matrix_rules",
@@ -116,7 +116,11 @@ def matrix_rules(program: Callable[..., Any], check: Callable[..., Any]) -> dict
     """
 
     def impl(*xs: np.ndarray, **params: Any) -> Any:
-        validate(check, tuple([(x.shape, x.dtype) for x in xs]), tuple(params.items()))
+        try:
+            validate(check, tuple([(x.shape, x.dtype) for x in xs]), tuple(params.items()))
+        except TypeError:
+            check_static(params)
+            raise
         out = program(ArrayBuilder(), *map(Operand, xs), **params)
         return [np.asarray(o.x, order="C") for o in out] if isinstance(out, list) else np.asarray(out.x, order="C")
 

@@ -10,7 +10,6 @@ Slices whose start is computed are in `functrans.primitives.dynamic_slice`.
 
 from __future__ import annotations
 
-import operator
 from collections.abc import Callable, Sequence
 from functools import lru_cache
 from math import prod
@@ -18,6 +17,7 @@ from typing import Any
 
 import numpy as np
 
+from functrans.arguments import brief, flag, integer, integers, sequence
 from functrans.core.array import Array
 from functrans.core.aval import Linear, ShapedArray, Zero, tangent_aval
 from functrans.core.dtypes import canonical
@@ -52,12 +52,29 @@ def validate(abstract: Callable[..., Any], operands: tuple[Any, ...], params: tu
     abstract(*(ShapedArray(shape, dtype) for shape, dtype in operands), **dict(params))
 
 
+def check_static(params: dict[str, Any]) -> None:
+    """Refuse params without a hash, such as arrays.
+
+    Raises:
+        TypeError: naming the first.
+    """
+    for what, x in params.items():
+        try:
+            hash(x)
+        except TypeError:
+            raise TypeError(f"{what} must be a static value, which can be hashed; got {brief(x)}, at {describe(user_source())}.") from None
+
+
 def checked(abstract: Callable[..., Any], impl: Callable[..., np.ndarray]) -> Callable[..., np.ndarray]:
     """`impl` after the aval rule has accepted the operands: evaluation alone does not ask it, and NumPy clips and promotes
     where these primitives refuse. What has been accepted once is remembered."""
 
     def evaluate(*xs: np.ndarray, **params: Any) -> np.ndarray:
-        validate(abstract, tuple([(x.shape, x.dtype) for x in xs]), tuple(params.items()))
+        try:
+            validate(abstract, tuple([(x.shape, x.dtype) for x in xs]), tuple(params.items()))
+        except TypeError:
+            check_static(params)
+            raise
         return impl(*xs, **params)
 
     return evaluate
@@ -129,7 +146,7 @@ def slice(operand: Any, start_indices: Sequence[int], limit_indices: Sequence[in
 
 
 def _ints(xs: Any) -> tuple[int, ...]:
-    return tuple(map(operator.index, xs))
+    return tuple(integer(x, "an index") for x in sequence(xs, "the indices"))
 
 
 def slice_in_dim(operand: Any, start_index: int | None, limit_index: int | None, stride: int = 1, axis: int = 0) -> Any:
@@ -141,12 +158,12 @@ def slice_in_dim(operand: Any, start_index: int | None, limit_index: int | None,
     shape = typeof(operand).shape
     axis = canonicalize_axis(axis, len(shape))
     size = shape[axis]
-    start = 0 if start_index is None else operator.index(start_index)
-    limit = size if limit_index is None else operator.index(limit_index)
+    start = 0 if start_index is None else integer(start_index, "start_index")
+    limit = size if limit_index is None else integer(limit_index, "limit_index")
     starts, limits, steps = [0] * len(shape), list(shape), [1] * len(shape)
     starts[axis] = start + size if start < 0 else start
     limits[axis] = limit + size if limit < 0 else limit
-    steps[axis] = operator.index(stride)
+    steps[axis] = integer(stride, "stride")
     return slice(operand, starts, limits, steps)
 
 
@@ -161,12 +178,12 @@ def index_in_dim(operand: Any, index: int, axis: int = 0, keepdims: bool = True)
     """
     shape = typeof(operand).shape
     axis = canonicalize_axis(axis, len(shape))
-    index, size = operator.index(index), shape[axis]
+    index, size = integer(index, "index"), shape[axis]
     if not -size <= index < size:
         raise IndexError(f"index_in_dim: index {index} is out of bounds for axis {axis} of size {size}, at {describe(user_source())}.")
     index %= size
     out = slice_in_dim(operand, index, index + 1, axis=axis)
-    return out if keepdims else squeeze(out, (axis,))
+    return out if flag(keepdims, "keepdims") else squeeze(out, (axis,))
 
 
 def split(operand: Any, sizes: Sequence[int], axis: int = 0) -> list[Any]:
@@ -283,7 +300,8 @@ def pad(operand: Any, padding_value: Any, padding_config: Sequence[tuple[int, in
     >>> pad(np.array([1, 2, 3]), 0, [(2, -1, 1)])
     Array([0, 0, 1, 0, 2, 0], dtype=int64)
     """
-    config = tuple((operator.index(lo), operator.index(hi), operator.index(inner)) for lo, hi, inner in padding_config)
+    config = tuple(integers(sequence(entry, "every entry of padding_config", 3), "padding_config")
+                   for entry in sequence(padding_config, "padding_config"))
     return pad_p.bind(operand, as_dtype_of(operand, padding_value), padding_config=config)
 
 
@@ -363,7 +381,7 @@ def concatenate(operands: Sequence[Any], dimension: int) -> Any:
     >>> concatenate([np.zeros(2), np.ones(1)], 0)
     Array([0., 0., 1.], dtype=float64)
     """
-    operands = list(operands)
+    operands = list(sequence(operands, "operands"))
     if not operands:
         raise ValueError(f"concatenate needs at least one operand; it got none, at {describe(user_source())}.")
     dimension = canonicalize_axis(dimension, typeof(operands[0]).ndim)
@@ -394,7 +412,7 @@ def rev(operand: Any, dimensions: Sequence[int]) -> Any:
     >>> rev(np.arange(3), (0,))
     Array([2, 1, 0], dtype=int64)
     """
-    dims = tuple(canonicalize_axis(d, typeof(operand).ndim) for d in dimensions)
+    dims = tuple(canonicalize_axis(d, typeof(operand).ndim) for d in sequence(dimensions, "dimensions"))
     return rev_p.bind(operand, dimensions=dims) if dims else operand
 
 
@@ -503,7 +521,7 @@ def squeeze(array: Any, dimensions: Sequence[int]) -> Any:
         ValueError: if one of them has another size or is named twice.
     """
     shape = typeof(array).shape
-    dims = [canonicalize_axis(d, len(shape)) for d in dimensions]
+    dims = [canonicalize_axis(d, len(shape)) for d in sequence(dimensions, "dimensions")]
     if len(set(dims)) != len(dims) or any(shape[d] != 1 for d in dims):
         raise ValueError(f"squeeze: dimensions {tuple(dimensions)} must be distinct axes of size 1 of the shape {shape}, at "
                          f"{describe(user_source())}.")
@@ -513,7 +531,8 @@ def squeeze(array: Any, dimensions: Sequence[int]) -> Any:
 def expand_dims(array: Any, dimensions: Sequence[int]) -> Any:
     """`array` with new axes of size 1 that stand at `dimensions` of the result."""
     shape = typeof(array).shape
-    rank = len(shape) + len(tuple(dimensions))
+    dimensions = sequence(dimensions, "dimensions")
+    rank = len(shape) + len(dimensions)
     dims = {canonicalize_axis(d, rank) for d in dimensions}
     if len(shape) + len(dims) != rank:
         raise ValueError(f"expand_dims: dimensions {tuple(dimensions)} name an axis twice, at {describe(user_source())}.")
@@ -528,6 +547,8 @@ def collapse(operand: Any, start_dimension: int, stop_dimension: int | None = No
     (2, 12)
     """
     shape = typeof(operand).shape
+    start_dimension = integer(start_dimension, "start_dimension")
+    stop_dimension = None if stop_dimension is None else integer(stop_dimension, "stop_dimension")
     start, stop, _ = _slice(start_dimension, stop_dimension).indices(len(shape))
     if stop < start:
         raise ValueError(f"collapse: stop_dimension {stop_dimension} lies before start_dimension {start_dimension} in {shape}, at "
@@ -544,4 +565,4 @@ def broadcast(operand: Any, sizes: Sequence[int]) -> Any:
 def broadcast_to_rank(x: Any, rank: int) -> Any:
     """`x` with leading axes of size 1 up to `rank`."""
     shape = typeof(x).shape
-    return reshape(x, (1,) * (rank - len(shape)) + shape)
+    return reshape(x, (1,) * (integer(rank, "rank") - len(shape)) + shape)

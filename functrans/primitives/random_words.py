@@ -7,7 +7,6 @@ its first word the lower half, others a word each.
 
 from __future__ import annotations
 
-import operator
 from collections.abc import Sequence
 from enum import Enum
 from math import prod
@@ -15,6 +14,7 @@ from typing import Any
 
 import numpy as np
 
+from functrans.arguments import integers
 from functrans.core.dtypes import canonical
 from functrans.core.source import describe, user_source
 from functrans.core.trace import typeof
@@ -89,7 +89,7 @@ def rng_bit_generator(key: Any, shape: Sequence[int], dtype: Any = np.uint32, al
     >>> state
     Array([1, 2, 5, 4], dtype=uint32)
     """
-    wanted, sizes = canonical(dtype), tuple(map(operator.index, shape))
+    wanted, sizes = canonical(dtype), integers(shape, "shape")
     if wanted.kind != "u":
         raise _error(f"dtype must be uint8, uint16, uint32 or uint64; got {wanted}", TypeError)
     if algorithm not in (RandomAlgorithm.RNG_DEFAULT, RandomAlgorithm.RNG_THREE_FRY):

@@ -22,6 +22,7 @@ from typing import Any
 
 import numpy as np
 
+from functrans.arguments import sequence
 from functrans.core.aval import ShapedArray, Zero, tangent_aval
 from functrans.core.dtypes import canonical, is_integer
 from functrans.core.trace import Primitive, typeof
@@ -111,7 +112,7 @@ def _reduce_function(prim: Primitive) -> Rule:
 
     def reduce(operand: Any, axes: Sequence[int]) -> Any:
         n = typeof(operand).ndim
-        axes = tuple(canonicalize_axis(a, n) for a in axes)
+        axes = tuple(canonicalize_axis(a, n) for a in sequence(axes, "axes"))
         return prim.bind(operand, axes=axes)
 
     return reduce

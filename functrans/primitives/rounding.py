@@ -6,11 +6,11 @@ All are piecewise constant (no derivative) but `reduce_precision`, which passes 
 from __future__ import annotations
 
 import enum
-import operator
 from typing import Any
 
 import numpy as np
 
+from functrans.arguments import integer
 from functrans.core.aval import ShapedArray
 from functrans.core.source import describe, user_source
 from functrans.core.trace import Primitive
@@ -123,6 +123,6 @@ def reduce_precision(operand: Any, exponent_bits: int, mantissa_bits: int) -> An
     return apply(
         reduce_precision_p,
         operand,
-        exponent_bits=operator.index(exponent_bits),
-        mantissa_bits=operator.index(mantissa_bits),
+        exponent_bits=integer(exponent_bits, "exponent_bits"),
+        mantissa_bits=integer(mantissa_bits, "mantissa_bits"),
     )

@@ -15,6 +15,7 @@ from typing import Any, cast
 
 import numpy as np
 
+from functrans.arguments import integers
 from functrans.core.aval import ShapedArray
 from functrans.core.trace import Primitive
 from functrans.kernel import Expr, affine_index
@@ -94,7 +95,8 @@ def sliding_windows(x: Any, window: Sequence[int], strides: Sequence[int], dilat
            [1, 2, 3],
            [2, 3, 4]], dtype=int64)
     """
-    return sliding_windows_p.bind(x, window=tuple(window), strides=tuple(strides), dilation=tuple(dilation))
+    return sliding_windows_p.bind(x, window=integers(window, "window"), strides=integers(strides, "strides"),
+                                  dilation=integers(dilation, "dilation"))
 
 
 # -- the transpose ----------------------------------------------------------------------------------------------------

@@ -14,12 +14,12 @@ numbers have all bits flipped and others the sign bit (Herf, *Radix Tricks*, 200
 
 from __future__ import annotations
 
-import operator
 from collections.abc import Sequence
 from typing import Any
 
 import numpy as np
 
+from functrans.arguments import integer
 from functrans.core.aval import ShapedArray, Zero, tangent_aval
 from functrans.core.source import describe, user_source
 from functrans.core.trace import typeof
@@ -135,7 +135,7 @@ def sort(operand: Any, dimension: int = -1, is_stable: bool = True, num_keys: in
     xs = tuple(operand) if several else (operand,)
     if not xs:
         raise TypeError(f"sort: at least one operand is needed, at {describe(user_source())}.")
-    num_keys = operator.index(num_keys)
+    num_keys = integer(num_keys, "num_keys")
     if not 1 <= num_keys <= len(xs):
         raise ValueError(f"sort: num_keys must be between 1 and the number of operands; got num_keys={num_keys} and {len(xs)} operands, "
                          f"at {describe(user_source())}.")
@@ -168,7 +168,7 @@ def top_k(operand: Any, k: int, *, axis: int = -1) -> tuple[Any, Any]:
     aval = typeof(operand)
     if aval.dtype.kind == "c":
         raise operand_error("top_k", "complex numbers are not accepted.", aval)
-    axis, k = canonicalize_axis(axis, aval.ndim), operator.index(k)
+    axis, k = canonicalize_axis(axis, aval.ndim), integer(k, "k")
     n = aval.shape[axis]
     if not 0 <= k <= n:
         raise ValueError(f"top_k: k must be between 0 and {n}, the size of axis {axis}; got {k}, at {describe(user_source())}.")

@@ -6,12 +6,12 @@ transposes are one another: broadcast and sum, reshape and reshape, transpose an
 
 from __future__ import annotations
 
-import operator
 from collections.abc import Sequence
 from typing import Any
 
 import numpy as np
 
+from functrans.arguments import integers, sequence
 from functrans.core.aval import Linear, ShapedArray, Zero, tangent_aval
 from functrans.core.dtypes import canonical, float0, is_complex, is_inexact, real_dtype
 from functrans.core.source import describe, user_source
@@ -50,7 +50,7 @@ reshape_p: Primitive = linear(
 
 def reshape(x: Any, new_sizes: Sequence[int]) -> Any:
     """`x` with another shape of as many elements, in row-major order."""
-    new_sizes = tuple(map(operator.index, new_sizes))
+    new_sizes = integers(new_sizes, "new_sizes")
     return x if typeof(x).shape == new_sizes else reshape_p.bind(x, new_sizes=new_sizes)
 
 
@@ -87,7 +87,7 @@ transpose_p: Primitive = linear(
 
 def transpose(x: Any, permutation: Sequence[int]) -> Any:
     """`x` with its axes permuted: axis ``i`` of the result is axis ``permutation[i]`` of `x`."""
-    permutation = tuple(map(operator.index, permutation))
+    permutation = integers(permutation, "permutation")
     return x if permutation == tuple(range(len(permutation))) else transpose_p.bind(x, permutation=permutation)
 
 
@@ -150,7 +150,7 @@ broadcast_in_dim_p = linear(
 
 def broadcast_in_dim(x: Any, shape: Sequence[int], broadcast_dimensions: Sequence[int]) -> Any:
     """`x` repeated to `shape`; axis ``i`` of `x` becomes axis ``broadcast_dimensions[i]`` (sizes 1 stretch)."""
-    shape, dims = tuple(map(operator.index, shape)), tuple(map(operator.index, broadcast_dimensions))
+    shape, dims = integers(shape, "shape"), integers(broadcast_dimensions, "broadcast_dimensions")
     if typeof(x).shape == shape and dims == tuple(range(len(shape))):
         return x
     return broadcast_in_dim_p.bind(x, shape=shape, broadcast_dimensions=dims)
@@ -192,7 +192,7 @@ reduce_sum_p: Primitive = linear(
 def reduce_sum(x: Any, axes: Sequence[int]) -> Any:
     """The sum over `axes`, which vanish."""
     n = len(typeof(x).shape)
-    axes = tuple(canonicalize_axis(a, n) for a in axes)
+    axes = tuple(canonicalize_axis(a, n) for a in sequence(axes, "axes"))
     return reduce_sum_p.bind(x, axes=axes) if axes else x
 
 

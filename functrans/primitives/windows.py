@@ -39,7 +39,7 @@ class GatherScatterMode(enum.Enum):
         """The mode a string names (``"clip"``, ``"fill"``, ``"drop"``, ``"promise_in_bounds"``, ``"error"``); None fills or drops."""
         if isinstance(mode, GatherScatterMode):
             return mode
-        found = MODES.get(mode)
+        found = MODES.get(mode) if mode is None or isinstance(mode, str) else None
         if found is None:
             raise ValueError(f"unknown mode {mode!r}; use one of {', '.join(repr(m) for m in MODES if m)}, at "
                              f"{describe(user_source())}.")

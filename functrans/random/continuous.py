@@ -12,6 +12,7 @@ import numpy as np
 
 import functrans.lax as lax
 import functrans.numpy as fnp
+from functrans.arguments import among
 from functrans.random.arguments import Shape, check_params, checked_shape, float_dtype, joined_shape, refuse
 from functrans.random.bits import random_bits
 from functrans.random.jitted import jitted, sampler
@@ -112,7 +113,7 @@ def gumbel_mode(mode: str | None) -> str:
     """The mode asked for, by default "low"."""
     if mode is None:
         return "low"
-    if mode not in ("highest", "high", "low"):
+    if not among(mode, ("highest", "high", "low")):
         refuse(ValueError, f"gumbel: mode must be 'low', 'high' or 'highest', got {mode!r}")
     return mode
 

@@ -8,6 +8,7 @@ import numpy as np
 
 import functrans.lax as lax
 import functrans.numpy as fnp
+from functrans.arguments import among
 from functrans.core.dtypes import canonical
 from functrans.core.trace import typeof
 from functrans.numpy.util import default_float, promote_inexact
@@ -40,7 +41,7 @@ def bernoulli(key: Any, p: Any = 0.5, shape: Any = None, mode: str = "low", *, o
     >>> print(bernoulli(key(0), 0.5, (4,)))
     [ True  True False False]
     """
-    if mode not in ("high", "low"):
+    if not among(mode, ("high", "low")):
         refuse(ValueError, f"bernoulli: got mode={mode!r}, expected 'high' or 'low'")
     check_key("bernoulli", key)
     shape = joined_shape("bernoulli", shape, p)

@@ -20,6 +20,7 @@ import numpy as np
 
 import functrans.lax as lax
 import functrans.numpy as fnp
+from functrans.arguments import among
 from functrans.config import options
 from functrans.core.dtypes import prng_key
 from functrans.core.trace import is_array_like, typeof
@@ -262,7 +263,7 @@ def _check_impl(name: str, impl: Any, dtype: Any = None) -> None:
     if impl is not None and dtype is not None:
         refuse(ValueError, f"cannot specify both `impl` and `dtype` arguments to functrans.random.{name}")
     wanted = dtype if impl is None else impl
-    if wanted is None or isinstance(wanted, KeyType) or wanted == IMPLEMENTATION:
+    if wanted is None or isinstance(wanted, KeyType) or among(wanted, (IMPLEMENTATION,)):
         return
     if isinstance(wanted, str):
         refuse(ValueError, f"unrecognized PRNG implementation {wanted!r}. There is one: {IMPLEMENTATION!r}")

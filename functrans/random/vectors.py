@@ -7,6 +7,7 @@ from typing import Any
 import numpy as np
 
 import functrans.numpy as fnp
+from functrans.arguments import among
 from functrans.core.trace import typeof
 from functrans.numpy.util import promote_inexact
 from functrans.random.arguments import Shape, checked_shape, concrete_int, float_dtype, joined_shape, refuse, shape_of
@@ -102,7 +103,7 @@ def multivariate_normal(
     (3, 2)
     """
     check_key("multivariate_normal", key)
-    if method not in ("svd", "eigh", "cholesky"):
+    if not among(method, ("svd", "eigh", "cholesky")):
         refuse(ValueError, f"multivariate_normal: method must be one of 'svd', 'eigh', 'cholesky', got {method!r}")
     mean, cov = promote_inexact(mean, cov)
     of_mean, of_cov = shape_of(mean), shape_of(cov)

@@ -15,7 +15,6 @@ arrays are transformed as their real and imaginary parts.
 
 from __future__ import annotations
 
-import operator
 from collections.abc import Sequence
 from math import sqrt
 from typing import Any
@@ -23,6 +22,7 @@ from typing import Any
 import numpy as np
 
 from functrans import numpy as fnp
+from functrans.arguments import among, integer, integers
 from functrans.core.source import describe, user_source
 from functrans.core.trace import typeof
 from functrans.numpy import fft
@@ -117,9 +117,9 @@ def _fitted(x: Any, axis: int, n: int) -> Any:
 
 
 def _transformed(name: str, x: Any, kind: int, sizes: Sequence[int | None], axes: Sequence[int], norm: str | None, inverse: bool) -> Any:
-    if kind not in _SUMS:
+    if not among(kind, _SUMS):
         raise _error(name, f"type must be 1, 2, 3 or 4; got {kind!r}", NotImplementedError if kind in range(5, 9) else ValueError)
-    if norm not in _INVERSE_NORM:
+    if not among(norm, _INVERSE_NORM):
         raise _error(name, f"norm must be None, 'backward', 'ortho' or 'forward'; got {norm!r}")
     if inverse:
         kind, norm = _INVERSE_TYPE[kind], _INVERSE_NORM[norm]
@@ -127,7 +127,7 @@ def _transformed(name: str, x: Any, kind: int, sizes: Sequence[int | None], axes
     if typeof(x).dtype == np.float16:
         x = x.astype(np.float32)
     for axis, size in zip(axes, sizes, strict=True):
-        n = typeof(x).shape[axis] if size is None else operator.index(size)
+        n = typeof(x).shape[axis] if size is None else integer(size, "size")
         if n < (2 if kind == 1 else 1):
             raise _error(name, f"a transform of type {kind} needs {'two elements' if kind == 1 else 'an element'} at least; got {n} along "
                                f"axis {axis}")
@@ -148,11 +148,11 @@ def _one(name: str, x: Any, kind: int, n: int | None, axis: int, norm: str | Non
 def _many(name: str, x: Any, kind: int, s: Any, axes: Any, norm: str | None, inverse: bool) -> Any:
     x = fnp.asarray(x)
     rank = typeof(x).ndim
-    sizes = None if s is None else [s] if isinstance(s, int) else list(s)
+    sizes = None if s is None else integers(s, "s")
     if axes is None:
         chosen = list(range(rank)) if sizes is None else list(range(rank - len(sizes), rank))
     else:
-        chosen = [canonicalize_axis(d, rank) for d in ([axes] if isinstance(axes, int) else axes)]
+        chosen = [canonicalize_axis(d, rank) for d in integers(axes, "axes")]
     if sizes is not None and (len(sizes) != len(chosen) or len(sizes) > rank):
         raise _error(name, f"{len(sizes)} lengths are given for {min(len(chosen), rank)} axes")
     if len(set(chosen)) != len(chosen):

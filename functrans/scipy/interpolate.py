@@ -13,6 +13,7 @@ from typing import Any
 import numpy as np
 
 from functrans import numpy as fnp
+from functrans.arguments import among
 from functrans.core.source import describe, user_source
 from functrans.core.trace import Tracer, typeof
 from functrans.numpy.util import promote_inexact
@@ -127,7 +128,7 @@ class RegularGridInterpolator:
 
 
 def _known(method: str) -> str:
-    if method not in _METHODS:
+    if not among(method, _METHODS):
         raise _error(f"method must be one of {list(_METHODS)}; got {method!r}")
     return method
 

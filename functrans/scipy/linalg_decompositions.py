@@ -7,6 +7,7 @@ from typing import Any
 import numpy as np
 
 from functrans import numpy as fnp
+from functrans.arguments import among, sequence
 from functrans.core.source import describe, user_source
 from functrans.core.trace import typeof
 from functrans.numpy import linalg
@@ -59,7 +60,7 @@ def cho_solve(c_and_lower: tuple[Any, bool], b: Any, overwrite_b: bool = False, 
     >>> cho_solve(cho_factor(np.eye(2) * 4), np.array([4.0, 8.0]))
     Array([1., 2.], dtype=float64)
     """
-    factor, lower = c_and_lower
+    factor, lower = sequence(c_and_lower, "c_and_lower", 2)
     half = solve_triangular(factor, b, trans=0 if lower else 2, lower=lower)
     return solve_triangular(factor, half, trans=2 if lower else 0, lower=lower)
 
@@ -95,7 +96,7 @@ def solve_triangular(a: Any, b: Any, trans: int | str = 0, lower: bool = False, 
     >>> solve_triangular(np.array([[2.0, 0.0], [1.0, 4.0]]), np.array([2.0, 9.0]), lower=True)
     Array([1., 2.], dtype=float64)
     """
-    if trans not in (0, 1, 2, "N", "T", "C"):
+    if not among(trans, (0, 1, 2, "N", "T", "C")):
         raise ValueError(f"solve_triangular: trans must be 0, 1, 2, 'N', 'T' or 'C', not {trans!r}, at {describe(user_source())}.")
     a, b, vector = _system("solve_triangular", a, b)
     x = triangular_solve(a, b, left_side=True, lower=bool(lower), transpose_a=trans not in (0, "N"), conjugate_a=trans in (2, "C"),
@@ -173,11 +174,12 @@ def lu_solve(lu_and_piv: tuple[Any, Any], b: Any, trans: int = 0, overwrite_b: b
     >>> lu_solve(lu_factor(np.array([[0.0, 2.0], [4.0, 8.0]])), np.array([2.0, 12.0]))
     Array([1., 1.], dtype=float64)
     """
-    if trans not in (0, 1, 2):
+    factors, pivots = sequence(lu_and_piv, "lu_and_piv", 2)
+    if not among(trans, (0, 1, 2)):
         raise ValueError(f"lu_solve: trans must be 0, 1 or 2, not {trans!r}, at {describe(user_source())}.")
-    factors, rhs, vector = _system("lu_solve", lu_and_piv[0], b)
+    factors, rhs, vector = _system("lu_solve", factors, b)
     shape = typeof(factors).shape
-    pivots = fnp.broadcast_to(asarray_internal(lu_and_piv[1]), shape[:-1])
+    pivots = fnp.broadcast_to(asarray_internal(pivots), shape[:-1])
     order = lu_pivots_to_permutation(pivots, shape[-1])[..., None]
     rows = fnp.broadcast_to(fnp.arange(shape[-1], dtype=np.int32), shape[:-1])
     if trans == 0:
@@ -239,7 +241,7 @@ def qr(a: Any, overwrite_a: bool = False, lwork: Any = None, mode: str = "full",
     (Array([[-5.],
             [ 0.]], dtype=float64),)
     """
-    if mode not in ("full", "economic", "r"):
+    if not among(mode, ("full", "economic", "r")):
         raise ValueError(f"qr: unknown mode {mode!r}; use 'full', 'economic' or 'r', at {describe(user_source())}.")
     out = linalg_qr.qr(matrices("qr", a), pivoting=bool(pivoting), full_matrices=mode != "economic")
     return tuple(out[1:]) if mode == "r" else tuple(out)
@@ -265,7 +267,7 @@ def qr_multiply(a: Any, c: Any, mode: str = "right", pivoting: bool = False, con
     >>> qr_multiply(np.array([[3.0], [4.0]]), np.array([3.0, 4.0]))[0]
     Array([-5.], dtype=float64)
     """
-    if mode not in ("left", "right"):
+    if not among(mode, ("left", "right")):
         raise ValueError(f"qr_multiply: mode must be 'left' or 'right', not {mode!r}, at {describe(user_source())}.")
     q, *rest = linalg_qr.qr(matrices("qr_multiply", a), pivoting=bool(pivoting), full_matrices=False)
     q = fnp.conj(q) if conjugate and q.dtype.kind == "c" else q
@@ -404,7 +406,7 @@ def schur(a: Any, output: str = "real") -> tuple[Any, Any]:
     Array([[1., 2.],
            [0., 3.]], dtype=float64)
     """
-    if output not in ("real", "complex"):
+    if not among(output, ("real", "complex")):
         raise ValueError(f"schur: output must be 'real' or 'complex', not {output!r}, at {describe(user_source())}.")
     x = square_matrices("schur", a)
     t, z = linalg_eig.schur(x + 0j if output == "complex" else x)
@@ -456,7 +458,7 @@ def polar(a: Any, side: str = "right", *, method: str = "qdwh", eps: float | Non
     Array([[3., 0.],
            [0., 2.]], dtype=float64)
     """
-    if side not in ("left", "right"):
+    if not among(side, ("left", "right")):
         raise ValueError(f"polar: side must be 'left' or 'right', not {side!r}, at {describe(user_source())}.")
     left, s, vh = linalg.svd(matrices("polar", a), full_matrices=False)
     if side == "right":

@@ -11,7 +11,9 @@ from typing import Any
 import numpy as np
 
 from functrans import numpy as fnp
+from functrans.arguments import among, integer
 from functrans.config import options
+from functrans.core.dtypes import canonical
 from functrans.core.source import describe, user_source
 from functrans.core.trace import typeof
 from functrans.numpy.util import asarray_internal, promote_args, promote_inexact
@@ -137,7 +139,8 @@ def convolution_matrix(a: Any, n: int, mode: str = "full") -> Any:
            [0, 2]], dtype=int64)
     """
     a = _vector("convolution_matrix", a, 1)
-    if n <= 0 or mode not in ("full", "same", "valid"):
+    n = integer(n, "n")
+    if n <= 0 or not among(mode, ("full", "same", "valid")):
         raise ValueError(f"convolution_matrix: n={n} must be positive, and mode {mode!r} one of 'full', 'same' and 'valid', at "
                          f"{describe(user_source())}.")
     m = typeof(a).shape[0]
@@ -203,6 +206,14 @@ def _constant(x: np.ndarray) -> Any:
     return fnp.asarray(x.astype(options().default_float))
 
 
+def _size(n: Any) -> int:
+    """The size of a square matrix."""
+    n = integer(n, "n")
+    if n < 0:
+        raise ValueError(f"n={n}: the size of a matrix must not be negative, at {describe(user_source())}.")
+    return n
+
+
 def dft(n: int, scale: str | None = None, *, dtype: Any = None) -> Any:
     """The matrix of the discrete Fourier transform, ``exp(-2j pi j k / n)``; divided by n or its root for `scale` "n" or "sqrtn".
 
@@ -213,11 +224,12 @@ def dft(n: int, scale: str | None = None, *, dtype: Any = None) -> Any:
     Array([[ 1.,  1.],
            [ 1., -1.]], dtype=float64)
     """
-    if scale not in (None, "sqrtn", "n"):
+    n = _size(n)
+    if not among(scale, (None, "sqrtn", "n")):
         raise ValueError(f"dft: scale must be None, 'sqrtn' or 'n', not {scale!r}, at {describe(user_source())}.")
     turns = np.outer(np.arange(n), np.arange(n)) % max(n, 1) / max(n, 1)
     x = np.exp(-2j * np.pi * turns) / {None: 1.0, "sqrtn": np.sqrt(n), "n": n}[scale]
-    return fnp.asarray(x.astype(np.result_type(options().default_float, np.complex64) if dtype is None else dtype))
+    return fnp.asarray(x.astype(np.result_type(options().default_float, np.complex64) if dtype is None else canonical(dtype)))
 
 
 def hadamard(n: int, dtype: Any = int) -> Any:
@@ -230,10 +242,11 @@ def hadamard(n: int, dtype: Any = int) -> Any:
     Array([[ 1,  1],
            [ 1, -1]], dtype=int64)
     """
+    n = _size(n)
     if n < 1 or n & (n - 1):
         raise ValueError(f"hadamard: n={n} must be a power of two, at {describe(user_source())}.")
     odd = np.bitwise_count(np.arange(n)[:, None] & np.arange(n)) & 1
-    return fnp.asarray((1 - 2 * odd.astype(np.int64)).astype(dtype))
+    return fnp.asarray((1 - 2 * odd.astype(np.int64)).astype(canonical(dtype)))
 
 
 def helmert(n: int, full: bool = False) -> Any:
@@ -242,6 +255,7 @@ def helmert(n: int, full: bool = False) -> Any:
     >>> (helmert(2) * np.sqrt(2.0)).round(12)
     Array([[ 1., -1.]], dtype=float64)
     """
+    n = _size(n)
     i = np.arange(n)
     x = np.tril(np.ones((n, n)), -1) - np.diag(i)
     x[0] = 1
@@ -256,6 +270,7 @@ def hilbert(n: int) -> Any:
     Array([[1.        , 0.5       ],
            [0.5       , 0.33333333]], dtype=float64)
     """
+    n = _size(n)
     return _constant(1 / (np.arange(n)[:, None] + np.arange(n) + 1.0))
 
 
@@ -266,6 +281,7 @@ def invhilbert(n: int) -> Any:
     Array([[ 4., -6.],
            [-6., 12.]], dtype=float64)
     """
+    n = _size(n)
     x = [[(-1) ** (i + j) * (i + j + 1) * comb(n + i, n - j - 1) * comb(n + j, n - i - 1) * comb(i + j, i) ** 2
           for j in range(n)] for i in range(n)]
     return _constant(np.array(x, object).reshape(n, n))
@@ -286,7 +302,8 @@ def pascal(n: int, kind: str | None = None) -> Any:
 
 
 def _pascal(name: str, n: int, kind: str | None) -> np.ndarray:
-    if kind not in (None, "symmetric", "lower", "upper"):
+    n = _size(n)
+    if not among(kind, (None, "symmetric", "lower", "upper")):
         raise ValueError(f"{name}: kind must be 'symmetric', 'lower' or 'upper', not {kind!r}, at {describe(user_source())}.")
     lower = np.array([[comb(i, j) for j in range(n)] for i in range(n)], object).reshape(n, n)
     return lower if kind == "lower" else lower.T if kind == "upper" else lower @ lower.T
@@ -299,6 +316,7 @@ def invpascal(n: int, kind: str | None = None) -> Any:
     Array([[ 2., -1.],
            [-1.,  1.]], dtype=float64)
     """
+    n = _size(n)
     signs = np.array([[(-1) ** (i + j) for j in range(n)] for i in range(n)], object).reshape(n, n)
     lower = signs * _pascal("invpascal", n, "lower")
     _pascal("invpascal", 0, kind)

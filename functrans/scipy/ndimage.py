@@ -9,6 +9,7 @@ from typing import Any
 import numpy as np
 
 from functrans import numpy as fnp
+from functrans.arguments import among, sequence
 from functrans.core.source import describe, user_source
 from functrans.core.trace import typeof
 from functrans.primitives.rounding import round as round_away
@@ -74,15 +75,15 @@ def map_coordinates(input: Any, coordinates: Sequence[Any], order: int, mode: st
     """
     x = fnp.asarray(input)
     shape, dtype = typeof(x).shape, typeof(x).dtype
-    places = [fnp.asarray(c) for c in coordinates]
+    places = [fnp.asarray(c) for c in sequence(coordinates, "coordinates")]
     if len(places) != len(shape):
         raise ValueError(f"map_coordinates: coordinates must be one array for each of the {len(shape)} axes of the input; got "
                          f"{len(places)}, at {describe(user_source())}.")
-    inside = _INSIDE.get(_SYNONYMS.get(mode, mode))
+    inside = _INSIDE.get(_SYNONYMS.get(mode, mode)) if isinstance(mode, str) else None
     if inside is None:
         raise NotImplementedError(f"map_coordinates: mode must be one of {[*_INSIDE, *_SYNONYMS]}; got {mode!r}, at "
                                   f"{describe(user_source())}.")
-    if order not in (0, 1):
+    if not among(order, (0, 1)):
         raise NotImplementedError(f"map_coordinates: order must be 0 or 1; got {order!r}, at {describe(user_source())}.")
     fill = fnp.asarray(cval, dtype)
     filling = inside is _INSIDE["constant"]

@@ -17,6 +17,7 @@ from typing import Any
 import numpy as np
 
 from functrans import numpy as fnp
+from functrans.arguments import among, integers
 from functrans.core.source import describe, user_source
 from functrans.core.trace import typeof
 from functrans.numpy import fft
@@ -39,7 +40,7 @@ def _error(name: str, what: str, kind: type[Exception] = ValueError) -> Exceptio
 # -- what all have in common ------------------------------------------------------------------------------------------
 
 def _operands(name: str, in1: Any, in2: Any, mode: str, rank: int | None = None) -> list[Any]:
-    if mode not in MODES:
+    if not among(mode, MODES):
         raise _error(name, f"mode must be one of {list(MODES)}; got {mode!r}")
     a, v = promote_args(fnp.asarray(in1), fnp.asarray(in2))
     if rank is not None and not (typeof(a).ndim == typeof(v).ndim == rank):
@@ -132,7 +133,7 @@ def convolve(in1: Any, in2: Any, mode: str = "full", method: str = "auto", preci
 
 
 def _convolved(name: str, a: Any, v: Any, mode: str, method: str) -> Any:
-    if method not in ("auto", "direct", "fft"):
+    if not among(method, ("auto", "direct", "fft")):
         raise _error(name, f"method must be 'auto', 'direct' or 'fft'; got {method!r}")
     _not_empty(name, a, v)
     if method == "auto" and _by_fourier_is_faster(a, v, mode):
@@ -192,7 +193,7 @@ def fftconvolve(in1: Any, in2: Any, mode: str = "full", axes: Sequence[int] | in
     """
     a, v = promote_inexact(*_operands("fftconvolve", in1, in2, mode))
     rank = typeof(a).ndim
-    given = range(rank) if axes is None else (axes,) if isinstance(axes, int) else axes
+    given = range(rank) if axes is None else integers(axes, "axes")
     chosen = tuple(canonicalize_axis(d, rank) for d in given)
     if len(set(chosen)) != len(chosen):
         raise _error("fftconvolve", f"axes must be distinct; got {axes!r}")
@@ -273,7 +274,7 @@ def correlate2d(in1: Any, in2: Any, mode: str = "full", boundary: str = "fill", 
 
 
 def _bounded(name: str, a: Any, v: Any, mode: str, boundary: str, fillvalue: Any, rounding: int) -> Any:
-    if boundary not in _BOUNDARIES:
+    if not among(boundary, _BOUNDARIES):
         raise _error(name, f"boundary must be one of {list(_BOUNDARIES)}; got {boundary!r}")
     _not_empty(name, a, v)
     if typeof(fnp.asarray(fillvalue)).shape:

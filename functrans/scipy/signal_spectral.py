@@ -13,7 +13,6 @@ All sizes, windows and frequencies' numbers are static; data and the sampling fr
 
 from __future__ import annotations
 
-import operator
 import warnings
 from collections.abc import Callable
 from dataclasses import dataclass
@@ -23,6 +22,7 @@ from typing import Any
 import numpy as np
 
 from functrans import numpy as fnp
+from functrans.arguments import among, integer
 from functrans.core.source import describe, user_source
 from functrans.core.trace import Tracer, typeof
 from functrans.numpy import fft
@@ -79,7 +79,7 @@ def detrend(data: Any, axis: int = -1, type: str = "linear", bp: Any = 0, overwr
 def _without_trend(name: str, x: Any, axis: int, kind: str, bp: Any = 0) -> Any:
     if kind in ("constant", "c"):
         return x - fnp.mean(x, axis=axis, keepdims=True)
-    if kind not in ("linear", "l"):
+    if not among(kind, ("linear", "l")):
         raise _error(name, f"the type of trend must be 'linear' or 'constant'; got {kind!r}")
     n = typeof(x).shape[axis]
     if isinstance(bp, Tracer):
@@ -126,7 +126,7 @@ class _Cut:
 
 def _integer(name: str, what: str, value: Any) -> int:
     try:
-        return operator.index(value) if not isinstance(value, float) else int(value)
+        return integer(value, "value") if not isinstance(value, float) else int(value)
     except TypeError:
         raise _error(name, f"{what} must be an integer; got {value!r}", TypeError) from None
 
@@ -307,7 +307,7 @@ def _extended(name: str, x: Any, boundary: str | None, count: int) -> Any:
     modes = {"even": "reflect", "odd": "odd", "constant": "edge", "zeros": "constant"}
     if boundary is None:
         return x
-    if boundary not in modes:
+    if not among(boundary, modes):
         raise _error(name, f"boundary must be one of {[*modes, None]}; got {boundary!r}")
     n = typeof(x).shape[-1]
     if boundary in ("even", "odd") and count > n - 1:

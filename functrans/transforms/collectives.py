@@ -22,6 +22,7 @@ from functrans.primitives.dynamic_slice import dynamic_index_in_dim
 from functrans.primitives.movement import concatenate, iota_p, slice_in_dim
 from functrans.primitives.reduction import reduce_max_p, reduce_min_p
 from functrans.primitives.structural import broadcast_in_dim, convert_element_type, move_axis, moved_to_front, reduce_sum_p, reshape
+from functrans.transforms.flatten import hashable
 from functrans.tree_util import tree_map
 from functrans.util import canonicalize_axis
 
@@ -36,7 +37,7 @@ def _names(axis_name: AxisName) -> tuple[AxisName, ...]:
     names = tuple(axis_name) if isinstance(axis_name, (tuple, list)) else (axis_name,)
     known = axis_env()
     for name in names:
-        if name not in known:
+        if not hashable(name) or name not in known:
             in_scope = ", ".join(map(repr, known)) or "none"
             raise NameError(f"unbound axis name {name!r} at {describe(user_source())}; the axes in scope: {in_scope}. "
                             f"Give vmap axis_name={name!r}.")

@@ -11,6 +11,7 @@ from typing import Any, NamedTuple
 
 import numpy as np
 
+from functrans.arguments import among, flag
 from functrans.calls.jitted import jit
 from functrans.core.source import describe, user_source
 from functrans.core.trace import typeof
@@ -113,7 +114,7 @@ def mode(a: Any, axis: int | None = 0, nan_policy: str = "propagate", keepdims: 
         value, count = _mode(lanes, omit=nan_policy == "omit")
     else:
         value, count = full(shape[:-1], math.nan, _float_of(lanes)), zeros(shape[:-1])
-    if keepdims:
+    if flag(keepdims, "keepdims"):
         axes = tuple(range(rank)) if axis is None else () if rank == 0 else (at,)
         value, count = expand_dims(value, axes), expand_dims(count, axes)
     return ModeResult(value, count)
@@ -160,7 +161,7 @@ def rankdata(a: Any, method: str = "average", *, axis: int | None = None, nan_po
     Array([4. , 1.5, 1.5, 3. ], dtype=float64)
     """
     _check_policy("rankdata", nan_policy)
-    if method not in _METHODS:
+    if not among(method, _METHODS):
         raise ValueError(f"rankdata: method must be one of {', '.join(map(repr, _METHODS))}, not {method!r}, at {describe(user_source())}.")
     lanes, at = _lane_axis("rankdata", a, axis)
     lanes = moveaxis(lanes, at, -1)
