@@ -12,7 +12,7 @@ from typing import Any
 
 import numpy as np
 
-from functrans.core.dtypes import canonical, extended, float0, prng_key
+from functrans.core.dtypes import canonical, extended, float0, kind_of, prng_key
 from functrans.core.dtypes import result_type as _result_type
 from functrans.core.trace import typeof
 from functrans.errors import TypePromotionError
@@ -76,4 +76,4 @@ def scalar_type_of(x: Any) -> type:
     >>> scalar_type_of(np.ones(3, "float32"))
     <class 'float'>
     """
-    return _SCALARS[typeof(as_operand(x)).dtype.kind]
+    return _SCALARS[kind_of(typeof(as_operand(x)).dtype)]

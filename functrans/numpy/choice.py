@@ -11,6 +11,8 @@ from typing import Any
 
 import numpy as np
 
+from functrans.core.dtypes import is_float
+from functrans.core.low_precision import finfo
 from functrans.core.source import describe, user_source
 from functrans.core.trace import typeof
 from functrans.numpy.places import places_of
@@ -126,9 +128,9 @@ def nan_to_num(x: Any, copy: bool = True, nan: Any = 0.0, posinf: Any = None, ne
     aval = typeof(x)
     if aval.dtype.kind == "c":
         return complex_p.bind(nan_to_num(real_p.bind(x), True, nan, posinf, neginf), nan_to_num(imag_p.bind(x), True, nan, posinf, neginf))
-    if aval.dtype.kind != "f":
+    if not is_float(aval.dtype):
         return asarray_internal(x)
-    info = np.finfo(aval.dtype)
+    info = finfo(aval.dtype)
     out = _replaced(ne_p.bind(x, x), nan, x, aval.dtype)
     out = _replaced(eq_p.bind(x, _c(x, np.inf)), info.max if posinf is None else posinf, out, aval.dtype)
     return _replaced(eq_p.bind(x, _c(x, -np.inf)), info.min if neginf is None else neginf, out, aval.dtype)

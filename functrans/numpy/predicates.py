@@ -11,7 +11,8 @@ from typing import Any
 import numpy as np
 
 from functrans.core.aval import ShapedArray
-from functrans.core.dtypes import canonical
+from functrans.core.dtypes import canonical, kind_of
+from functrans.core.low_precision import finfo
 from functrans.core.source import describe, user_source
 from functrans.core.trace import typeof
 from functrans.numpy.util import (
@@ -65,7 +66,7 @@ def _where(condition: Any, x: Any, y: Any) -> Any:
 
 
 def _kind(x: Any) -> str:
-    return typeof(x).dtype.kind
+    return kind_of(typeof(x).dtype)
 
 
 # -- comparisons ------------------------------------------------------------------------------------------------------
@@ -357,9 +358,9 @@ def signbit(x: Any, /) -> Any:
     aval = typeof(x)
     if aval.dtype.kind == "c":
         raise ValueError(f"signbit is not defined for complex numbers, at {describe(user_source())}. Apply it to real(x) or imag(x).")
-    if aval.dtype.kind in "bu":
+    if kind_of(aval.dtype) in "bu":
         return _all_false(x)
-    bits = x if aval.dtype.kind == "i" else _bits(x, aval)
+    bits = x if kind_of(aval.dtype) == "i" else _bits(x, aval)
     return lt_p.bind(bits, _c(bits, 0))
 
 
@@ -433,7 +434,7 @@ def frexp(x: Any, /) -> tuple[Any, Any]:
     mantissa_bits, exponent_bits, _ = _FLOAT_BITS[aval.dtype.name]
     bias, mask = (1 << (exponent_bits - 1)) - 2, (1 << exponent_bits) - 1
     # Denormals are scaled up first, so that the exponent field tells all.
-    tiny = lt_p.bind(abs_p.bind(x), _c(x, float(np.finfo(aval.dtype).tiny)))
+    tiny = lt_p.bind(abs_p.bind(x), _c(x, float(finfo(aval.dtype).tiny)))
     scaled = _where(tiny, mul_p.bind(x, _c(x, 2.0**mantissa_bits)), x)
     bits = _bits(scaled, aval)
     field = and_p.bind(shift_right_logical_p.bind(bits, _c(bits, mantissa_bits)), _c(bits, mask))
@@ -488,7 +489,7 @@ def ldexp(x1: Any, x2: Any, /) -> Any:
     mantissa, own = frexp(x)
     total = add_p.bind(exponent, convert_element_type(own, np.dtype(np.int64)))
     # The mantissa is at least a half, so that its product with the first power is a normal number, and only the second rounds.
-    limit = int(np.finfo(aval.dtype).maxexp) - 3
+    limit = int(finfo(aval.dtype).maxexp) - 3
     first = _clamped(total, limit)
     second = _clamped(sub_p.bind(total, first), limit)
     return mul_p.bind(mul_p.bind(mantissa, _exact_exp2(first, aval)), _exact_exp2(second, aval))

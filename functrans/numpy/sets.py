@@ -12,6 +12,7 @@ from typing import Any, NamedTuple
 import numpy as np
 
 from functrans.core.array import Array
+from functrans.core.dtypes import is_inexact
 from functrans.core.source import describe, user_source
 from functrans.core.trace import typeof
 from functrans.numpy.choice import choose_where
@@ -88,7 +89,7 @@ class _Runs:
         self.rows = _rows_taken(rows, self.order)
         before, after = slice_in_dim(self.rows, 0, n - 1), slice_in_dim(self.rows, 1, n)
         differ = ne_p.bind(before, after)
-        if equal_nan and typeof(rows).dtype.kind in "fc":
+        if equal_nan and is_inexact(typeof(rows).dtype):
             differ = and_p.bind(differ, not_p.bind(and_p.bind(ne_p.bind(before, before), ne_p.bind(after, after))))
         self.first = concatenate_p.bind(full((1,), np.True_), reduce_or_p.bind(differ, axes=(1,)), dimension=0)
         self.number = sub_p.bind(cumsum_p.bind(convert_element_type(self.first, np.int64), axis=0, reverse=False), np.int64(1))
@@ -329,7 +330,7 @@ def setxor1d(ar1: Any, ar2: Any, assume_unique: bool = False, *, size: int | Non
     runs = _Runs(reshape(both, (n, 1)), True)
     values = reshape(runs.rows, (n,))
     keep = and_p.bind(runs.first, ne_p.bind(isin(values, a), isin(values, b)))
-    if typeof(values).dtype.kind in "fc":  # nan is in neither by comparison
+    if is_inexact(typeof(values).dtype):  # nan is in neither by comparison
         alone = and_p.bind(ne_p.bind(values, values), runs.first)
         keep = or_p.bind(keep, alone)
     return _filled_with_first(_kept(values, keep, length, cast(0, both.dtype)), keep, length, fill_value)

@@ -13,6 +13,7 @@ from typing import Any
 
 import numpy as np
 
+from functrans.core.dtypes import kind_of
 from functrans.primitives.builders import nary
 
 __all__ = ["gcd_p"]
@@ -30,7 +31,7 @@ def _gcd_lower(b: Any, x: Any, y: Any) -> Any:
     dtype = x.dtype
     bits = 8 * dtype.itemsize
     unsigned = np.dtype(f"uint{bits}")
-    if dtype.kind == "i":
+    if kind_of(dtype) == "i":
         x, y = (b.bitcast(b.op("abs", v), unsigned) for v in (x, y))
     zero = b.const(0, unsigned)
     for _ in range(_steps(bits)):

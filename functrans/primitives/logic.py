@@ -11,7 +11,7 @@ from typing import Any
 import numpy as np
 
 from functrans.core.aval import ShapedArray, Zero, tangent_aval
-from functrans.core.dtypes import canonical, scalar_in
+from functrans.core.dtypes import canonical, kind_of, scalar_in
 from functrans.core.trace import Primitive, typeof
 from functrans.primitives.base import operand_error, primitive
 from functrans.primitives.builders import nary
@@ -42,14 +42,14 @@ def promoted(name: str, *xs: Any) -> list[Any]:
             name, "arrays must have equal dtypes; convert one with lax.convert_element_type(x, dtype).", *avals
         )
     if not strong:
-        dtype = max((a.dtype for a in avals), key=lambda d: ("biufc".index(d.kind), d.itemsize))
+        dtype = max((a.dtype for a in avals), key=lambda d: ("biufc".index(kind_of(d)), d.itemsize))
         return [
             x if a.dtype == dtype else convert_element_type(x, dtype, weak_type=True)
             for x, a in zip(xs, avals, strict=True)
         ]
     (dtype,) = strong
     ranks = {"b": 0, "i": 1, "u": 1, "f": 2, "c": 3}
-    if any(ranks[a.dtype.kind] > ranks[dtype.kind] for a in avals):
+    if any(ranks[kind_of(a.dtype)] > ranks[kind_of(dtype)] for a in avals):
         raise operand_error(name, "a scalar of a higher kind does not fit the array; convert the array first.", *avals)
     return [_cast(x, dtype) if a.weak_type else x for x, a in zip(xs, avals, strict=True)]
 

@@ -24,6 +24,7 @@ import numpy as np
 
 from functrans.core.aval import ShapedArray, Zero, tangent_aval
 from functrans.core.dtypes import canonical, is_integer
+from functrans.core.low_precision import finfo, iinfo, low_precision_format, working_dtype
 from functrans.core.trace import Primitive, typeof
 from functrans.primitives.arithmetic import add_p, div_p, eq_p, mul_p, select_n_p
 from functrans.primitives.base import operand_error, primitive
@@ -64,7 +65,12 @@ def _extreme(dtype: np.dtype, real: float, end: str, boolean: bool) -> Any:
         return np.bool_(boolean)
     if dtype.kind == "c":
         return dtype.type(complex(real, real))
-    return dtype.type(getattr(np.iinfo(dtype), end) if is_integer(dtype) else real)
+    if is_integer(dtype):
+        return dtype.type(getattr(iinfo(dtype), end))
+    form = low_precision_format(dtype)
+    if form is not None and form.specials != "ieee":  # no infinity
+        return getattr(finfo(dtype), end)
+    return dtype.type(real)
 
 
 def _zero_jvp(prim: Primitive) -> Rule:
@@ -120,9 +126,8 @@ def _reduce_function(prim: Primitive) -> Rule:
 # -- product ----------------------------------------------------------------------------------------------------------
 
 def _prod_impl(x: np.ndarray, *, axes: tuple[int, ...]) -> np.ndarray:
-    if x.dtype == np.float16:
-        return np.prod(x, axis=axes, dtype=np.float32).astype(np.float16)
-    return np.prod(x, axis=axes, dtype=x.dtype)
+    work = working_dtype(x.dtype)
+    return np.prod(x.astype(work, copy=False), axis=axes, dtype=work).astype(x.dtype, copy=False)
 
 
 def _prod_tangent(x: Any, x_dot: Any, y: Any, axes: tuple[int, ...]) -> Any:
@@ -167,7 +172,9 @@ def _extremum(op: str, identity: Callable[[np.dtype], Any], bool_op: str) -> Pri
 
     def impl(x: np.ndarray, *, axes: tuple[int, ...]) -> np.ndarray:
         if x.dtype.kind != "c":
-            return np.asarray(real(x, axis=axes, initial=identity(x.dtype)))
+            work = working_dtype(x.dtype)
+            out = real(x.astype(work, copy=False), axis=axes, initial=np.asarray(identity(x.dtype)).astype(work))
+            return np.asarray(out).astype(x.dtype, copy=False)
         kept = _kept(x.ndim, axes)
         shape = tuple(x.shape[d] for d in kept)
         lines = x.transpose(*kept, *sorted(axes)).reshape(*shape, prod(x.shape[a] for a in axes))
@@ -214,7 +221,9 @@ reduce_min_p = _extremum("min", greatest, "and")
 
 def _bits(name: str, ufunc: np.ufunc, identity: int) -> Primitive:
     def impl(x: np.ndarray, *, axes: tuple[int, ...]) -> np.ndarray:
-        return ufunc.reduce(x, axis=axes, initial=np.asarray(identity).astype(x.dtype)[()])
+        work = working_dtype(x.dtype)
+        out = ufunc.reduce(x.astype(work, copy=False), axis=axes, initial=np.asarray(identity).astype(work)[()])
+        return np.asarray(out).astype(x.dtype, copy=False)
 
     op = name.removeprefix("reduce_")
     return _reducer(name, impl, kinds="biu", op=op, bool_op=op, jvp=None, why="integers and booleans have no cotangents")
@@ -229,7 +238,7 @@ reduce_xor_p = _bits("reduce_xor", np.bitwise_xor, 0)
 
 def _arg_reducer(name: str, find: Rule) -> Primitive:
     def impl(x: np.ndarray, *, axes: tuple[int], index_dtype: np.dtype) -> np.ndarray:
-        return np.asarray(find(x, axis=axes[0])).astype(index_dtype)
+        return np.asarray(find(x.astype(working_dtype(x.dtype), copy=False), axis=axes[0])).astype(index_dtype)
 
     def abstract(x: ShapedArray, *, axes: tuple[int], index_dtype: np.dtype) -> ShapedArray:
         check_kinds(name, "biufc", x)
@@ -239,7 +248,7 @@ def _arg_reducer(name: str, find: Rule) -> Primitive:
         size = x.shape[axes[0]]
         if not size:
             raise operand_error(name, f"an empty axis ({axes[0]}) has no extremum.", x)
-        if size - 1 > np.iinfo(index_dtype).max:
+        if size - 1 > iinfo(index_dtype).max:
             raise operand_error(name, f"index_dtype {index_dtype} cannot count the {size} elements of axis {axes[0]}.", x)
         return ShapedArray(shape, index_dtype)
 

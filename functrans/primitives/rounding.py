@@ -12,6 +12,7 @@ from typing import Any
 import numpy as np
 
 from functrans.core.aval import ShapedArray
+from functrans.core.low_precision import finfo
 from functrans.core.source import describe, user_source
 from functrans.core.trace import Primitive
 from functrans.primitives.base import linear
@@ -48,7 +49,7 @@ round_p = unary("round", lambda x, *, rounding_method: SCALAR_OPS[_ROUND_OPS[rou
 
 def _reduce_precision_lower(b: Any, x: Any, *, exponent_bits: int, mantissa_bits: int) -> Any:
     """Round the significand to nearest even in the bit pattern, then send exponents out of range to inf or zero."""
-    info, op = np.finfo(x.dtype), b.op
+    info, op = finfo(x.dtype), b.op
     width = 8 * x.dtype.itemsize
     unsigned = np.dtype(f"uint{width}")
     bits = b.bitcast(x, unsigned)
