@@ -182,7 +182,7 @@ def _elementwise(f: Callable[[float], float]) -> Op:
 
     def op(x: Any) -> Any:
         x = np.asarray(x)
-        return np.asarray(loop(x.astype(np.float64))).astype(x.dtype)
+        return np.asarray(loop(x.astype(np.float64))).astype(working_dtype(x.dtype)).astype(x.dtype)
 
     return op
 

@@ -36,8 +36,8 @@ class Contractions(Fuser):
             return self._complex_contract(a, b, len(ba), len(ca), shape, dtype)
         work = working_dtype(dtype)
         if work != dtype and not (0 in sizes or _prefers_nest(*sizes[1:])):
-            wide = (x if x.dtype == work else self.stored(self.convert(x, work)) for x in (a, b))
-            return self.convert(self._contract_tiles(*wide, batch_shape, sizes, shape), dtype)
+            a, b = (x if x.dtype == work else self.stored(self.convert(x, work)) for x in (a, b))
+            return self.convert(self._contract_tiles(a, b, batch_shape, sizes, shape), dtype)
         if dtype not in (np.float32, np.float64) or a.dtype != dtype or b.dtype != dtype or 0 in sizes or _prefers_nest(*sizes[1:]):
             return self._contract_nest(a, b, len(ba), len(fa), len(ca), shape, dtype)
         return self._contract_tiles(a, b, batch_shape, sizes, shape)

@@ -11,7 +11,7 @@ from typing import Any
 
 import numpy as np
 
-from functrans.core.dtypes import is_float
+from functrans.core.dtypes import is_float, scalar_in
 from functrans.core.low_precision import finfo
 from functrans.core.source import describe, user_source
 from functrans.core.trace import typeof
@@ -34,6 +34,7 @@ from functrans.primitives.builders import add_p, mul_p
 from functrans.primitives.logic import and_p, eq_p, le_p, ne_p, or_p
 from functrans.primitives.parts import complex_p, imag_p, real_p
 from functrans.primitives.reduction import reduce_and
+from functrans.primitives.structural import convert_element_type
 
 __all__ = ["allclose", "array_equal", "array_equiv", "choose_where", "clip", "isclose", "nan_to_num", "select", "where"]
 
@@ -137,7 +138,8 @@ def nan_to_num(x: Any, copy: bool = True, nan: Any = 0.0, posinf: Any = None, ne
 
 
 def _replaced(condition: Any, value: Any, x: Any, dtype: np.dtype) -> Any:
-    return choose_where(condition, value if isinstance(value, np.generic) else value * dtype.type(1), x, "nan_to_num")
+    value = scalar_in(value, dtype) if isinstance(value, (bool, int, float)) else convert_element_type(as_operand(value), dtype)
+    return choose_where(condition, value, x, "nan_to_num")
 
 
 # -- tolerance --------------------------------------------------------------------------------------------------------

@@ -193,7 +193,7 @@ def _shape(name: str, shape: Any) -> tuple[int, ...]:
 def _filled(name: str, shape: Any, value: complex, dtype: np.dtype) -> Any:
     sizes = _shape(name, shape)
     if evaluating():
-        return Array(np.zeros(sizes, dtype) if value == 0 else np.full(sizes, value, dtype))
+        return Array(np.zeros(sizes, dtype) if value == 0 == dtype.type(0) else np.full(sizes, value, dtype))
     return broadcast_in_dim(dtype.type(value), sizes, ()) if sizes else asarray_internal(dtype.type(value))
 
 

@@ -13,6 +13,7 @@ import numpy as np
 
 from functrans.core.array import Array
 from functrans.core.dtypes import is_inexact
+from functrans.core.low_precision import working_dtype
 from functrans.core.source import describe, user_source
 from functrans.core.trace import typeof
 from functrans.numpy.choice import choose_where
@@ -152,8 +153,9 @@ def unique(ar: Any, return_index: bool = False, return_inverse: bool = False, re
     ar, size = asarray_internal(ar), _size("unique", size)
     if size is None:
         values = concrete_values("unique", ar, "Give unique a static size=n (and a fill_value=). ")
-        found = np.unique(values, return_index=True, return_inverse=True, return_counts=True, axis=axis, equal_nan=equal_nan)
-        out = [Array(np.array(x)) for x in found]
+        wide = values.astype(working_dtype(values.dtype), copy=False)  # which NumPy knows how to sort
+        found = np.unique(wide, return_index=True, return_inverse=True, return_counts=True, axis=axis, equal_nan=equal_nan)
+        out = [Array(found[0].astype(values.dtype)), *(Array(np.array(x)) for x in found[1:])]
         if axis is None:
             out[2] = Array(np.asarray(found[2]).reshape(ar.shape))
         else:

@@ -451,7 +451,7 @@ integer_pow_p: Primitive = primitive(
     batch=lambda size, args, dims, *, y: (integer_pow_p.bind(*args, y=y), dims[0]),
     reasons={"transpose": "it is not linear; its derivative is made of products"},
 )
-square_p = unary("square", np.square, lambda x, y: _mul(_c(x, 2), x), kinds="iufc",
+square_p = unary("square", lambda x: SCALAR_OPS["mul"](x, x), lambda x, y: _mul(_c(x, 2), x), kinds="iufc",
                  lower=lambda b, x: complex_mul(b, x, x) if x.is_complex else b.op("mul", x, x))
 sqrt_p = unary("sqrt", SCALAR_OPS["sqrt"], lambda x, y: _div(_c(x, 0.5), y), lower=_real_or("sqrt", complex_sqrt))
 rsqrt_p = unary(

@@ -12,6 +12,7 @@ import numpy as np
 
 from functrans.core.aval import ShapedArray, Zero, tangent_aval
 from functrans.core.dtypes import canonical, kind_of, scalar_in
+from functrans.core.low_precision import low_precision_format
 from functrans.core.trace import Primitive, typeof
 from functrans.primitives.base import operand_error, primitive
 from functrans.primitives.builders import nary
@@ -219,6 +220,10 @@ def _bitcast_abstract(x: ShapedArray, *, new_dtype: np.dtype) -> ShapedArray:
         raise operand_error(
             "bitcast_convert_type", f"cannot view complex as real or real as complex (asked for {new_dtype}).", x
         )
+    narrow = [form.bits for form in map(low_precision_format, (x.dtype, new_dtype)) if form is not None and form.bits < 8]
+    if narrow and (len(narrow) == 1 or narrow[0] != narrow[1]):
+        raise operand_error("bitcast_convert_type", f"an element of less than a byte shares its bits with those of its width only (asked "
+                            f"for {new_dtype}); convert it instead.", x)
     if old == new:
         return ShapedArray(x.shape, new_dtype)
     if new < old:

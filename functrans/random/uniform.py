@@ -27,8 +27,10 @@ __all__ = ["between", "integers", "randint", "uniform", "unit"]
 def unit(key: KeyArray, shape: Shape, dtype: np.dtype) -> Any:
     """Floats in [0, 1), as part of a larger program."""
     info = finfo(dtype)
-    word = np.dtype(f"uint{info.bits}")
-    significand = lax.shift_right_logical(random_bits(key, word, shape), word.type(info.bits - info.nmant))
+    word = np.dtype(f"uint{8 * dtype.itemsize}")
+    drawn = np.dtype(np.uint8) if info.nmant < 8 else word  # a byte is enough for a short significand
+    random = lax.convert_element_type(random_bits(key, drawn, shape), word)
+    significand = lax.shift_right_logical(random, word.type(8 * drawn.itemsize - info.nmant))
     one = np.ones((), dtype).view(word)[()]
     return lax.bitcast_convert_type(lax.bitwise_or(significand, one), dtype) - dtype.type(1)
 
