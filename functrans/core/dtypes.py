@@ -98,6 +98,8 @@ def canonical(dtype: Any) -> np.dtype:
     found = _SUPPORTED.get(dtype) if isinstance(dtype, np.dtype) else None
     if found is not None:
         return found
+    if isinstance(dtype, str) and low_precision.is_missing(dtype):
+        raise TypeError(low_precision.how_to_install(f"the dtype {dtype}"))
     asked = np.dtype(dtype).newbyteorder("=")
     found = _SUPPORTED.get(asked)
     if found is None:

@@ -32,6 +32,8 @@ from typing import Any
 
 import numpy as np
 
+from functrans.core.source import describe, user_source
+
 try:
     import ml_dtypes as _package
 except ImportError:  # pragma: no cover - the extra is installed wherever the tests run
@@ -39,7 +41,10 @@ except ImportError:  # pragma: no cover - the extra is installed wherever the te
 else:
     _found = vars(_package)
 
-__all__ = ["DTYPES", "EXTRA", "FORMATS", "KIND_OF_TYPE", "Format", "finfo", "iinfo", "low_precision_format", "working_dtype"]
+__all__ = [
+    "DTYPES", "EXTRA", "FORMATS", "KIND_OF_TYPE", "Format", "finfo", "how_to_install", "iinfo", "is_missing", "low_precision_format",
+    "working_dtype",
+]
 
 EXTRA = "lowprecision"
 """The optional extra of the package that brings ml_dtypes."""
@@ -119,6 +124,17 @@ def low_precision_format(dtype: np.dtype) -> Format | None:
     True
     """
     return _BY_DTYPE.get(dtype)
+
+
+def is_missing(name: str) -> bool:
+    """Whether a dtype of this name is one that ml_dtypes would bring, and is not there."""
+    return name in FORMATS and name not in DTYPES
+
+
+def how_to_install(what: str) -> str:
+    """The message about something that is missing because ml_dtypes is."""
+    return (f"{what} needs the package ml_dtypes, which is not installed, at {describe(user_source())}. Install it with: "
+            f"pip install 'functrans[{EXTRA}]'.")
 
 
 _WORKING: dict[np.dtype, np.dtype] = {np.dtype(np.float16): np.dtype(np.float32)} | {

@@ -13,8 +13,7 @@ import numpy as np
 from functrans.core import low_precision
 from functrans.core.dtypes import canonical, default_complex, default_int, extended
 from functrans.core.dtypes import result_type as _result_type
-from functrans.core.low_precision import DTYPES, EXTRA, FORMATS, KIND_OF_TYPE
-from functrans.core.source import describe, user_source
+from functrans.core.low_precision import DTYPES, KIND_OF_TYPE
 from functrans.core.trace import is_array_like, typeof
 from functrans.numpy.creation import array
 from functrans.numpy.util import asarray_internal, canonical_axes, check_arraylike, default_float
@@ -142,9 +141,8 @@ LOW_PRECISION: dict[str, Any] = {name: _scalar(name) for name in DTYPES}
 
 def no_attribute(module: str, name: str) -> AttributeError:
     """The error for a name that a module does not have; of a dtype that ml_dtypes would bring, it says so."""
-    if name in FORMATS:
-        return AttributeError(f"{module}.{name} needs the package ml_dtypes, which is not installed, at {describe(user_source())}. Install "
-                              f"it with: pip install 'functrans[{EXTRA}]'.")
+    if low_precision.is_missing(name):
+        return AttributeError(low_precision.how_to_install(f"{module}.{name}"))
     return AttributeError(f"module {module!r} has no attribute {name!r}")
 
 

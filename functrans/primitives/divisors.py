@@ -13,7 +13,7 @@ from typing import Any
 
 import numpy as np
 
-from functrans.core.dtypes import kind_of
+from functrans.core.dtypes import is_unsigned, kind_of
 from functrans.core.low_precision import working_dtype
 from functrans.primitives.builders import nary
 
@@ -31,7 +31,7 @@ def _steps(bits: int) -> int:
 def _gcd_lower(b: Any, x: Any, y: Any) -> Any:
     dtype = x.dtype
     bits = 8 * dtype.itemsize
-    unsigned = np.dtype(f"uint{bits}")
+    unsigned = dtype if is_unsigned(dtype) else np.dtype(f"uint{bits}")
     if kind_of(dtype) == "i":
         x, y = (b.bitcast(b.op("abs", v), unsigned) for v in (x, y))
     zero = b.const(0, unsigned)
