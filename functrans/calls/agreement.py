@@ -9,6 +9,7 @@ from __future__ import annotations
 from collections.abc import Callable, Iterator, Sequence
 from typing import Any
 
+from functrans.calls.called import code_line
 from functrans.calls.closed import Closure, trace_closed
 from functrans.core.aval import ShapedArray
 from functrans.core.dtypes import kind_of, promote
@@ -20,13 +21,7 @@ from functrans.transforms.flatten import fun_name
 from functrans.tree_util import PyTreeDef, equality_errors, keystr, tree_unflatten
 from functrans.util import safe_zip
 
-__all__ = ["code_line", "conformed", "joined", "leaf_difference", "structure_errors", "trace_carry", "tree_differences", "yields"]
-
-
-def code_line(fun: Callable[..., Any]) -> str:
-    """``name at file.py:12`` for messages about a function that the user passed."""
-    code = getattr(fun, "__code__", None)
-    return fun_name(fun) if code is None else f"{fun_name(fun)} at {code.co_filename}:{code.co_firstlineno}"
+__all__ = ["conformed", "joined", "leaf_difference", "structure_errors", "trace_carry", "tree_differences", "yields"]
 
 
 def conformed(closed: ClosedJaxpr, avals: Sequence[ShapedArray]) -> ClosedJaxpr:
@@ -86,6 +81,9 @@ def structure_errors(a: PyTreeDef, b: PyTreeDef) -> Iterator[tuple[Any, str, str
 def _in_words(kind: str) -> str:
     if kind == str(_Leaf):
         return "an array"
+    kind, _, data = kind.partition(" with pytree metadata ")
+    if data:
+        return f"{_in_words(kind)} of {data}"
     name = kind.removeprefix("<class '").removesuffix("'>")
     return "None" if name == "NoneType" else kind if name == kind else f"a {name.rsplit('.', 1)[-1]}"
 

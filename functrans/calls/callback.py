@@ -29,6 +29,7 @@ from typing import Any, NoReturn
 import numpy as np
 
 from functrans.calls.agreement import leaf_difference
+from functrans.calls.called import called
 from functrans.core.array import Array
 from functrans.core.aval import ShapedArray
 from functrans.core.dtypes import canonical, kind_of
@@ -72,7 +73,7 @@ class HostFunction:
         leaves = [Array(next(given)) if x is Open else x for x in self.leaves]
         args, kwargs = tree_unflatten(self.in_tree, leaves)
         with running(_EVALUATION):
-            return self.function(*args, **kwargs)
+            return called(self.what, "the callback", self.function, ["argument"], args, kwargs, self.source)
 
     def __call__(self, values: Sequence[np.ndarray]) -> list[np.ndarray]:
         self.result(values)

@@ -20,10 +20,11 @@ import numpy as np
 
 from functrans.calls.checkpoint_policies import Policy
 from functrans.calls.closed import trace_closed
+from functrans.calls.questions import QuestionsPassedOn
 from functrans.calls.rematerialize import split_by_policy
 from functrans.calls.rules import Call, call_batch, call_jvp, call_transpose
 from functrans.core.array import Array
-from functrans.core.aval import ShapedArray
+from functrans.core.aval import Linear, ShapedArray
 from functrans.core.interpret import eval_jaxpr
 from functrans.core.jaxpr import ClosedJaxpr
 from functrans.core.source import describe, user_source
@@ -64,16 +65,16 @@ def _call(params: dict[str, Any]) -> Call:
 
 
 def _jvp(primals: Sequence[Any], tangents: Sequence[Any], *, jaxpr: ClosedJaxpr, **params: Any) -> tuple[list[Any], list[Any]]:
-    return call_jvp(_call(params), jaxpr, primals, tangents)
+    return call_jvp(_call(params), jaxpr, primals, tangents, QuestionsPassedOn([*primals, *explicit(tangents)]))
 
 
 def _linearize(
     trace: Trace, primals: Sequence[Any], tangents: Sequence[Any], *, jaxpr: ClosedJaxpr, **params: Any,
 ) -> tuple[list[Any], list[Any]]:
     active = active_mask(tangents)
-    split = split_by_policy(jaxpr, active, params["policy"], params["prevent_cse"])
     assert trace.parent is not None
     with running(trace.parent):
+        split = split_by_policy(jaxpr, active, params["policy"], params["prevent_cse"], recorder=QuestionsPassedOn(primals))
         outs = _call(params)(split.forward, primals)
     n = len(split.out_active)
     results, saved = outs[:n], outs[n:]
@@ -86,13 +87,14 @@ def _linearize(
 
 
 def _transpose(cts: Sequence[Any], *operands: Any, jaxpr: ClosedJaxpr, **params: Any) -> list[Any]:
-    return call_transpose(_call(params), jaxpr, cts, operands)
+    known = [x for x in operands if not isinstance(x, Linear)]
+    return call_transpose(_call(params), jaxpr, cts, operands, QuestionsPassedOn([*known, *explicit(cts)]))
 
 
 def _batch(
     size: Any, args: Sequence[Any], dims: Sequence[int | None], *, jaxpr: ClosedJaxpr, **params: Any,
 ) -> tuple[list[Any], list[int | None]]:
-    return call_batch(_call(params), jaxpr, size, args, dims)
+    return call_batch(_call(params), jaxpr, size, args, dims, QuestionsPassedOn(args))
 
 
 def _lower(b: Any, *operands: Any, **params: Any) -> Any:
@@ -131,7 +133,7 @@ def checkpoint(
         TypeError: if `fun` or `policy` is not callable, or (from a call) an argument is not an array.
         ValueError: (from a call) if `static_argnums` is out of range.
         NotImplementedError: for ``concrete=True``.
-        ConcretizationTypeError: (from a call under `grad`) if `fun` needs the value of an argument, as in ``if x > 0``.
+        ConcretizationTypeError: (from a call under `grad`) if `fun` needs a value that nobody knows, as in ``if x > 0`` in a loop's body.
 
     >>> import functrans as ft, functrans.numpy as fnp
     >>> f = checkpoint(lambda x: fnp.sin(fnp.sin(x)))
@@ -173,10 +175,10 @@ def checkpoint(
         if not _may_be_reversed(current_trace()):
             return fun(*args, **kwargs)
         try:
-            closure = trace_closed(of_dynamic, tree, [typeof(x) for x in leaves], "checkpoint")
+            closure = trace_closed(of_dynamic, tree, [typeof(x) for x in leaves], "checkpoint", QuestionsPassedOn(leaves))
         except (ConcretizationTypeError, TracerIntegerConversionError, TracerArrayConversionError) as error:
             error.add_note(f"{fun_name(fun)} is traced, because checkpoint must be able to run it again. If the value is that of an "
-                           "argument, make the argument static by static_argnums of checkpoint, or leave the branch out of it.")
+                           "argument, make the argument static by static_argnums of checkpoint, or leave the question out of it.")
             raise
         outs = checkpoint_p.bind(*closure.consts, *leaves, jaxpr=closure.jaxpr, **params)
         return tree_unflatten(closure.out_tree, outs)

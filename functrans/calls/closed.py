@@ -13,12 +13,13 @@ from typing import Any
 import numpy as np
 
 from functrans.calls.jit import compiled, with_leading_inputs
+from functrans.calls.questions import QuestionsPassedOn
 from functrans.core.aval import ShapedArray
 from functrans.core.interpret import eval_jaxpr
 from functrans.core.jaxpr import ClosedJaxpr, Eqn, Jaxpr, Var, subjaxprs
 from functrans.core.trace import EvalTrace, Primitive, running
-from functrans.transforms.flatten import FlatFun
-from functrans.transforms.stage import stage
+from functrans.transforms.flatten import FlatFun, fun_name
+from functrans.transforms.stage import Recorder, stage
 from functrans.tree_util import PyTreeDef
 
 __all__ = ["Closure", "interpret", "run_call", "trace_closed", "with_leading_inputs"]
@@ -33,10 +34,15 @@ class Closure:
     out_tree: PyTreeDef
 
 
-def trace_closed(fun: Callable[..., Any], in_tree: PyTreeDef, in_avals: Sequence[ShapedArray], name: str) -> Closure:
-    """Trace ``fun(*args)``; `in_tree` is the structure of ``(args, {})`` and `name` what messages call the construct."""
-    flat_fun = FlatFun(fun, in_tree, False, name)
-    closed = stage(flat_fun, in_avals, name)
+def trace_closed(
+    fun: Callable[..., Any], in_tree: PyTreeDef, in_avals: Sequence[ShapedArray], name: str, recorder: Recorder | None = None,
+) -> Closure:
+    """Trace ``fun(*args)``; `in_tree` is the structure of ``(args, {})`` and `name` what messages call the construct.
+
+    `recorder` answers questions about values; without it those are answered that depend on what the function closes over.
+    """
+    flat_fun = FlatFun(fun, in_tree, False, name.removesuffix(f" of {fun_name(fun)}"))
+    closed = stage(flat_fun, in_avals, name, recorder or QuestionsPassedOn([None] * len(in_avals)))
     return Closure(with_leading_inputs(closed), closed.consts, flat_fun.out_tree)
 
 

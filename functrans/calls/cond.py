@@ -18,7 +18,8 @@ from typing import Any
 
 import numpy as np
 
-from functrans.calls.agreement import code_line, conformed, joined, leaf_difference, tree_differences, yields
+from functrans.calls.agreement import conformed, joined, leaf_difference, tree_differences, yields
+from functrans.calls.called import called_by, code_line
 from functrans.calls.closed import Closure, run_call, trace_closed, with_leading_inputs
 from functrans.calls.one_by_one import has_effects, one_by_one
 from functrans.core.aval import Linear, ShapedArray, Zero
@@ -322,7 +323,7 @@ def switch(index: Any, branches: Sequence[Callable[..., Any]], *operands: Any, o
         raise TypeError(f"switch: the index must be an integer; got {aval}, at {describe(user_source())}. Convert it with .astype(int).")
     flat = _operands("switch", operands, operand)
     if len(branches) == 1:
-        return branches[0](*flat)
+        return called_by("switch", "branch 0", branches[0], [f"operand {k}" for k in range(len(flat))])(*flat)
     if aval.dtype.itemsize < _INT32.itemsize:
         index, aval = convert_element_type(index, _INT32), aval.update(dtype=_INT32)
     kind = aval.dtype.type
@@ -362,7 +363,9 @@ def _choose(name: str, index: Any, funs: Sequence[Callable[..., Any]], names: Se
     flat, in_tree = tree_flatten((operands, {}))
     check_arrays(flat, operands, funs[0], name)
     avals = [typeof(x) for x in flat]
-    closures = [trace_closed(f, in_tree, avals, f"{name} of {fun_name(f)}") for f in funs]
+    words = [f"operand {k}" for k in range(len(operands))]
+    closures = [trace_closed(called_by(name, role, f, words), in_tree, avals, f"{name} of {fun_name(f)}")
+                for f, role in safe_zip(funs, names)]
     types = _result_types(name, funs, names, closures)
     branches, consts = _merged([(conformed(c.jaxpr, types), c.consts) for c in closures])
     outs = cond_p.bind(index, *consts, *flat, branches=branches)

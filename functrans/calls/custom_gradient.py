@@ -7,6 +7,7 @@ from dataclasses import dataclass
 from typing import Any
 
 from functrans.calls.custom_vjp import custom_vjp
+from functrans.calls.questions import QuestionsPassedOn
 from functrans.core.aval import tangent_aval
 from functrans.core.dtypes import is_inexact
 from functrans.core.interpret import eval_jaxpr
@@ -40,7 +41,7 @@ class _Converted:
 def _converted(fun: Callable[..., Any], args: tuple[Any, ...], avals: Sequence[Any], name: str) -> _Converted:
     _, tree = tree_flatten((args, {}))
     flat_fun = FlatFun(fun, tree, False, name)
-    closed = stage(flat_fun, avals, f"{name} of {fun_name(fun)}")
+    closed = stage(flat_fun, avals, f"{name} of {fun_name(fun)}", QuestionsPassedOn([None] * len(avals)))
     return _Converted(closed, tree, flat_fun.out_tree)
 
 

@@ -13,6 +13,7 @@ from collections.abc import Callable, Sequence
 from dataclasses import dataclass, field
 from typing import Any
 
+from functrans.calls.called import called
 from functrans.calls.custom_results import (
     CalledFun,
     SymbolicZero,
@@ -28,7 +29,7 @@ from functrans.calls.custom_results import (
     signature_of,
     split_nondiff,
 )
-from functrans.calls.jit import transpose_call
+from functrans.calls.jit_rules import transpose_call
 from functrans.calls.open_call import BatchedOuts, OpenCall, batch_again, batched_call, is_mine, of_closed_over, open_call
 from functrans.core.aval import Zero, tangent_aval
 from functrans.core.dtypes import float0
@@ -246,7 +247,8 @@ def _flat_jvp(
     def jvp(primals: Sequence[Any], tangents: Sequence[Any]) -> tuple[list[Any], list[Any]]:
         xs, _ = tree_unflatten(in_tree, map(given_primal, primals))
         x_dots, _ = tree_unflatten(in_tree, [given_tangent(t, symbolic_zeros) for t in tangents])
-        pair = rule(*nondiff, xs, x_dots)
+        words = [*("argument in nondiff_argnums" for _ in nondiff), "primals", "tangents"]
+        pair = called(f"custom_jvp of {fun.name}", "the rule", rule, words, (*nondiff, xs, x_dots))
         if not isinstance(pair, (tuple, list)) or len(pair) != 2:
             raise TypeError(f"{where} must return a pair (result, tangent of the result); it returned {brief(pair)}, at "
                             f"{describe(user_source())}.")

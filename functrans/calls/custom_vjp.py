@@ -21,6 +21,7 @@ from typing import Any
 import numpy as np
 
 from functrans.calls.batched_back import BatchedBack
+from functrans.calls.called import called
 from functrans.calls.custom_results import (
     CalledFun,
     CustomVJPPrimal,
@@ -36,7 +37,7 @@ from functrans.calls.custom_results import (
     signature_of,
     split_nondiff,
 )
-from functrans.calls.jit import transpose_call
+from functrans.calls.jit_rules import transpose_call
 from functrans.calls.linear_call import LinearRule, bind_linear
 from functrans.calls.open_call import BatchedOuts, OpenCall, batch_again, batched_call, of_closed_over, open_call
 from functrans.core.aval import ShapedArray, Zero, tangent_aval
@@ -313,7 +314,7 @@ class _Rules:
         if self.symbolic_zeros:
             given = [CustomVJPPrimal(x, p) for x, p in safe_zip(given, perturbed)]
         xs, _ = tree_unflatten(self.in_tree, given)
-        pair = self.fwd(*self.merge(xs))
+        pair = called(f"custom_vjp of {self.fun.name}", "the forward rule", self.fwd, ["argument"], self.merge(xs))
         if not isinstance(pair, (tuple, list)) or len(pair) != 2:
             raise TypeError(f"{where} must return a pair (result, residuals); it returned {brief(pair)}, at {describe(user_source())}.")
         out, kept = pair
@@ -330,7 +331,8 @@ class _Rules:
 
     def _backward(self, kept: Any, out_tree: PyTreeDef, cts: Sequence[Any], in_avals: Sequence[ShapedArray]) -> list[Any]:
         ct = tree_unflatten(out_tree, [given_tangent(c, self.symbolic_zeros) for c in cts])
-        bars = self.bwd(*self.nondiff, kept, ct)
+        words = [*("argument in nondiff_argnums" for _ in self.nondiff), "residuals", "cotangent"]
+        bars = called(f"custom_vjp of {self.fun.name}", "the backward rule", self.bwd, words, (*self.nondiff, kept, ct))
         where = f"custom_vjp backward rule {fun_name(self.bwd)} of {self.fun.name}"
         flat = _spread(where, bars, self.in_tree)
         paths = [p.removeprefix("[0]") for p in leaf_paths(self.in_tree)]

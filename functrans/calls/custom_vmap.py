@@ -18,9 +18,10 @@ from typing import Any
 
 import numpy as np
 
+from functrans.calls.called import called
 from functrans.calls.custom_results import CalledFun, brief, check_same_structure, conform, leaf_paths_of, resolve_args, signature_of
 from functrans.calls.custom_vjp import tangent_map
-from functrans.calls.jit import transpose_call
+from functrans.calls.jit_rules import transpose_call
 from functrans.calls.open_call import OpenCall, of_closed_over, only_evaluates, open_call, split_batched
 from functrans.core.aval import Zero, tangent_aval
 from functrans.core.dtypes import float0, is_inexact
@@ -306,7 +307,8 @@ def _flat_vmap(rule: Callable[..., Any], in_tree: PyTreeDef, fun: CalledFun, tre
     def vmap(size: int, batched: Sequence[bool], args: Sequence[Any]) -> tuple[list[Any], list[bool]]:
         xs, _ = tree_unflatten(in_tree, args)
         in_batched, _ = tree_unflatten(in_tree, batched)
-        pair = rule(size, list(in_batched), *xs)
+        words = ["axis_size", "in_batched", "argument"]
+        pair = called(f"custom_vmap of {fun.name}", "the rule", rule, words, (size, list(in_batched), *xs))
         if not isinstance(pair, (tuple, list)) or len(pair) != 2:
             raise TypeError(f"{where} must return a pair (result, whether each leaf of it is batched); it returned {brief(pair)}, at "
                             f"{describe(user_source())}.")

@@ -15,6 +15,8 @@ from typing import Any
 
 import numpy as np
 
+from functrans.calls.called import called_by
+from functrans.calls.questions import QuestionsPassedOn
 from functrans.calls.scan_api import checked_leaves, scan
 from functrans.core.array import Array
 from functrans.core.aval import ShapedArray
@@ -63,6 +65,7 @@ def associative_scan(fn: Callable[[Any, Any], Any], elems: Any, reverse: bool = 
         raise TypeError(f"associative_scan takes a function of two elements; got {fn!r} of type {type(fn).__name__}, at "
                         f"{describe(user_source())}.")
     name = f"associative_scan of {fun_name(fn)}"
+    fn = called_by("associative_scan", "fn", fn, ["a", "b"])
     leaves = checked_leaves(name, "elems", elems)
     tree = tree_structure(elems)
     _check_axis(name, elems, leaves, axis)
@@ -174,6 +177,7 @@ def reduce(operands: Any, init_values: Any, computation: Callable[[Any, Any], An
     if not callable(computation):
         raise TypeError(f"reduce: the computation must be a function of two scalars; got {computation!r}, at {describe(user_source())}.")
     name = f"reduce by {fun_name(computation)}"
+    computation = called_by("reduce", "the computation", computation, ["accumulated", "element"])
     xs, inits = checked_leaves(name, "operands", operands), checked_leaves(name, "init_values", init_values)
     tree = tree_structure(operands)
     if tree_structure(init_values) != tree:
@@ -224,7 +228,7 @@ def _monoid(computation: Callable[[Any, Any], Any], aval: ShapedArray, tree: PyT
     def flat(a: Any, b: Any) -> list[Any]:
         return tree_flatten(computation(tree_unflatten(tree, [a]), tree_unflatten(tree, [b])))[0]
 
-    closed = stage(flat, [scalar, scalar], "reduce")
+    closed = stage(flat, [scalar, scalar], "reduce", QuestionsPassedOn([None, None]))
     if len(closed.eqns) != 1 or len(closed.jaxpr.outvars) != 1:
         return None
     (eqn,) = closed.eqns

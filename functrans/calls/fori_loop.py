@@ -9,6 +9,7 @@ from typing import Any
 import numpy as np
 
 from functrans.calls.agreement import conformed, trace_carry
+from functrans.calls.called import called_by
 from functrans.calls.closed import Closure
 from functrans.calls.repeat import repeat_p
 from functrans.calls.scan import bind_scan
@@ -63,6 +64,7 @@ def fori_loop(lower: Any, upper: Any, body_fun: Callable[[Any, Any], Any], init_
         turns = max(int(upper) - int(lower), 0)
         aval = aval.update(weak_type=True)  # a counter of known bounds adapts as a Python number does
     width = _width(unroll, turns)
+    body_fun = called_by("fori_loop", "body_fun", body_fun, ["i", "carry"])
     init, carry_tree = tree_flatten(init_val)
     in_tree = tree_flatten(((0, init_val), {}))[1]
     check_arrays([0, *init], [0, init_val], body_fun, "fori_loop")

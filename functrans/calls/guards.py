@@ -23,6 +23,7 @@ from __future__ import annotations
 
 import copy
 import dataclasses
+import itertools
 from collections.abc import Callable, Hashable, Iterable, Sequence
 from dataclasses import dataclass
 from typing import Any, final
@@ -32,19 +33,20 @@ import numpy as np
 from functrans.calls.callback import pure_callback_p
 from functrans.calls.closed import interpret
 from functrans.calls.jit import compiled
+from functrans.calls.questions import PartialRun, Unanswerable, ValueNeeded
 from functrans.core.array import Array
 from functrans.core.conversion import LIST, Conversion, Refusal
-from functrans.core.jaxpr import ClosedJaxpr, Eqn, Jaxpr, Literal, Var, subjaxprs
+from functrans.core.jaxpr import ClosedJaxpr, Eqn, Jaxpr, Var, subjaxprs
 from functrans.core.source import Source, describe, user_source
-from functrans.core.trace import EvalTrace, Tracer, current_trace, running, to_numpy
+from functrans.core.trace import EvalTrace, Tracer, running, to_numpy
 from functrans.errors import FunctransRuntimeError
-from functrans.transforms.effects import repeatable, without_effects
+from functrans.transforms.effects import without_effects
 from functrans.transforms.prune import live_eqns
 from functrans.transforms.stage import StagingTrace, StagingTracer
 
 __all__ = [
-    "MAX_EQUATIONS", "MAX_GUARDS", "CautiousCode", "Disagreement", "Guard", "GuardRecorder", "GuardedCode", "QuestionsPassedOn",
-    "ValueNeeded", "calls_python", "guarded_jaxpr", "may_not_end",
+    "MAX_EQUATIONS", "MAX_GUARDS", "CautiousCode", "Disagreement", "Guard", "GuardRecorder", "GuardedCode", "Questions", "calls_python",
+    "guarded_jaxpr", "may_not_end",
 ]
 
 MAX_GUARDS = 20_000
@@ -65,28 +67,22 @@ class Guard:
         return f"{self.conversion.what} at {describe(self.source)}"
 
 
-class ValueNeeded(BaseException):
-    """A value was asked that this staging cannot compute, and the transformation around it perhaps can.
-
-    Not an `Exception`: a user's ``except Exception`` must not take it for an error of the program.
-    """
-
-
 _EVALUATION = EvalTrace(None)
 
 
 class GuardRecorder:
     """Answers questions about values during one staging (see `functrans.transforms.stage.Recorder`).
 
-    `values` are the call's arguments, None where they are not known. `decided` are guards whose answers were observed in
-    compiled code: the path to follow begins with them.
+    `values` are the call's arguments, None for each that is not known (one that differs along the batch of a vmap, say): what
+    depends on these cannot be asked. `decided` are guards whose answers were observed in compiled code: the path to follow begins
+    with them.
     """
 
     __slots__ = ("_answers", "_decided", "_name", "_run", "_trace", "_values", "guards", "needed")
 
-    def __init__(self, name: str, values: Sequence[Array] | None, decided: Sequence[Guard] = ()) -> None:
+    def __init__(self, name: str, values: Sequence[Array | None], decided: Sequence[Guard] = ()) -> None:
         self._name = name
-        self._values = values
+        self._values: Sequence[Array | None] = values
         self._decided = decided
         self.guards: list[Guard] = []
         self.needed = False
@@ -94,21 +90,23 @@ class GuardRecorder:
         self._run: PartialRun | None = None
         self._trace: StagingTrace | None = None
 
+    @property
+    def answered(self) -> bool:
+        return bool(self.guards)
+
     def begin(self, trace: StagingTrace, inputs: Sequence[Var]) -> None:
         self._trace = trace
-        known = {} if self._values is None else dict(zip(inputs, self._values, strict=True))
-        self._run = PartialRun(trace, known, self._const, self._unknown)
+        known = {v: x for v, x in zip(inputs, self._values, strict=True) if x is not None}
+        self._run = PartialRun(trace, known, self._const, collectives=False)
 
     def end(self) -> None:
-        self._values, self._trace, self._run, self._answers = None, None, None, {}
+        self._values, self._trace, self._run, self._answers = (), None, None, {}
 
     def ask(self, tracer: StagingTracer, conversion: Conversion) -> Any:
         """The answer; a guard from now on. What the conversion raises is raised, and guarded too."""
         aval = tracer.aval
         if conversion.scalar and aval.size != 1:
             return conversion(np.zeros(aval.shape, aval.dtype))  # refused, or answered, whatever the values are
-        if self._values is None:
-            raise self._unknown()
         guard = self._answers.get((tracer.variable, conversion))
         if guard is None:
             guard = self._answers[tracer.variable, conversion] = self._new_guard(tracer.variable, conversion)
@@ -138,8 +136,11 @@ class GuardRecorder:
 
     def _value(self, var: Var) -> np.ndarray:
         assert self._run is not None
-        with running(_EVALUATION):
-            return np.asarray(self._run.value(var))
+        try:
+            with running(_EVALUATION):
+                return np.asarray(self._run.value(var))
+        except Unanswerable:
+            raise self._unknown() from None
 
     def _const(self, value: Any) -> Any:
         """The value of something the function closes over."""
@@ -152,88 +153,6 @@ class GuardRecorder:
     def _unknown(self) -> ValueNeeded:
         self.needed = True
         return ValueNeeded()
-
-
-class PartialRun:
-    """Runs what has been staged so far, under the current trace: only what a wanted variable needs, each equation once.
-
-    `env` has the inputs, and `const` makes what the function closes over into an operand. A collective is about the batch of a vmap
-    outside: `refusal` makes the error for one that cannot be answered here.
-    """
-
-    __slots__ = ("_const", "_env", "_indexed", "_made_by", "_refusal", "_trace")
-
-    def __init__(
-        self, trace: StagingTrace, env: dict[Var, Any], const: Callable[[Any], Any], refusal: Callable[[], BaseException] | None = None,
-    ) -> None:
-        self._trace = trace
-        self._env = env
-        self._const = const
-        self._refusal = refusal
-        self._made_by: dict[Var, int] = {}
-        self._indexed = 0
-
-    def value(self, var: Var) -> Any:
-        """The value of a variable of the trace."""
-        if var not in self._env:
-            self._evaluate(var)
-        return self._env[var]
-
-    def _evaluate(self, var: Var) -> None:
-        env, made_by, eqns = self._env, self._made_by, self._trace.eqns
-        for i in range(self._indexed, len(eqns)):
-            made_by.update(dict.fromkeys(eqns[i].outvars, i))
-        self._indexed = len(eqns)
-        needed: set[int] = set()
-        pending = [var]
-        while pending:
-            v = pending.pop()
-            if v in env:
-                continue
-            at = made_by.get(v)
-            if at is None:
-                env[v] = self._const(dict(zip(*self._trace.consts(), strict=True))[v])
-            elif at not in needed:
-                needed.add(at)
-                pending.extend(a for a in eqns[at].invars if type(a) is Var)
-        for at in sorted(needed):
-            eqn = repeatable(eqns[at])
-            if eqn.primitive.named_batch is not None and self._refusal is not None:
-                raise self._refusal()
-            operands = [a.operand if isinstance(a, Literal) else env[a] for a in eqn.invars]
-            try:
-                out = eqn.primitive.bind(*operands, **eqn.params)
-            except Exception as error:
-                error.add_note(f"The operation is the one at {describe(eqn.source)}.")
-                raise
-            env.update(zip(eqn.outvars, out, strict=True) if eqn.primitive.multiple_results else ((eqn.outvars[0], out),))
-
-
-class QuestionsPassedOn:
-    """Answers questions while a function inside a staged one is staged by itself: the trace around it answers.
-
-    What the question depends on is staged a second time, outside; compiled code merges the two.
-    """
-
-    __slots__ = ("_args", "_outer", "_run")
-
-    def __init__(self, args: Sequence[Any]) -> None:
-        self._args = args
-        self._outer = current_trace()
-        self._run: PartialRun | None = None
-
-    def begin(self, trace: StagingTrace, inputs: Sequence[Var]) -> None:
-        self._run = PartialRun(trace, dict(zip(inputs, self._args, strict=True)), lambda value: value)
-
-    def end(self) -> None:
-        self._run = None
-
-    def ask(self, tracer: StagingTracer, conversion: Conversion) -> Any:
-        """The answer of the trace around; None where it has none."""
-        assert self._run is not None
-        with running(self._outer):
-            value = self._run.value(tracer.variable)
-        return value.asked(conversion) if isinstance(value, Tracer) else conversion(to_numpy(value))
 
 
 # -- compiled paths -----------------------------------------------------------------------------------------------------------
@@ -346,26 +265,86 @@ def may_not_end(eqn: Eqn) -> bool:
     return eqn.primitive.name in ("while", "repeat") or any(may_not_end(e) for c in subjaxprs(eqn.params) for e in c.eqns)
 
 
-class CautiousCode:
-    """A compiled path that runs only when all its guards have agreed."""
+class Questions:
+    """The guards of a path asked by themselves, without its results and effects, of arguments that need not all be known.
 
-    __slots__ = ("_closed", "_guards", "_rounds", "_run")
+    What depends on arguments that are not `known` cannot be asked: a probe that comes to such a guard needs a value.
+    """
 
-    def __init__(self, closed: ClosedJaxpr, guards: Sequence[Guard]) -> None:
-        self._run = compiled(closed)
-        self._guards = tuple(guards)
+    __slots__ = ("_closed", "_complete", "_guards", "_known", "_rounds")
+
+    def __init__(self, closed: ClosedJaxpr, guards: Sequence[Guard], known: Sequence[bool]) -> None:
         self._closed = closed
-        self._rounds = [GuardedCode(self._without_results(guards[:end]), guards[:end]) for end in self._ends()]
+        self._known = [v for v, k in zip(closed.jaxpr.invars, known, strict=True) if k]
+        self._guards = tuple(itertools.takewhile(self._answerable(known), guards))
+        self._complete = len(self._guards) == len(guards)
+        self._rounds = [GuardedCode(self._without_results(self._guards[:end]), self._guards[:end]) for end in self._ends()]
+
+    def _answerable(self, known: Sequence[bool]) -> Callable[[Guard], bool]:
+        """Whether a guard depends on what is known alone."""
+        jaxpr = self._closed.jaxpr
+        unknown = {v for v, k in zip(jaxpr.invars, known, strict=True) if not k}
+        for eqn in jaxpr.eqns:
+            if not unknown.isdisjoint(a for a in eqn.invars if type(a) is Var):
+                unknown.update(eqn.outvars)
+        return lambda guard: guard.var not in unknown
 
     def _ends(self) -> list[int]:
         """How many guards each round of questions asks: one that needs a loop waits until those before it have agreed."""
         ends, loops = [], 0
-        for place in range(len(self._guards)):
+        places = range(len(self._guards)) if any(map(may_not_end, self._closed.eqns)) else ()
+        for place in places:
             needed = sum(map(may_not_end, self._without_results(self._guards[:place + 1]).eqns))
             if needed > loops and place:
                 ends.append(place)
             loops = needed
         return [*ends, len(self._guards)]
+
+    def probe(self, values: Sequence[np.ndarray | None], decided: int = 0) -> Disagreement | None:
+        """The first guard after the first `decided` that disagrees.
+
+        Raises:
+            ValueNeeded: if all agree that can be asked, and there are more.
+        """
+        given = [v for v in values if v is not None]
+        try:
+            for asked in self._rounds:
+                out = asked.attempt(given, decided)
+                if type(out) is Disagreement:
+                    return out
+        except Exception as raised:  # a guard after the first that disagrees may be no question to ask of these values
+            return self._one_by_one(given, decided, raised)
+        if not self._complete:
+            raise ValueNeeded
+        return None
+
+    def _one_by_one(self, given: list[np.ndarray], decided: int, error: Exception) -> Disagreement:
+        for place in range(decided, len(self._guards)):
+            guard = self._guards[place]
+            quiet = self._without_results([guard])
+            jaxpr = Jaxpr(quiet.jaxpr.constvars, quiet.jaxpr.invars, quiet.eqns, (guard.var,))
+            (value,) = interpret(ClosedJaxpr(jaxpr, quiet.consts), given)
+            key, answer = guard.conversion.answer(to_numpy(value))
+            if key != guard.key:
+                return Disagreement(place, dataclasses.replace(guard, key=key, answer=answer))
+        raise error
+
+    def _without_results(self, guards: Sequence[Guard]) -> ClosedJaxpr:
+        """The program that computes these guards of what is known, and nothing else; they are not among its results yet."""
+        jaxpr, wanted = self._closed.jaxpr, tuple(g.var for g in guards)
+        eqns, _ = live_eqns(jaxpr.eqns, wanted, keep_effects=False)
+        quiet = without_effects(ClosedJaxpr(Jaxpr(jaxpr.constvars, jaxpr.invars, tuple(eqns), wanted), self._closed.consts))
+        return ClosedJaxpr(Jaxpr(jaxpr.constvars, tuple(self._known), quiet.eqns, ()), self._closed.consts)
+
+
+class CautiousCode:
+    """A compiled path that runs only when all its guards have agreed."""
+
+    __slots__ = ("_questions", "_run")
+
+    def __init__(self, closed: ClosedJaxpr, guards: Sequence[Guard]) -> None:
+        self._run = compiled(closed)
+        self._questions = Questions(closed, guards, [True] * len(closed.jaxpr.invars))
 
     def attempt(self, values: list[np.ndarray], decided: int = 0) -> list[np.ndarray] | Disagreement:
         """Run, if the guards after the first `decided` agree.
@@ -373,33 +352,6 @@ class CautiousCode:
         Raises:
             IndexError: where a check failed and the path is right.
         """
-        found = self.probe(values, decided)
+        found = self._questions.probe(values, decided)
         answer: list[np.ndarray] = [] if found is not None else self._run(values)
         return answer if found is None else found
-
-    def probe(self, values: list[np.ndarray], decided: int = 0) -> Disagreement | None:
-        """The first guard after the first `decided` that disagrees."""
-        try:
-            for asked in self._rounds:
-                out = asked.attempt(values, decided)
-                if type(out) is Disagreement:
-                    return out
-            return None
-        except Exception as raised:  # a guard after the first that disagrees may be no question to ask of these values
-            error = raised
-        for place in range(decided, len(self._guards)):
-            guard = self._guards[place]
-            quiet = self._without_results([guard])
-            jaxpr = Jaxpr(quiet.jaxpr.constvars, quiet.jaxpr.invars, quiet.eqns, (guard.var,))
-            (value,) = interpret(ClosedJaxpr(jaxpr, quiet.consts), values)
-            key, answer = guard.conversion.answer(to_numpy(value))
-            if key != guard.key:
-                return Disagreement(place, dataclasses.replace(guard, key=key, answer=answer))
-        raise error
-
-    def _without_results(self, guards: Sequence[Guard]) -> ClosedJaxpr:
-        """The program that computes these guards and nothing else; they are not among its results yet."""
-        jaxpr, wanted = self._closed.jaxpr, tuple(g.var for g in guards)
-        eqns, _ = live_eqns(jaxpr.eqns, wanted, keep_effects=False)
-        quiet = without_effects(ClosedJaxpr(Jaxpr(jaxpr.constvars, jaxpr.invars, tuple(eqns), wanted), self._closed.consts))
-        return ClosedJaxpr(Jaxpr(jaxpr.constvars, jaxpr.invars, quiet.eqns, ()), self._closed.consts)

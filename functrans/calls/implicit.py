@@ -19,7 +19,8 @@ from __future__ import annotations
 from collections.abc import Callable, Sequence
 from typing import Any
 
-from functrans.calls.agreement import code_line, conformed, trace_carry, tree_differences, yields
+from functrans.calls.agreement import conformed, trace_carry, tree_differences, yields
+from functrans.calls.called import called_by, code_line
 from functrans.calls.closed import Closure, run_call, trace_closed, with_leading_inputs
 from functrans.core.aval import Linear, ShapedArray, Zero, tangent_aval
 from functrans.core.interpret import eval_jaxpr, jaxpr_as_fun
@@ -264,6 +265,8 @@ def custom_root(f: Callable[[Any], Any], initial_guess: Any, solve: Solver, tang
     2.0 0.25
     """
     _check_callable("custom_root", f=f, solve=solve, tangent_solve=tangent_solve)
+    f = called_by("custom_root", "f", f, ["x"])
+    solve, tangent_solve = _solver("custom_root", "solve", solve, "f"), _solver("custom_root", "tangent_solve", tangent_solve, "g")
     guess, tree = tree_flatten(initial_guess)
     in_tree = tree_flatten(((initial_guess,), {}))[1]
     check_arrays(guess, [initial_guess], f, "custom_root")
@@ -316,6 +319,8 @@ def custom_linear_solve(
     """
     name = "custom_linear_solve"
     _check_callable(name, matvec=matvec, solve=solve, **({} if transpose_solve is None else {"transpose_solve": transpose_solve}))
+    matvec, solve = called_by(name, "matvec", matvec, ["x"]), _solver(name, "solve", solve, "matvec")
+    transpose_solve = transpose_solve and _solver(name, "transpose_solve", transpose_solve, "vecmat")
     flat, tree = tree_flatten(b)
     in_tree = tree_flatten(((b,), {}))[1]
     check_arrays(flat, [b], matvec, name)
@@ -352,6 +357,10 @@ def _transposed_product(product: Closure, avals: Sequence[ShapedArray]) -> Close
     n = len(avals)
     made, _ = transposed_jaxpr(product.jaxpr, (*(False for _ in product.consts), *(True for _ in range(n))), (False,) * n, True)
     return with_leading_inputs(conformed(made, avals))
+
+
+def _solver(name: str, role: str, solve: Solver, function: str) -> Solver:
+    return called_by(name, role, solve, [function, "b" if name == "custom_linear_solve" else "y" if role == "tangent_solve" else "guess"])
 
 
 def _check_callable(name: str, **functions: Any) -> None:

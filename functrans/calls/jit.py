@@ -2,7 +2,7 @@
 
 `jit(f)` traces `f` once for each combination of argument avals, pytree structure and static values, compiles the jaxpr
 and calls the native code. Under other transformations the call is the equation ``jit[jaxpr]``, whose rules transform the
-jaxpr: its derivative, its batched form and its transpose are `jit` calls again, and so are compiled too.
+jaxpr (`functrans.calls.jit_rules`): its derivative, its batched form and its transpose are `jit` calls again, and so are compiled too.
 """
 
 from __future__ import annotations
@@ -14,15 +14,12 @@ from weakref import WeakKeyDictionary
 
 import numpy as np
 
-from functrans.calls.rules import Call, call_batch, call_jvp, call_transpose, without_forwarded
 from functrans.core.aval import ShapedArray
 from functrans.core.jaxpr import ClosedJaxpr, Jaxpr
-from functrans.core.trace import Tracer, running
+from functrans.core.trace import Tracer
 from functrans.primitives.base import primitive
-from functrans.transforms.rewrite import linearize_jaxpr
-from functrans.transforms.symbolic_zeros import active_mask, explicit, with_zeros
 
-__all__ = ["bind_jaxpr", "compiled", "has_open_consts", "jit_p", "transpose_call", "with_leading_inputs"]
+__all__ = ["bind_jaxpr", "compiled", "has_open_consts", "jit_p", "with_leading_inputs"]
 
 
 # -- compiled code, by jaxpr -----------------------------------------------------------------------------------------------
@@ -79,43 +76,8 @@ def with_leading_inputs(closed: ClosedJaxpr) -> ClosedJaxpr:
     return ClosedJaxpr(Jaxpr((), (*jaxpr.constvars, *jaxpr.invars), jaxpr.eqns, jaxpr.outvars), ())
 
 
-# -- rules ---------------------------------------------------------------------------------------------------------------------
-
-def _call(name: str) -> Call:
-    return lambda closed, operands: bind_jaxpr(closed, operands, name)
-
-
-def _jvp(primals: Sequence[Any], tangents: Sequence[Any], *, jaxpr: ClosedJaxpr, name: str) -> tuple[list[Any], list[Any]]:
-    return call_jvp(_call(name), jaxpr, primals, tangents)
-
-
-def _linearize(
-    trace: Any, primals: Sequence[Any], tangents: Sequence[Any], *, jaxpr: ClosedJaxpr, name: str,
-) -> tuple[list[Any], list[Any]]:
-    primal, linear, out_active = linearize_jaxpr(jaxpr, active_mask(tangents))
-    n = len(out_active)
-    smaller, places = without_forwarded(primal, n)
-    with running(trace.parent):
-        outs = bind_jaxpr(smaller, primals, name)
-    known = {"in": primals, "out": outs}
-    with running(trace):
-        y_dots = bind_jaxpr(linear, [*(known[kind][i] for kind, i in places), *explicit(tangents)], name)
-    return outs[:n], with_zeros(y_dots, out_active, outs[:n])
-
-
-def transpose_call(cts: Sequence[Any], *operands: Any, jaxpr: ClosedJaxpr, name: str) -> list[Any]:
-    """The transpose of a call, as a call."""
-    return call_transpose(_call(name), jaxpr, cts, operands)
-
-
-def _batch(
-    size: Any, args: Sequence[Any], dims: Sequence[int | None], *, jaxpr: ClosedJaxpr, name: str,
-) -> tuple[list[Any], list[int | None]]:
-    return call_batch(_call(name), jaxpr, size, args, dims)
-
-
 def _lower(b: Any, *operands: Any, jaxpr: ClosedJaxpr, name: str) -> Any:
     raise AssertionError("calls are inlined before lowering")
 
 
-jit_p.jvp, jit_p.linearize, jit_p.transpose, jit_p.batch, jit_p.lower = _jvp, _linearize, transpose_call, _batch, _lower
+jit_p.lower = _lower  # the rules of derivatives and batches stand in functrans.calls.jit_rules

@@ -13,9 +13,10 @@ from weakref import WeakSet
 
 import numpy as np
 
-from functrans.calls.guards import Disagreement, Guard, GuardRecorder, ValueNeeded
+from functrans.calls.guards import Disagreement, Guard, GuardRecorder
 from functrans.calls.jit import bind_jaxpr
 from functrans.calls.paths import Path, Paths
+from functrans.calls.questions import ValueNeeded
 from functrans.config import options, trace_key
 from functrans.core.array import Array
 from functrans.core.aval import ShapedArray, ShapeDtypeStruct
@@ -126,8 +127,8 @@ class JitFunction:
     def _traced(self, call: _Call) -> Any:
         """A call under another transformation: one equation, of the path that the values behind the arguments take.
 
-        Where Python asks for values that are not known here, the function becomes part of the function around it, whose
-        transformation may know them, and otherwise says why not.
+        Where Python asks for values that are not known here, or for so many that there are too many paths, the function becomes part
+        of the function around it, whose transformation may know them, and otherwise says why not.
         """
         leaves = call.leaves
         check_arrays(leaves, [*call.dynamic[0], *call.dynamic[1].values()], self._fun, "jit")
@@ -135,24 +136,20 @@ class JitFunction:
         found = self._cache.setdefault((call.tree, call.static, avals, trace_key(options()), *axis_env().items()), Paths())
         path = found.recent
         if path is None or found.guarded:
-            values = None if self._strict else known_values(leaves)
-            if found.guarded and values is None:
+            values = known_values(leaves)
+            known = tuple(v is not None for v in values)
+            if known in found.unanswered or (found.full and not all(known)):
                 return self._inlined(call)
             try:
-                if path is not None and values is not None:
-                    path, _ = found.follow(values, lambda decided: self._trace(call, values, decided), run=False)
-                else:
-                    path = self._trace(call, values)
-                    if not path.open:
-                        path = found.add(path)
+                path, _ = found.follow(values, lambda decided: self._trace(call, values, decided), run=False)
             except ValueNeeded:
-                found.guarded = True
+                found.unanswered.add(known)
                 return self._inlined(call)
             path.check_derivatives(leaves)
         return tree_unflatten(path.out_tree, bind_jaxpr(path.closed, leaves, fun_name(self._fun)))
 
-    def _trace(self, call: _Call, values: Sequence[np.ndarray] | None, decided: Sequence[Guard] = (), why: str = "") -> Path:
-        """Stage the function along the path that `values` take (None: values are not known, which `why` explains)."""
+    def _trace(self, call: _Call, values: Sequence[np.ndarray | None], decided: Sequence[Guard] = (), why: str = "") -> Path:
+        """Stage the function along the path that `values` take (None for those not known); with `why`, refuse Python control flow."""
         avals = [typeof(x) for x in call.leaves]
         name = f"jit of {fun_name(self._fun)}"
         if options().no_tracing:
@@ -162,7 +159,7 @@ class JitFunction:
         if self._strict:
             why = f"{name} has strict=True: it traces by shapes and dtypes alone, and refuses Python control flow on values."
         elif not why:
-            given = None if values is None else [Array(v.view(), a.weak_type) for v, a in zip(values, avals, strict=True)]
+            given = [None if v is None else Array(v.view(), a.weak_type) for v, a in zip(values, avals, strict=True)]
             recorder = GuardRecorder(name, given, decided)
         flat_fun = self._flat(call)
         closed = stage(flat_fun, avals, name, recorder, why)
@@ -202,14 +199,14 @@ class JitFunction:
         """
         dynamic, static = self._split(args, kwargs)
         leaves, tree = tree_flatten(dynamic)
-        values = known_values(leaves) if all(map(is_array_like, leaves)) else None
         call = _Call(dynamic, static, leaves, tree)
-        if values is None:
-            return Traced(self._trace(call, None, (), _TYPES_ALONE), tree)
+        values = known_values(leaves) if all(map(is_array_like, leaves)) else [None]
+        if any(v is None for v in values):
+            return Traced(self._trace(call, (), (), _TYPES_ALONE), tree)
         try:
             return Traced(self._trace(call, values), tree)
         except ValueNeeded:
-            return Traced(self._trace(call, None, (), _CLOSED_OVER), tree)
+            return Traced(self._trace(call, (), (), _CLOSED_OVER), tree)
 
     def lower(self, *args: Any, **kwargs: Any) -> Lowered:
         """`trace` followed by `Traced.lower`."""
@@ -241,15 +238,10 @@ class _Call(NamedTuple):
     tree: PyTreeDef
 
 
-def known_values(leaves: Sequence[Any]) -> list[np.ndarray] | None:
-    """The contiguous arrays behind the leaves; None where one has no value."""
-    values = []
-    for x in leaves:
-        value = x.concrete() if isinstance(x, Tracer) else x
-        if value is None:
-            return None
-        values.append(np.require(to_numpy(value), requirements="C"))
-    return values
+def known_values(leaves: Sequence[Any]) -> list[np.ndarray | None]:
+    """The contiguous arrays behind the leaves; None for each that has no value."""
+    behind = [x.concrete() if isinstance(x, Tracer) else x for x in leaves]
+    return [None if x is None else np.require(to_numpy(x), requirements="C") for x in behind]
 
 
 def _as_array(x: Any) -> Any:

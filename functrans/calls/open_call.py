@@ -26,7 +26,7 @@ from collections.abc import Callable, Sequence
 from typing import Any
 
 from functrans.calls.closed import with_leading_inputs
-from functrans.calls.guards import QuestionsPassedOn
+from functrans.calls.questions import QuestionsPassedOn
 from functrans.core.array import Array
 from functrans.core.aval import ShapedArray, Zero
 from functrans.core.interpret import jaxpr_as_fun

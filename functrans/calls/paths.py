@@ -14,7 +14,7 @@ from typing import Any
 
 import numpy as np
 
-from functrans.calls.guards import CautiousCode, Disagreement, Guard, GuardedCode, calls_python, guarded_jaxpr, may_not_end
+from functrans.calls.guards import CautiousCode, Disagreement, Guard, GuardedCode, Questions, calls_python, guarded_jaxpr, may_not_end
 from functrans.calls.jit import compiled, has_open_consts, with_leading_inputs
 from functrans.config import options
 from functrans.core.array import Array
@@ -34,7 +34,7 @@ __all__ = ["Path", "Paths"]
 class Path:
     """One traced way through a function: its jaxpr, its guards, the tree of its result, and the code once compiled."""
 
-    __slots__ = ("_checking", "_code", "_numbers", "_weak", "closed", "guards", "name", "open", "out_tree")
+    __slots__ = ("_code", "_numbers", "_questions", "_weak", "closed", "guards", "name", "open", "out_tree")
 
     def __init__(self, closed: ClosedJaxpr, guards: Sequence[Guard], out_tree: PyTreeDef, name: str) -> None:
         self.closed = closed
@@ -43,7 +43,7 @@ class Path:
         self.name = name
         self.open = has_open_consts(closed)
         self._code: Callable[..., Any] | None = None
-        self._checking: GuardedCode | CautiousCode | None = None
+        self._questions: dict[tuple[bool, ...], Questions] = {}
         self._weak = [a.weak_type for a in closed.out_avals]
         self._numbers = _numbers(closed, self.guards)
 
@@ -55,19 +55,23 @@ class Path:
         out = code(values, decided) if self.guards else code(values)
         return out if type(out) is Disagreement else [Array(v, w) for v, w in zip(out, self._weak, strict=True)]
 
-    def probe(self, values: list[np.ndarray], decided: int = 0) -> Disagreement | None:
-        """As `attempt`, where the results do not matter: whether the path is right, found without effects."""
+    def probe(self, values: Sequence[np.ndarray | None], decided: int = 0) -> Disagreement | None:
+        """As `attempt`, where the results do not matter: whether the path is right, found without effects.
+
+        Raises:
+            ValueNeeded: if that depends on values that are not known (None).
+        """
         if not self.guards:
             return None
-        code = self._guarded()
-        out = code.probe(values, decided) if isinstance(code, CautiousCode) else code.attempt(values, decided)
-        return out if type(out) is Disagreement else None
+        known = tuple(v is not None for v in values)
+        asked = self._questions.get(known)
+        if asked is None:
+            asked = self._questions[known] = Questions(self.closed, self.guards, known)
+        return asked.probe(values, decided)
 
     def _guarded(self) -> GuardedCode | CautiousCode:
-        if self._checking is None:
-            kind = CautiousCode if any(calls_python(e) or may_not_end(e) for e in self.closed.eqns) else GuardedCode
-            self._checking = kind(self.closed, self.guards)
-        return self._checking
+        cautious = any(calls_python(e) or may_not_end(e) for e in self.closed.eqns)
+        return CautiousCode(self.closed, self.guards) if cautious else GuardedCode(self.closed, self.guards)
 
     @property
     def executable(self) -> Any:
@@ -118,9 +122,11 @@ class Fork:
 
 
 class Paths:
-    """The trie of a signature. `recent` is the path used last, and `guarded` says that the function asks for values."""
+    """The trie of a signature. `recent` is the path used last, `guarded` says that the function asks for values, and `unanswered`
+    has the patterns of known and unknown arguments for which it asked what is not known.
+    """
 
-    __slots__ = ("_lock", "_root", "count", "guarded", "recent")
+    __slots__ = ("_lock", "_root", "count", "guarded", "recent", "unanswered")
 
     def __init__(self) -> None:
         self._lock = threading.Lock()
@@ -128,15 +134,19 @@ class Paths:
         self.count = 0
         self.guarded = False
         self.recent: Path | None = None
+        self.unanswered: set[tuple[bool, ...]] = set()
 
     def follow(
-        self, values: list[np.ndarray], trace: Callable[[Sequence[Guard]], Path], seen: tuple[Path, Disagreement] | None = None,
+        self, values: list[Any], trace: Callable[[Sequence[Guard]], Path], seen: tuple[Path, Disagreement] | None = None,
         run: bool = True,
     ) -> tuple[Path, list[Any] | None]:
         """The path of these arguments and its results (None: it closes over outer tracers, and cannot run here).
 
         ``trace(decided)`` traces the path that begins with the decided guards; `seen` is an attempt that has been made. Without `run`
-        the path is found, and there are no results.
+        the path is found, and there are no results; arguments that are not known are then None.
+
+        Raises:
+            ValueNeeded: if the path depends on arguments that are not known.
         """
         path = self.recent
         decided: tuple[Guard, ...] = ()
@@ -155,6 +165,11 @@ class Paths:
             path, disagreement = seen
             decided = (*path.guards[:disagreement.place], disagreement.guard)
             path, seen = self.find([g.key for g in decided]), None
+
+    @property
+    def full(self) -> bool:
+        """Whether no other path may be added."""
+        return self.count >= options().max_paths
 
     def find(self, keys: Sequence[Hashable]) -> Path | None:
         """The path used last among those whose first guards have these answers."""
@@ -175,9 +190,8 @@ class Paths:
             found = self.find([g.key for g in path.guards])
             if found is not None and len(found.guards) == len(path.guards):
                 return found
-            limit = options().max_paths
-            if self.count >= limit:
-                raise _too_many(path, decided[-1] if decided else path.guards[-1], limit)
+            if self.full:
+                raise _too_many(path, decided[-1] if decided else path.guards[-1], options().max_paths)
             self.count += 1
             self.guarded = self.guarded or bool(path.guards)
             self._root = self._grown(self._root, path)

@@ -32,7 +32,7 @@ from functrans.primitives.markers import name_p, optimization_barrier_p
 from functrans.transforms.effects import repeatable
 from functrans.transforms.prune import has_effect
 from functrans.transforms.rewrite import linearize_jaxpr, memoized
-from functrans.transforms.stage import stage
+from functrans.transforms.stage import Recorder, stage
 from functrans.util import safe_zip
 
 __all__ = ["Split", "live_residuals", "split_by_policy"]
@@ -58,10 +58,12 @@ class Split:
 
 
 @memoized
-def split_by_policy(closed: ClosedJaxpr, active: Mask, policy: Policy | None, prevent_cse: bool) -> Split:
+def split_by_policy(
+    closed: ClosedJaxpr, active: Mask, policy: Policy | None, prevent_cse: bool, recorder: Recorder | None = None,
+) -> Split:
     """Linearize `closed` in its `active` inputs, and keep what `policy` lets be kept (nothing, where it is None)."""
     n = len(closed.out_avals)
-    primal, linear, used, out_active = live_residuals(closed, active)
+    primal, linear, used, out_active = live_residuals(closed, active, recorder)
     if policy is not None:
         primal = inline_calls(primal, lambda eqn: eqn.primitive is jit_p and len(_decisions(eqn, policy)) > 1)
     jaxpr = primal.jaxpr
@@ -77,12 +79,14 @@ def split_by_policy(closed: ClosedJaxpr, active: Mask, policy: Policy | None, pr
     return Split(forward, _recomputing(recompute, primal.consts, linear, prevent_cse), kept, out_active)
 
 
-def live_residuals(closed: ClosedJaxpr, active: Mask) -> tuple[ClosedJaxpr, ClosedJaxpr, Mask, Mask]:
+def live_residuals(
+    closed: ClosedJaxpr, active: Mask, recorder: Recorder | None = None,
+) -> tuple[ClosedJaxpr, ClosedJaxpr, Mask, Mask]:
     """`linearize_jaxpr` without what no result's tangent depends on: primal, linear, which residuals are used, active results.
 
     The primal jaxpr still returns all residuals; the linear one takes the used ones.
     """
-    primal, linear, out_active = linearize_jaxpr(closed, active)
+    primal, linear, out_active = linearize_jaxpr(closed, active, recorder=recorder)
     count = len(primal.out_avals) - len(closed.out_avals)
     jaxpr = linear.jaxpr
     eqns, needed = _needed_eqns(jaxpr.eqns, jaxpr.outvars, {*jaxpr.constvars, *jaxpr.invars})

@@ -8,6 +8,7 @@ from typing import Any
 from functrans.core.aval import Linear, Zero
 from functrans.core.jaxpr import ClosedJaxpr, Jaxpr, Var
 from functrans.transforms.rewrite import batch_jaxpr, jvp_jaxpr, memoized, transposed_jaxpr
+from functrans.transforms.stage import Recorder
 from functrans.transforms.symbolic_zeros import active_mask, explicit, with_zeros
 
 __all__ = ["Call", "call_batch", "call_jvp", "call_transpose", "without_forwarded"]
@@ -31,26 +32,30 @@ def without_forwarded(primal: ClosedJaxpr, num_results: int) -> tuple[ClosedJaxp
     return ClosedJaxpr(smaller, primal.consts), tuple(places[a] for a in jaxpr.outvars[num_results:])
 
 
-def call_jvp(call: Call, jaxpr: ClosedJaxpr, primals: Sequence[Any], tangents: Sequence[Any]) -> tuple[list[Any], list[Any]]:
+def call_jvp(
+    call: Call, jaxpr: ClosedJaxpr, primals: Sequence[Any], tangents: Sequence[Any], recorder: Recorder | None = None,
+) -> tuple[list[Any], list[Any]]:
     """The `jvp` rule: the call of the jaxpr's derivative."""
-    made, out_active = jvp_jaxpr(jaxpr, active_mask(tangents))
+    made, out_active = jvp_jaxpr(jaxpr, active_mask(tangents), recorder=recorder)
     outs = call(made, [*primals, *explicit(tangents)])
     n = len(out_active)
     return outs[:n], with_zeros(outs[n:], out_active, outs[:n])
 
 
-def call_transpose(call: Call, jaxpr: ClosedJaxpr, cts: Sequence[Any], operands: Sequence[Any]) -> list[Any]:
+def call_transpose(
+    call: Call, jaxpr: ClosedJaxpr, cts: Sequence[Any], operands: Sequence[Any], recorder: Recorder | None = None,
+) -> list[Any]:
     """The `transpose` rule: the call of the transposed jaxpr."""
     linear = tuple(isinstance(x, Linear) for x in operands)
-    made, reached = transposed_jaxpr(jaxpr, linear, tuple(type(ct) is Zero for ct in cts))
+    made, reached = transposed_jaxpr(jaxpr, linear, tuple(type(ct) is Zero for ct in cts), recorder=recorder)
     outs = iter(call(made, [*(x for x in operands if not isinstance(x, Linear)), *explicit(cts)]))
     bars = iter([next(outs) if r else None for r in reached])
     return [next(bars) if is_linear else None for is_linear in linear]
 
 
 def call_batch(
-    call: Call, jaxpr: ClosedJaxpr, size: Any, args: Sequence[Any], dims: Sequence[int | None],
+    call: Call, jaxpr: ClosedJaxpr, size: Any, args: Sequence[Any], dims: Sequence[int | None], recorder: Recorder | None = None,
 ) -> tuple[list[Any], list[int | None]]:
     """The `batch` rule: the call of the batched jaxpr."""
-    made, out_dims = batch_jaxpr(jaxpr, int(size), getattr(size, "name", None), tuple(dims))
+    made, out_dims = batch_jaxpr(jaxpr, int(size), getattr(size, "name", None), tuple(dims), recorder=recorder)
     return call(made, args), list(out_dims)

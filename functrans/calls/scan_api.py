@@ -13,7 +13,9 @@ from typing import Any
 import numpy as np
 
 from functrans.calls.agreement import structure_errors
+from functrans.calls.called import called_by
 from functrans.calls.closed import Closure, trace_closed
+from functrans.calls.custom_results import brief
 from functrans.calls.scan import bind_scan
 from functrans.calls.treeverse import checkpointed_loop, planned
 from functrans.config import options
@@ -94,6 +96,7 @@ def _scan(
         raise TypeError(f"{what}: the body must be a function of (carry, x); got {f!r} of type {type(f).__name__}, at "
                         f"{describe(user_source())}.")
     name = f"{what} of {fun_name(f)}"
+    f = called_by("scan", "the body", f, ["carry", "x"])
     starts, init_tree = tree_flatten(init)
     checked_leaves(name, "init", init)
     inputs, xs_tree = checked_leaves(name, "xs", xs), tree_structure(xs)
@@ -165,7 +168,7 @@ def _pair_checked(name: str, f: Callable[..., Any]) -> Callable[..., Any]:
     def body(carry: Any, x: Any) -> tuple[Any, Any]:
         out = f(carry, x)
         if not isinstance(out, (tuple, list)) or len(out) != 2:
-            got = f"{type(out).__name__} of length {len(out)}" if isinstance(out, (tuple, list)) else f"{out!r}"
+            got = f"{type(out).__name__} of length {len(out)}" if isinstance(out, (tuple, list)) else brief(out)
             raise TypeError(f"{name}: the body must return a pair (carry, y); it returned {got}, at {describe(user_source())}. "
                             "Return (carry, None) where a step has no result.")
         return out[0], out[1]
@@ -259,6 +262,7 @@ def map(f: Callable[[Any], Any], xs: Any, *, batch_size: int | None = None) -> A
     if not callable(f):
         raise TypeError(f"map takes a function of one slice; got {f!r} of type {type(f).__name__}, at {describe(user_source())}.")
     name = f"map of {fun_name(f)}"
+    f = called_by("map", "the function", f, ["x"])
     if batch_size is None:
         return _scan("map", wraps(f)(lambda _, x: ((), f(x))), (), xs)[1]
     if isinstance(batch_size, bool) or not isinstance(batch_size, int) or batch_size < 1:

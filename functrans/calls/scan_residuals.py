@@ -4,7 +4,8 @@ The coefficients of the linear body are variables of the primal one. Of these
 
 - constants and inputs of the loop are passed on as they are, and what depends on constants alone is computed once
   (`functrans.calls.hoist`);
-- views and conversions are computed again from what they show, where that is not larger;
+- views and conversions are computed again from what they show, where that is not larger, and a few sums and products from
+  what is kept anyway: that takes less time than writing them to memory and reading them back;
 - what the loop returns anyway is read from the results;
 - the rest is stacked.
 
@@ -14,7 +15,7 @@ sums one cotangent of its result.
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Sequence, Set
 from dataclasses import dataclass
 from typing import Any
 
@@ -28,6 +29,10 @@ from functrans.transforms.rewrite import Mask, linearize_jaxpr, memoized
 from functrans.util import safe_zip, split_list
 
 __all__ = ["LinearizedBody", "linearized_body"]
+
+LIGHT = frozenset({"add", "sub", "mul", "neg", "square", "abs", "sign", "max", "min", "select_n", "and", "or", "not",
+                   "eq", "ne", "lt", "le", "gt", "ge"})
+LIGHT_EQNS = 4
 
 Place = tuple[str, int]  # ("const" | "x" | "y", position)
 
@@ -128,6 +133,13 @@ def _with_residuals(linear: Jaxpr, residuals: Sequence[Atom], primal: Jaxpr, inp
             base, path = _base(a, definitions, inputs, fixed)
             again.update(dict.fromkeys(path))
             bases.update(dict.fromkeys([] if base is None else [base]))
+    free = inputs | {v for v in fixed if v in definitions and not is_cheap(definitions[v])}  # what no turn of the loop must store
+    for v in list(bases)[::-1]:
+        way = None if v in inputs or v in fixed else _from_rest(v, definitions, (bases.keys() - {v}) | free)
+        if way is not None:
+            again.update(dict.fromkeys(way))
+            del bases[v]
+            bases.update(dict.fromkeys(a for e in way for a in e.invars if type(a) is Var and a in free))
     first = [e for e in primal.eqns if e in again]
     return Jaxpr((), (*bases, *tangents), (*first, *eqns), tuple(outvars))
 
@@ -146,6 +158,19 @@ def _base(v: Var, definitions: dict[Any, Eqn], inputs: set[Var], fixed: set[Var]
         if at in inputs or at in fixed or _nbytes(at) <= _nbytes(v):
             best = (at, path)
     return best
+
+
+def _from_rest(v: Var, definitions: dict[Any, Eqn], rest: Set[Var]) -> list[Eqn] | None:
+    """At most `LIGHT_EQNS` sums and products that lead from the `rest` to `v`, or None."""
+    found: dict[Eqn, None] = {}
+    wanted = [v]
+    while wanted:
+        eqn = definitions.get(wanted.pop())
+        if eqn is None or eqn.primitive.name not in LIGHT or len(found) == LIGHT_EQNS:
+            return None
+        found[eqn] = None
+        wanted += [a for a in eqn.invars if type(a) is Var and a not in rest]
+    return list(found)
 
 
 def _nbytes(v: Var) -> int:

@@ -19,7 +19,7 @@ from typing import Any
 
 import numpy as np
 
-from functrans.calls.agreement import code_line, trace_carry
+from functrans.calls.agreement import trace_carry
 from functrans.calls.bodies import (
     INT64,
     batch_body,
@@ -30,6 +30,7 @@ from functrans.calls.bodies import (
     jvp_body,
     live_start,
 )
+from functrans.calls.called import called_by, code_line
 from functrans.calls.closed import run_call, trace_closed, with_leading_inputs
 from functrans.calls.hoist import hoist_invariant
 from functrans.calls.one_by_one import has_effects, one_by_one
@@ -202,6 +203,7 @@ def while_loop(cond_fun: Callable[[Any], Any], body_fun: Callable[[Any], Any], i
     for what, fun in (("cond_fun", cond_fun), ("body_fun", body_fun)):
         if not callable(fun):
             raise TypeError(f"while_loop: {what} must be callable; got {fun!r}, at {describe(user_source())}.")
+    cond_fun, body_fun = (called_by("while_loop", what, fun, ["carry"]) for what, fun in (("cond_fun", cond_fun), ("body_fun", body_fun)))
     init, carry_tree = tree_flatten(init_val)
     in_tree = tree_flatten(((init_val,), {}))[1]
     check_arrays(init, [init_val], body_fun, "while_loop")

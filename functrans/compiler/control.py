@@ -17,6 +17,7 @@ from typing import Protocol
 
 from functrans.compiler.flat import Flat, flatten_nest
 from functrans.compiler.nest import emit_nest_inline
+from functrans.compiler.small_product import emit_small_product, is_small
 from functrans.compiler.storage import memory_elem
 from functrans.compiler.text import I1, I8, I32, I64, PTR, Function, Ty, Val
 from functrans.kernel import Branch, Buffer, Callback, Contract, Library, Loop, Nest, Sort, Step, Steps
@@ -132,6 +133,10 @@ class Control:
             if _unrollable(flat):
                 emit_nest_inline(self.f, flat, [self.pointer(b, o, b.elem) for b, o in params], self.kernels.vector_bits)
                 return
+        if isinstance(step, Contract) and is_small(step, self.kernels.vector_bits):
+            operands = [self.pointer(access.buffer, access.offset, step.elem) for access in (step.c, step.a, step.b)]
+            emit_small_product(self.f, step, operands, self.kernels.vector_bits)
+            return
         for call in self.kernels.calls(step):
             pointers = [self.pointer(b, o, e) for b, o, e in call.pointers]
             self.f.call_void(call.name, *pointers, *[self.f.const(I64, s) for s in call.sizes])

@@ -41,6 +41,13 @@ def _jit() -> llvm.LLJIT:
 
 
 @cache
+def _scalar_passes() -> tuple[llvm.FunctionPassManager, llvm.PassBuilder]:
+    """LLVM's scalar passes, made once: each run makes its own analyses, and llvmlite never frees a manager of function passes."""
+    builder = llvm.create_pass_builder(_machine(), llvm.create_pipeline_tuning_options(speed_level=2))
+    return builder.getFunctionPassManager(), builder
+
+
+@cache
 def host_target() -> Target:
     """Vector width and register count of this processor."""
     features = llvm.get_host_cpu_features()
@@ -114,8 +121,7 @@ def _parsed(text: str, scalar: Sequence[str]) -> llvm.ModuleRef:
     """
     module = _read(text)
     if scalar:
-        builder = llvm.create_pass_builder(_machine(), llvm.create_pipeline_tuning_options(speed_level=2))
-        passes = builder.getFunctionPassManager()
+        passes, builder = _scalar_passes()
         for name in scalar:
             passes.run(module.get_function(name), builder)
     return module if not scalar or _is_valid(module) else _read(text)

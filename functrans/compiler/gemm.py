@@ -282,8 +282,7 @@ def _row_tiles(
         x = f.splat(f.load(ty.scalar(), _row_address(f, a_groups[r // 3][0], r % 3, a_rs_bytes)), tile.width)
         for v in range(vectors):
             total, slot = sums[r * vectors + v]
-            # fmuladd, not fma: on a target without the instruction, fma is a library call a lane.
-            results.append(f.call(f"llvm.fmuladd.{ty.suffix()}", ty, x, bs[v], total))
+            results.append(f.multiply_add(x, bs[v], total))
             f.phi_close(slot, results[-1], "step")
     left_next = f.sub(left, one)
     f.phi_close(left_slot, left_next, "step")

@@ -21,7 +21,7 @@ from functrans.compiler.scalar import combine, emit_op, identity
 from functrans.compiler.storage import ELEMENTS, decode, encode, is_float_name, memory_elem
 from functrans.compiler.text import I64, PTR, Function, Ty, Val
 
-__all__ = ["emit_nest", "emit_nest_inline"]
+__all__ = ["cover", "emit_nest", "emit_nest_inline"]
 
 _BLOCK = 128  # vectors summed before the partial sum moves up a level
 
@@ -38,9 +38,25 @@ def emit_nest(flat: Flat, name: str, vector_bits: int) -> Function:
 def emit_nest_inline(f: Function, flat: Flat, pointers: Sequence[Val], vector_bits: int) -> None:
     """The code of a small nest at the present place of `f`, all loops unrolled.
 
-    Indices are then constants and vectors do not overlap, so that arrays on the stack can become registers.
+    Indices are then constants and vectors do not overlap, so that arrays on the stack can become registers: 10 elements are a
+    vector of 8 and one of 2.
     """
     _Emitter(f, flat, pointers, vector_bits, unrolled=True).run()
+
+
+def cover(n: int, widest: int) -> list[tuple[int, int]]:
+    """Vectors that cover n elements once each, as (start, width): `widest` while it fits, then narrower powers of two.
+
+    >>> cover(11, 4)
+    [(0, 4), (4, 4), (8, 2), (10, 1)]
+    """
+    found, start, width = [], 0, widest
+    while start < n:
+        while width > n - start:
+            width //= 2
+        found.append((start, width))
+        start += width
+    return found
 
 
 class _Emitter:
@@ -48,12 +64,12 @@ class _Emitter:
         self.f, self.flat, self.pointers, self.unrolled = f, flat, pointers, unrolled
         self.axes = list(flat.axes)
         self.parallel = len(flat.axes) - flat.reduce
-        self.vector_axis, self.width = self._choose_vector(vector_bits)
+        self.vector_axis, self.widest = self._choose_vector(vector_bits)
+        self.width = self.widest  # of the vectors at the present place: the last ones of an unrolled axis are narrower
         self.order = self._loop_order()
         self.position = {axis: i + 1 for i, axis in enumerate(self.order)}
         self.axis_sets = self._dependencies()
         self.depths = [max((self.position[a] for a in axes), default=0) for axes in self.axis_sets]
-        self.varying = [self.vector_axis in axes and self.width > 1 for axes in self.axis_sets]
         self.values: dict[int, Val] = {}
         self.indices: dict[int, Val] = {}
 
@@ -98,14 +114,18 @@ class _Emitter:
         is_arg = any(isinstance(s, FlatReduce) and s.op in ("argmin", "argmax", "cmul") for s in flat.body)
         base = max(1, vector_bits // self._widest_bits())
         work = len(flat.instrs)
-        unroll = 1 if is_arg or work > 48 else 2 if work > 16 else 4
+        unroll = 1 if is_arg or work > 48 or self.unrolled else 2 if work > 16 else 4
         limit = base * unroll
-        if axis >= self.parallel and unroll < 4 and not is_arg:
+        if axis >= self.parallel and unroll < 4 and not is_arg and not self.unrolled:
             limit = base * 2
         n = self.axes[axis]
-        while limit > n or (limit > base and n < 2 * limit) or (self.unrolled and n % limit):
+        while limit > n or (limit > base and n < 2 * limit) or (self._one_width(axis) and n % limit):
             limit //= 2
         return axis, max(limit, 1)
+
+    def _one_width(self, axis: int) -> bool:
+        """Whether an unrolled axis must be cut into vectors of one width: partial results go through it more than once."""
+        return self.unrolled and axis >= self.parallel and self.flat.reduce > 1
 
     def _choose_serial(self, vector_bits: int) -> tuple[int, int]:
         """A scatter runs in order; within one window along the last axis its elements are distinct. What a running sum reads
@@ -177,14 +197,16 @@ class _Emitter:
     ) -> list[Val]:
         """``for index in range(start, end, step)`` with values carried from one iteration to the next."""
         f, n = self.f, self.axes[axis]
-        step = self.width if axis == self.vector_axis else 1
+        step = self.widest if axis == self.vector_axis else 1
         start = start or f.const(I64, 0)
         if end is None and n <= step:
             self.indices[axis] = start
             return body(carried)
         if self.unrolled and end is None:
-            for k in range(0, n, step):
+            for k, width in cover(n, self.widest if axis == self.vector_axis else 1):
                 self.indices[axis] = f.const(I64, k)
+                if axis == self.vector_axis:
+                    self.width = width
                 carried = body(carried)
             return carried
         before, head, done = f.block, f.fresh("loop"), f.fresh("done")
@@ -219,7 +241,7 @@ class _Emitter:
         return self.f.splat(value, self.width) if varying and value.ty.width == 1 and self.width > 1 else value
 
     def _instr(self, number: int, instr: Instr) -> Val:
-        f, varying = self.f, self.varying[number]
+        f, varying = self.f, self.vector_axis in self.axis_sets[number] and self.width > 1
         match instr.op:
             case "const":
                 return f.const(Ty(ELEMENTS[instr.dtype]), _parse_const(str(instr.attr)))
@@ -381,13 +403,15 @@ class _Emitter:
         assert isinstance(s, FlatReduce)
         f = self.f
         dtypes = [self.flat.instrs[v].dtype for v in s.values]
+        if self.vector_axis >= self.parallel:
+            self.width = self.widest
         lanes = self.width if self.vector_axis >= 0 else 1
         neutral = identity(s.op, dtypes[0])
         start = [f.const(Ty(ELEMENTS[d], lanes), x) for d, x in zip(dtypes, neutral, strict=True)]
         empty = prod(self.axes[self.parallel:]) == 0
         states = start if empty else self._reduce_level(depth, s, dtypes[0], start)
-        if lanes > 1 and self.vector_axis >= self.parallel:
-            states = self._across(s.op, dtypes[0], states)
+        if self.vector_axis >= self.parallel:
+            states = self._narrowed(s.op, dtypes[0], states, 1)
         across = lanes > 1 and self.vector_axis < self.parallel
         for state, param, strides, elem in zip(states, s.params, s.strides, s.elems, strict=True):
             self._put(state, elem, self._address(param, strides, None), strides[self.vector_axis] if across else 0)
@@ -399,6 +423,7 @@ class _Emitter:
         axis = self.order[depth]
 
         def body(carried: list[Val]) -> list[Val]:
+            carried = self._narrowed(s.op, dtype, carried, self.width)
             saved = dict(self.values)
             self._place(depth + 1)
             out = self._reduce_level(depth + 1, s, dtype, carried)
@@ -444,22 +469,24 @@ class _Emitter:
     def _masked(self, op: str, dtype: str, values: list[Val]) -> list[Val]:
         """Lanes that the overlapping last vector of a reduce axis repeats, replaced by the neutral state."""
         axis, f = self.vector_axis, self.f
-        if axis < self.parallel or self.width == 1 or self.axes[axis] % self.width == 0 or op in ("min", "max", "and", "or"):
+        if axis < self.parallel or self.unrolled or self.axes[axis] % self.width == 0 or op in ("min", "max", "and", "or"):
             return values
         repeated = f.sub(self._raw_index, self.indices[axis])
         lane = f.lanes(Ty("i64", self.width), list(range(self.width)))
         fresh = f.icmp("sge", lane, f.splat(repeated, self.width))
         return [f.select(fresh, v, f.const(v.ty, x)) for v, x in zip(values, identity(op, dtype), strict=True)]
 
-    def _across(self, op: str, dtype: str, states: list[Val]) -> list[Val]:
-        """Combine the lanes pairwise, halving the width."""
-        f, width = self.f, self.width
-        while width > 2:
-            width //= 2
-            low = [f.shuffle(s, None, list(range(width))) for s in states]
-            high = [f.shuffle(s, None, list(range(width, 2 * width))) for s in states]
+    def _narrowed(self, op: str, dtype: str, states: list[Val], width: int) -> list[Val]:
+        """Combine the lanes pairwise, halving their number until it is `width`."""
+        f, lanes = self.f, states[0].ty.width
+        while lanes > max(width, 2):
+            lanes //= 2
+            low = [f.shuffle(s, None, list(range(lanes))) for s in states]
+            high = [f.shuffle(s, None, list(range(lanes, 2 * lanes))) for s in states]
             states = combine(f, op, dtype, low, high)
-        return combine(f, op, dtype, [f.extract(s, 0) for s in states], [f.extract(s, 1) for s in states])
+        if lanes > width:
+            states = combine(f, op, dtype, [f.extract(s, 0) for s in states], [f.extract(s, 1) for s in states])
+        return states
 
 
 def _lane_bits(dtype: str) -> int:

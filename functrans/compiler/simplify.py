@@ -163,7 +163,19 @@ def _times_one(eqn: Eqn, invars: list[Atom], definition: dict[Var, Eqn]) -> Atom
     x, y = invars
     if eqn.outvars[0].aval.dtype.kind == "c":
         return None  # (inf + 0i) (1 + 0i) is inf + nan i
-    return x if _is_literal(y, 1) else y if _is_literal(x, 1) else None
+    return x if _is_literal(_filling(y, definition), 1) else y if _is_literal(_filling(x, definition), 1) else None
+
+
+def _filling(a: Atom, definition: dict[Var, Eqn]) -> Atom:
+    """What every element of `a` is, where it is known to be one value; else `a`."""
+    made = definition.get(a) if type(a) is Var else None
+    return made.invars[0] if made is not None and made.primitive.name == "broadcast_in_dim" else a
+
+
+def _outer_with_one(eqn: Eqn, invars: list[Atom], definition: dict[Var, Eqn]) -> Atom | None:
+    """A product that pairs no axes: where one operand is a scalar it is a product of elements."""
+    paired = any(axes for pair in eqn.params["dimension_numbers"] for axes in pair)
+    return None if paired else _times_one(eqn, invars, definition)
 
 
 def _right_unit(unit: float) -> Callable[..., Atom | None]:
@@ -194,7 +206,7 @@ def _cancelled_transpose(eqn: Eqn, invars: list[Atom], definition: dict[Var, Eqn
 
 
 _IDENTITIES: dict[str, Callable[..., Atom | None]] = {
-    "mul": _times_one, "div": _right_unit(1), "sub": _right_unit(0), "neg": _operand_of_same,
+    "mul": _times_one, "dot_general": _outer_with_one, "div": _right_unit(1), "sub": _right_unit(0), "neg": _operand_of_same,
     "transpose": _cancelled_transpose, "reshape": lambda eqn, invars, _: invars[0],
     "broadcast_in_dim": lambda eqn, invars, _: invars[0],
     "convert_element_type": lambda eqn, invars, _: invars[0],

@@ -233,6 +233,10 @@ class Function:
         """a*b + c, rounded once."""
         return self.call(f"llvm.fma.{a.ty.suffix()}", a.ty, a, b, c)
 
+    def multiply_add(self, a: Val, b: Val, c: Val) -> Val:
+        """a*b + c, rounded once where the target has an instruction for it; `fma` is a library call a lane where it has none."""
+        return self.call(f"llvm.fmuladd.{a.ty.suffix()}", a.ty, a, b, c)
+
     def icmp(self, predicate: str, a: Val, b: Val) -> Val:
         return self.emit(a.ty.like("i1"), f"icmp {predicate} {a.ty} {a.ref}, {b.ref}")
 

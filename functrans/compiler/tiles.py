@@ -201,9 +201,7 @@ class _Emitter:
             for k, base in enumerate((a, b)):
                 if (k, loads[k]) not in loaded:
                     loaded[k, loads[k]] = self._read(base, loads[k])
-            # fmuladd, not fma: on a target without the instruction, fma is a library call a lane.
-            operands = (loaded[0, loads[0]], loaded[1, loads[1]])
-            sums[number] = f.call(f"llvm.fmuladd.{self.ty.suffix()}", self.ty, *operands, sums[number])
+            sums[number] = f.multiply_add(loaded[0, loads[0]], loaded[1, loads[1]], sums[number])
 
     def _read(self, base: Val, load: _Load) -> Val:
         f = self.f

@@ -1,18 +1,27 @@
-"""Evaluation of a jaxpr under the current trace: the one interpreter that every transformation of a jaxpr uses."""
+"""Evaluation of a jaxpr under the current trace: the one interpreter that every transformation of a jaxpr uses.
+
+Whoever runs equations in an order or with operands of its own does so by `run_eqn`, which keeps the user's lines.
+"""
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Iterable, Sequence
 from typing import Any
 
-from functrans.core.jaxpr import ClosedJaxpr, Jaxpr, Literal
+from functrans.core.jaxpr import ClosedJaxpr, Eqn, Jaxpr, Literal, Var
 from functrans.core.source import interpreter
 from functrans.util import safe_zip
 
-__all__ = ["eval_jaxpr", "jaxpr_as_fun"]
+__all__ = ["eval_jaxpr", "jaxpr_as_fun", "last_uses", "run_eqn"]
 
 
 @interpreter
+def run_eqn(eqn: Eqn, operands: Sequence[Any]) -> Iterable[tuple[Var, Any]]:
+    """Bind one equation to operands under the current trace: its variables, each with its value."""
+    out = eqn.primitive.bind(*operands, **eqn.params)
+    return zip(eqn.outvars, out, strict=True) if eqn.primitive.multiple_results else ((eqn.outvars[0], out),)
+
+
 def eval_jaxpr(jaxpr: Jaxpr, consts: Sequence[Any], *args: Any) -> list[Any]:
     """Run `jaxpr`, binding each equation in turn. Values are dropped after their last use.
 
@@ -24,8 +33,7 @@ def eval_jaxpr(jaxpr: Jaxpr, consts: Sequence[Any], *args: Any) -> list[Any]:
     last = last_uses(jaxpr)
     for i, eqn in enumerate(jaxpr.eqns):
         operands = [a.operand if type(a) is Literal else env[a] for a in eqn.invars]
-        out = eqn.primitive.bind(*operands, **eqn.params)
-        env.update(zip(eqn.outvars, out, strict=True) if eqn.primitive.multiple_results else ((eqn.outvars[0], out),))
+        env.update(run_eqn(eqn, operands))
         for v in last.get(i, ()):
             del env[v]
     return [a.operand if type(a) is Literal else env[a] for a in jaxpr.outvars]

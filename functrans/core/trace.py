@@ -219,7 +219,12 @@ class Tracer:
         made = describe(getattr(self, "_made_at", None))
         return f"a traced {self.aval} of {self._trace.name}" + ("" if made == "an unknown line" else f" made at {made}")
 
-    def _python(self, conversion: Conversion) -> Any:
+    def answer(self, conversion: Conversion) -> Any:
+        """As `asked`.
+
+        Raises:
+            TypeError: (of the conversion's kind) if the value is not known.
+        """
         if not self._trace.alive:
             raise leaked(self)
         answer = self.asked(conversion)
@@ -231,19 +236,19 @@ class Tracer:
         return f"{what} was asked of {self.describe()}, at {describe(user_source())}. {self.why_unknown()} {_REPAIRS[error]}"
 
     def __bool__(self) -> bool:
-        return bool(self._python(TRUTH))
+        return bool(self.answer(TRUTH))
 
     def __int__(self) -> int:
-        return int(self._python(INT))
+        return int(self.answer(INT))
 
     def __float__(self) -> float:
-        return float(self._python(FLOAT))
+        return float(self.answer(FLOAT))
 
     def __complex__(self) -> complex:
-        return complex(self._python(COMPLEX))
+        return complex(self.answer(COMPLEX))
 
     def __index__(self) -> int:
-        return int(self._python(INDEX))
+        return int(self.answer(INDEX))
 
     def __array__(self, dtype: Any = None, copy: bool | None = None) -> np.ndarray:
         if not self._trace.alive:
@@ -261,10 +266,10 @@ class Tracer:
         return (1, 0)
 
     def item(self, *args: Any) -> Any:
-        return self._python(item_at(args))
+        return self.answer(item_at(args))
 
     def tolist(self) -> Any:
-        return self._python(LIST)
+        return self.answer(LIST)
 
     def __setitem__(self, index: Any, value: Any) -> None:
         raise TypeError(f"arrays are immutable: x[index] = value changes x in place, at {describe(user_source())}. Write "

@@ -37,7 +37,7 @@ from functrans.calls.checks import (
     first_failure,
     message_of,
 )
-from functrans.calls.guards import QuestionsPassedOn
+from functrans.calls.questions import QuestionsPassedOn
 from functrans.core.array import Array
 from functrans.core.source import describe, user_source
 from functrans.core.trace import is_array_like, typeof

@@ -19,7 +19,7 @@ import numpy as np
 from functrans.core.aval import Linear, ShapedArray, Zero, tangent_aval
 from functrans.core.dtypes import is_float, is_inexact, is_integer, real_dtype
 from functrans.core.low_precision import working_dtype
-from functrans.core.trace import Primitive, typeof
+from functrans.core.trace import Primitive, Tracer, typeof
 from functrans.primitives.base import literal, operand_error, primitive
 from functrans.primitives.builders import (
     add_p,
@@ -134,6 +134,16 @@ def _sub_lower(b: Any, x: Any, y: Any) -> Any:
 
 sub_p = nary("sub", SCALAR_OPS["sub"], lambda t, z, x, y: t, lambda t, z, x, y: _neg(t), kinds="iufc", lower=_sub_lower,
              transpose=_sub_transpose)
+def _div_by_denominator(t: Any, z: Any, x: Any, y: Any) -> Any:
+    """z = x / y: z' = -z y' / y, and for a reciprocal -z^2 y', which divides no more and needs nothing but z."""
+    return _neg(_mul(t, _mul(z, z) if _is_one(x) else _div(z, y)))
+
+
+def _is_one(x: Any) -> bool:
+    """Whether `x` is the number 1, known while tracing."""
+    return not isinstance(x, Tracer) and not np.ndim(x) and bool(x == 1)
+
+
 def _div_lower(b: Any, x: Any, y: Any) -> Any:
     if x.is_complex:
         return complex_div(b, x, y)
@@ -141,8 +151,8 @@ def _div_lower(b: Any, x: Any, y: Any) -> Any:
 
 
 div_p = nary(
-    "div", SCALAR_OPS["div"], lambda t, z, x, y: _div(t, y), lambda t, z, x, y: _neg(_mul(t, _div(z, y))), kinds="iufc",
-    lower=_div_lower, transpose=lambda ct, x, y: [unbroadcast(_div(ct, y), x) if isinstance(x, Linear) else None, None],
+    "div", SCALAR_OPS["div"], lambda t, z, x, y: _div(t, y), _div_by_denominator, kinds="iufc", lower=_div_lower,
+    transpose=lambda ct, x, y: [unbroadcast(_div(ct, y), x) if isinstance(x, Linear) else None, None],
 )
 
 

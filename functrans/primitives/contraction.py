@@ -67,6 +67,8 @@ def _contract(x: np.ndarray, y: np.ndarray, contract: Any, batch: Any) -> np.nda
     b, m, n, k = prod(shape), prod(rows), prod(columns), prod(x.shape[d] for d in x_contract)
     left = x.transpose((*x_batch, *x_free, *x_contract)).reshape(b, m, k)
     right = y.transpose((*y_batch, *y_contract, *y_free)).reshape(b, k, n)
+    if k == 1:  # nothing to sum: -0.0 stays what it is
+        return (left * right).reshape(shape + rows + columns)
     out = np.matmul(left[0], right[0]) if b == 1 else np.matmul(left, right)
     return out.reshape(shape + rows + columns)
 

@@ -29,6 +29,7 @@ from functrans.core.array import Array
 from functrans.core.aval import Linear, ShapedArray, Zero, tangent_aval
 from functrans.core.check import check_linear
 from functrans.core.dtypes import is_inexact
+from functrans.core.interpret import run_eqn
 from functrans.core.jaxpr import Atom, Eqn, Jaxpr, Literal, Var
 from functrans.core.leaks import ended
 from functrans.core.source import interpreter
@@ -276,9 +277,7 @@ def evaluate_linear(program: LinearProgram, tangents: Sequence[Any]) -> list[Any
     """Push tangents forward: results are arrays or `Zero`."""
     env: dict[Any, Any] = dict(safe_zip(program.ins, tangents))
     for eqn in program.eqns:
-        operands = [a.value if isinstance(a, Residual) else env[a] for a in eqn.invars]
-        out = eqn.primitive.bind(*operands, **eqn.params)
-        env.update(zip(eqn.outvars, out, strict=True) if eqn.primitive.multiple_results else ((eqn.outvars[0], out),))
+        env.update(run_eqn(eqn, [a.value if isinstance(a, Residual) else env[a] for a in eqn.invars]))
     return [y if type(y) is Zero else env[y] for y in program.outs]
 
 
@@ -313,7 +312,6 @@ def _accumulate(total: Any, ct: Any) -> Any:
     return ct if total is None else add_p.bind(total, ct)
 
 
-@interpreter
 def transpose_jaxpr(jaxpr: Jaxpr, consts: Sequence[Any], linear: Sequence[bool], args: Sequence[Any],
                     cotangents: Sequence[Any]) -> list[Any]:
     """Transpose a jaxpr that is linear in some inputs: known operands are computed first, then the rest runs backwards.
@@ -339,7 +337,6 @@ def transpose_jaxpr(jaxpr: Jaxpr, consts: Sequence[Any], linear: Sequence[bool],
             program.eqns.append(eqn.replace(invars=operands))
             env.update(dict.fromkeys(eqn.outvars, True))
         else:
-            out = eqn.primitive.bind(*map(value, eqn.invars), **eqn.params)
-            known.update(zip(eqn.outvars, out, strict=True) if eqn.primitive.multiple_results else ((eqn.outvars[0], out),))
+            known.update(run_eqn(eqn, list(map(value, eqn.invars))))
     program.outs = [a if type(a) is Var and a in env else Zero(a.aval) for a in jaxpr.outvars]
     return transpose_linear(program, cotangents)

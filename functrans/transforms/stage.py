@@ -16,6 +16,7 @@ from functrans.core.array import Array
 from functrans.core.aval import ShapedArray
 from functrans.core.check import check_jaxpr
 from functrans.core.conversion import Conversion
+from functrans.core.interpret import run_eqn
 from functrans.core.jaxpr import ClosedJaxpr, Eqn, Jaxpr, Literal, Var
 from functrans.core.leaks import ended
 from functrans.core.source import user_source
@@ -25,7 +26,11 @@ __all__ = ["Recorder", "StagingTrace", "StagingTracer", "stage", "staged_constan
 
 
 class Recorder(Protocol):
-    """Answers questions about values while a function is staged, and remembers them (`functrans.calls.guards`)."""
+    """Answers questions about values while a function is staged (`functrans.calls.guards`)."""
+
+    @property
+    def answered(self) -> bool:
+        """Whether what was staged depends on an answer."""
 
     def begin(self, trace: StagingTrace, inputs: Sequence[Var]) -> None:
         """Staging starts."""
@@ -174,6 +179,5 @@ def staged_constant(tracer: StagingTracer) -> Any:
     with running(EvalTrace(None)):
         for eqn in reversed(found):
             operands = [a.operand if type(a) is Literal else env[a] for a in eqn.invars]
-            out = eqn.primitive.bind(*operands, **eqn.params)
-            env.update(zip(eqn.outvars, out, strict=True) if eqn.primitive.multiple_results else ((eqn.outvars[0], out),))
+            env.update(run_eqn(eqn, operands))
     return env[tracer.variable]

@@ -11,7 +11,7 @@ import functrans.numpy as fnp
 from functrans import lax
 from functrans.ad_checkpoint import Offloadable, Recompute, Saveable, checkpoint_name, print_saved_residuals, saved_residuals
 from functrans.core.jaxpr import subjaxprs
-from functrans.errors import TracerBoolConversionError
+from functrans.errors import ConcretizationTypeError, TracerBoolConversionError
 
 P = ft.checkpoint_policies
 X = np.array([0.3, -0.7, 1.2])
@@ -434,7 +434,21 @@ def test_arguments_that_are_not_arrays():
     assert "static_argnums" in caught.value.__notes__[0]
 
 
-def test_values_asked_for_while_traced():
-    with pytest.raises(TracerBoolConversionError, match="Its value is not known: checkpoint traces") as caught:
-        ft.grad(ft.checkpoint(lambda x: x if x > 0 else -x))(1.0)
+@pytest.mark.parametrize("wrap", [lambda f: f, ft.jit], ids=["eager", "jit"])
+def test_python_branches_follow_values_under_derivatives(wrap):
+    kinked = ft.checkpoint(lambda x: fnp.sin(x) if x > 0 else fnp.exp(x))
+    first, second = wrap(ft.grad(kinked)), wrap(ft.grad(ft.grad(kinked)))
+    for x in (0.5, -0.5, 0.25):
+        np.testing.assert_allclose(first(x), np.cos(x) if x > 0 else np.exp(x), rtol=1e-14)
+        np.testing.assert_allclose(second(x), -np.sin(x) if x > 0 else np.exp(x), rtol=1e-14)
+
+
+def test_a_number_taken_out_of_what_is_differentiated_is_refused():
+    with pytest.raises(ConcretizationTypeError, match="A Python number has no derivative"):
+        ft.grad(ft.checkpoint(lambda x: x * float(x)))(1.0)
+
+
+def test_values_that_nobody_knows():
+    with pytest.raises(TracerBoolConversionError, match="differs along the axis that vmap maps over") as caught:
+        ft.grad(lambda x: ft.vmap(ft.checkpoint(lambda x: x if x > 0 else -x))(x).sum())(np.array([1.0, -1.0]))
     assert "make the argument static by static_argnums of checkpoint" in caught.value.__notes__[0]

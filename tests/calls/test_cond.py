@@ -1,5 +1,7 @@
 """`cond` and `switch` against Python's own branches: values, both modes, second order, batches, nesting, types, errors."""
 
+import functools
+
 import numpy as np
 import pytest
 
@@ -8,25 +10,11 @@ import functrans.numpy as fnp
 from functrans import lax
 from functrans.core.check import check_jaxpr
 from functrans.core.parse import parse_jaxpr
+from tests.calls import helpers
+from tests.calls.helpers import refuses, wrappers
 
 HERE = "test_cond.py"
-COMPILE = {"eager": lambda f: f, "jit": ft.jit}
-wrappers = pytest.mark.parametrize("wrap", COMPILE.values(), ids=COMPILE)
 POINT = (0.3, 0.7)
-
-
-def refuses(call, kind, *parts):
-    with pytest.raises(kind) as caught:
-        call()
-    for part in parts:
-        assert part in str(caught.value), f"{part!r} is not in: {caught.value}"
-
-
-def agree(got, wanted, rtol=1e-13):
-    got, wanted = ft.tree_util.tree_leaves(got), ft.tree_util.tree_leaves(wanted)
-    assert len(got) == len(wanted)
-    for a, b in zip(got, wanted, strict=True):
-        np.testing.assert_allclose(a, b, rtol=rtol, atol=1e-14)
 
 
 def branching(p, x, w):
@@ -38,16 +26,8 @@ def python(p, x, w):
     return fnp.sin(x) * w if p else fnp.exp(w) * x * x * w
 
 
-DERIVATIVES = {
-    "value": lambda f: f,
-    "jvp": lambda f: lambda *a: ft.jvp(f, a, (1.0, -2.0)),
-    "vjp": lambda f: lambda *a: ft.vjp(f, *a)[1](2.0),
-    "linearize": lambda f: lambda *a: ft.linearize(f, *a)[1](1.0, -2.0),
-    "grad-grad": lambda f: ft.grad(lambda *a: sum(ft.grad(f, (0, 1))(*a)), (0, 1)),
-    "hessian": lambda f: ft.hessian(f, (0, 1)),
-    "jacrev-jacfwd": lambda f: ft.jacrev(ft.jacfwd(f, (0, 1)), (0, 1)),
-    "third": lambda f: ft.grad(ft.grad(ft.grad(f, 1), 0), 1),
-}
+DERIVATIVES = helpers.DERIVATIVES | {"third": lambda f: ft.grad(ft.grad(ft.grad(f, 1), 0), 1)}
+agree = functools.partial(helpers.agree, rtol=1e-13, atol=1e-14)
 
 
 @wrappers

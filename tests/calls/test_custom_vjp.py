@@ -9,6 +9,7 @@ import pytest
 import functrans as ft
 import functrans.numpy as fnp
 from functrans.custom_derivatives import CustomVJPPrimal, SymbolicZero, custom_vjp_primal_tree_values, linear_call
+from tests.calls.helpers import check_inner_derivatives, check_perturbations, nested, orders, wrappers
 
 XS = np.array([0.3, -1.2, 2.0])
 
@@ -41,7 +42,7 @@ def clipped():
 # -- value and derivatives --------------------------------------------------------------------------------------------
 
 
-@pytest.mark.parametrize("wrap", [lambda f: f, ft.jit], ids=["eager", "jit"])
+@wrappers
 def test_value_and_derivatives(wrap):
     f = wrap(doubled_sine())
     x, y = 0.7, 2.0
@@ -50,7 +51,7 @@ def test_value_and_derivatives(wrap):
     np.testing.assert_allclose(ft.vjp(f, x, y)[1](3.0), (6 * np.cos(x) * y, 3 * np.sin(x)))
 
 
-@pytest.mark.parametrize("wrap", [lambda f: f, ft.jit], ids=["eager", "jit"])
+@wrappers
 def test_forward_mode_is_the_transpose(wrap):
     f = wrap(doubled_sine())
     x, y = 0.7, 2.0
@@ -83,7 +84,7 @@ def test_forward_mode_of_matrices_and_pytrees():
 
 @pytest.mark.parametrize("outer", [ft.grad, ft.jacfwd, ft.jacrev])
 @pytest.mark.parametrize("inner", [ft.grad, ft.jacfwd, ft.jacrev])
-@pytest.mark.parametrize("wrap", [lambda f: f, ft.jit], ids=["eager", "jit"])
+@wrappers
 def test_second_order_differentiates_the_rules(outer, inner, wrap):
     f = wrap(doubled_sine())
     np.testing.assert_allclose(outer(inner(f))(0.7, 2.0), -2 * np.sin(0.7) * 2.0)
@@ -99,23 +100,14 @@ def test_third_order():
         np.testing.assert_allclose(g(0.7, 2.0), -4 * np.cos(0.7))
 
 
-@pytest.mark.parametrize("order", sorted(set(itertools.permutations(["jit", "vmap", "grad", "jit"]))), ids="-".join)
+@orders
 def test_every_nesting_order(order):
     f = doubled_sine()
     g = lambda x: f(x, 2.0)  # noqa: E731
-    batched = False
-    for name in order:
-        match name:
-            case "jit":
-                g = ft.jit(g)
-            case "vmap":
-                g, batched = ft.vmap(g), True
-            case "grad":
-                g = ft.grad((lambda h: lambda x: h(x).sum())(g) if batched else g)
-    np.testing.assert_allclose(g(XS), 4 * np.cos(XS))
+    np.testing.assert_allclose(nested(order, g)(XS), 4 * np.cos(XS))
 
 
-@pytest.mark.parametrize("wrap", [lambda f: f, ft.jit], ids=["eager", "jit"])
+@wrappers
 def test_cotangents_of_unbatched_arguments_are_summed(wrap):
     f = wrap(ft.vmap(doubled_sine(), (1, None), 1))
     xs, y = np.outer([1.0, 2.0], XS), np.array([0.5, 1.5])
@@ -143,7 +135,7 @@ def test_vmap_of_vmap_and_axis_names():
 # -- rules are taken at their word -----------------------------------------------------------------------------------------
 
 
-@pytest.mark.parametrize("wrap", [lambda f: f, ft.jit], ids=["eager", "jit"])
+@wrappers
 def test_gradient_clipping(wrap):
     f = wrap(clipped())
     assert float(ft.grad(lambda x: 5.0 * f(x))(3.0)) == 1.0
@@ -236,7 +228,7 @@ def test_fixed_point_by_implicit_differentiation():
 # -- arguments ----------------------------------------------------------------------------------------------------------
 
 
-@pytest.mark.parametrize("wrap", [lambda f: f, ft.jit], ids=["eager", "jit"])
+@wrappers
 def test_pytrees_keywords_defaults_and_nondiff(wrap):
     def apply(params, activation, x, scale=1.0):
         return {"y": activation(params["w"] * x + params["b"][0]) * scale}
@@ -347,11 +339,7 @@ def times(c):
 
 
 def test_inner_derivatives_of_closures_over_outer_variables():
-    forward = lambda f: lambda x: ft.jvp(f, (x,), (1.0,))[1]  # noqa: E731
-    for outer, inner in itertools.product([ft.grad, forward], repeat=2):
-        for wrap in (lambda f: f, ft.jit):
-            g = wrap(lambda c: c * inner(times(c))(2.0))
-            np.testing.assert_allclose(outer(g)(3.0), 60.0)
+    check_inner_derivatives(times)
 
 
 def test_closed_over_variables_in_the_tangent_map():
@@ -363,10 +351,7 @@ def test_closed_over_variables_in_the_tangent_map():
 def test_siskind_pearlmutter_through_rules():
     identity = ft.custom_vjp(lambda x: x)
     identity.defvjp(lambda x: (identity(x), None), lambda _, ct: (ct,))
-    forward = lambda f: lambda x: ft.jvp(f, (x,), (1.0,))[1]  # noqa: E731
-    for outer, inner in itertools.product([ft.grad, forward], repeat=2):
-        assert float(outer(lambda x: x * inner(lambda y: identity(x) + y)(1.0))(1.0)) == 1.0
-        assert float(outer(lambda x: x * inner(lambda y: identity(x * y))(2.0))(3.0)) == 6.0
+    check_perturbations(identity)
 
 
 def test_closures_over_batched_values():
@@ -385,7 +370,7 @@ def test_differentiation_by_what_is_closed_over_is_refused():
 # -- custom_gradient, closure_convert, linear_call ------------------------------------------------------------------------------
 
 
-@pytest.mark.parametrize("wrap", [lambda f: f, ft.jit], ids=["eager", "jit"])
+@wrappers
 def test_custom_gradient(wrap):
     @ft.custom_gradient
     def f(x):
@@ -440,7 +425,7 @@ def test_closure_convert():
         converted((2.0,))
 
 
-@pytest.mark.parametrize("wrap", [lambda f: f, ft.jit], ids=["eager", "jit"])
+@wrappers
 def test_linear_call(wrap):
     """x / r whose transpose is told to be 5 x / r."""
     f = wrap(lambda r, x: linear_call(lambda r, x: x / r, lambda r, ct: 5 * ct / r, r, x))
@@ -475,7 +460,7 @@ BACKWARD_VALUE = {
 
 
 @pytest.mark.parametrize("name", [*BACKWARD_TYPE, *BACKWARD_VALUE])
-@pytest.mark.parametrize("wrap", [lambda f: f, ft.jit], ids=["eager", "jit"])
+@wrappers
 def test_bad_backward_rules(name, wrap):
     bwd, expected = (BACKWARD_TYPE | BACKWARD_VALUE)[name]
     f = ft.custom_vjp(lambda x: x * 2.0)

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import functools
 import math
 import threading
 
@@ -98,6 +99,59 @@ def test_vmap_with_an_unbatched_predicate():
                    ft.jit(ft.vmap(ft.jit(f), in_axes=(0, None)))):
         np.testing.assert_allclose(mapped(x, 1), np.sin(x), rtol=1e-15)
         np.testing.assert_array_equal(mapped(x, -1), -x)
+
+
+def test_vmap_compiles_each_path_of_unbatched_values_once():
+    counted = Counted(lambda x, flag: fnp.sin(x) if flag > 0 else -x)
+    mapped = ft.vmap(ft.jit(counted), in_axes=(0, None))
+    x = np.linspace(0.0, 1.0, 4)
+    for flag in (1.0, -1.0, 2.0, -2.0, 3.0):
+        np.testing.assert_allclose(mapped(x, flag), np.sin(x) if flag > 0 else -x, rtol=1e-15)
+    assert counted.runs == 2
+
+
+def test_vmap_and_plain_calls_share_paths():
+    counted = Counted(lambda x, n: sum((x**i for i in range(n)), x * 0.0))
+    f = ft.jit(counted)
+    mapped = ft.vmap(f, in_axes=(0, None))
+    x = np.linspace(-1.0, 1.0, 5)
+    for n in (3, 1, 3, 1):
+        np.testing.assert_allclose(mapped(x, n), sum((x**i for i in range(n)), x * 0.0), rtol=1e-14)
+        assert float(f(2.0, n)) == 2.0**n - 1.0
+    assert counted.runs == 4  # the plain calls have weak numbers: another signature
+    assert float(f(x[0], 3)) == 1.0
+    assert counted.runs == 4
+
+
+def nested_question(x, y):
+    if y > 0:
+        return x if x > 0 else -x
+    return x * y
+
+
+def test_a_branch_on_a_batched_value_is_refused_only_where_it_is_reached():
+    f = ft.jit(nested_question)
+    x = np.array([1.0, -2.0])
+    assert float(f(x[0], 1.0)) == 1.0  # a path that asks about x is known before
+    mapped = ft.vmap(f, in_axes=(0, None))
+    np.testing.assert_array_equal(mapped(x, -3.0), x * -3.0)
+    with pytest.raises(ft.errors.TracerBoolConversionError, match=rf"(?s){HERE}.*differs along the axis that vmap maps over.*where"):
+        mapped(x, 3.0)
+    np.testing.assert_array_equal(mapped(x, -2.0), x * -2.0)
+
+
+def test_derivatives_around_and_inside_vmap_with_an_unbatched_question():
+    f = ft.jit(nested_question)
+    x = np.array([1.0, -2.0])
+    np.testing.assert_array_equal(ft.vmap(ft.grad(f, 1), in_axes=(0, None))(x, -3.0), x)
+    assert float(ft.grad(lambda y: ft.vmap(f, in_axes=(0, None))(x, y).sum())(-3.0)) == -1.0
+    assert float(ft.jit(ft.grad(lambda y: ft.vmap(f, in_axes=(0, None))(x, y).sum()))(-3.0)) == -1.0
+
+
+def test_constants_given_to_inner_calls_may_take_any_number_of_paths():
+    inner = ft.jit(lambda x, n: x + float(n) if n % 2 else x * 1.0)
+    outer = ft.jit(lambda x: functools.reduce(inner, range(40), x))
+    assert float(outer(1.5)) == 1.5 + sum(range(1, 40, 2))
 
 
 def test_vmap_of_inlined_calls_gives_arrays():

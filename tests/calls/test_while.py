@@ -12,25 +12,10 @@ from functrans.calls.while_reverse import next_snapshot
 from functrans.config import config
 from functrans.core.check import check_jaxpr
 from functrans.core.parse import parse_jaxpr
+from tests.calls.helpers import DERIVATIVES, agree, refuses, wrappers
 
 HERE = "test_while.py"
-COMPILE = {"eager": lambda f: f, "jit": ft.jit}
-wrappers = pytest.mark.parametrize("wrap", COMPILE.values(), ids=COMPILE)
 S = 4
-
-
-def refuses(call, kind, *parts):
-    with pytest.raises(kind) as caught:
-        call()
-    for part in parts:
-        assert part in str(caught.value), f"{part!r} is not in: {caught.value}"
-
-
-def agree(got, wanted, rtol=1e-12):
-    got, wanted = ft.tree_util.tree_leaves(got), ft.tree_util.tree_leaves(wanted)
-    assert len(got) == len(wanted)
-    for a, b in zip(got, wanted, strict=True):
-        np.testing.assert_allclose(a, b, rtol=rtol, atol=1e-13)
 
 
 def turns(x, w, n):
@@ -62,15 +47,6 @@ def python_until(x, w):
     return y
 
 
-DERIVATIVES = {
-    "value": lambda f: f,
-    "jvp": lambda f: lambda *a: ft.jvp(f, a, (1.0, -2.0)),
-    "vjp": lambda f: lambda *a: ft.vjp(f, *a)[1](2.0),
-    "linearize": lambda f: lambda *a: ft.linearize(f, *a)[1](1.0, -2.0),
-    "grad-grad": lambda f: ft.grad(lambda *a: sum(ft.grad(f, (0, 1))(*a)), (0, 1)),
-    "hessian": lambda f: ft.hessian(f, (0, 1)),
-    "jacrev-jacfwd": lambda f: ft.jacrev(ft.jacfwd(f, (0, 1)), (0, 1)),
-}
 derivatives = pytest.mark.parametrize("derive", DERIVATIVES.values(), ids=DERIVATIVES)
 
 

@@ -41,6 +41,9 @@ REMOVED: dict[str, tuple[Callable[..., Any], Any]] = {
     "x / 1": (lambda x: lax.div(x, 1.0), X),
     "x - 0": (lambda x: lax.sub(x, 0.0), X),
     "k * 1": (lambda k: lax.mul(k, 1), K),
+    "ones * x": (lambda x: lax.mul(lax.broadcast(1.0, (2, 3)), x), X),
+    "product of 1 and x": (lambda x: lax.dot_general(1.0, x, (((), ()), ((), ()))), X),
+    "product of x and 1": (lambda x: lax.dot_general(x, 1.0, (((), ()), ((), ()))), X),
     "k - 0": (lambda k: lax.sub(k, 0), K),
     "--x": (lambda x: lax.neg(lax.neg(x)), X),
     "transposed twice": (lambda x: lax.transpose(lax.transpose(x, (1, 0)), (1, 0)), X),
@@ -57,6 +60,7 @@ KEPT: dict[str, tuple[Callable[..., Any], Any]] = {
     "c * 1": (lambda c: lax.mul(c, np.complex128(1)), C),
     "c / 1": (lambda c: lax.div(c, np.complex128(1)), C),
     "there and back by a narrower dtype": (lambda x: lax.convert_element_type(lax.convert_element_type(x, np.float32), np.float64), X),
+    "ones * x along paired axes": (lambda x: lax.dot_general(lax.broadcast(1.0, (2,)), x @ x.T, (((), ()), ((0,), (1,)))), X),
     "transposed round": (lambda x: lax.transpose(lax.transpose(lax.reshape(x, (1, 2, 3)), (1, 2, 0)), (1, 2, 0)), X),
 }
 
