@@ -11,6 +11,7 @@
 Array([ 0.,  3., 12.], dtype=float64)
 """
 
+from functrans import ad as ad
 from functrans import ad_checkpoint as ad_checkpoint
 from functrans import custom_batching as custom_batching
 from functrans import custom_derivatives as custom_derivatives

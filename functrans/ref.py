@@ -15,8 +15,23 @@ in place where nobody else reads.
 >>> powers(2.0)
 Array([1., 2., 4., 8.], dtype=float64)
 
-Known limits: a reference lives where it was made. It cannot be an argument or a result of a transformed function, nor be used in one that
-closes over it, such as the body of a loop: carry its value, ``ref[...]``, instead. Each case is an error that says so.
+A reference may be an argument of a jitted function, and a jitted function, a loop or a branch may close over one: its value goes in as an
+operand, and the value it ends with comes out and is stored (`functrans.calls.refs`).
+
+>>> total = new_ref(0.0)
+>>> @ft.jit
+... def add_all(xs):
+...     def body(i, _):
+...         total[...] += xs[i]
+...     ft.lax.fori_loop(0, len(xs), body, None)
+>>> add_all(np.arange(5.0)); add_all(np.ones(2)); total[...]
+Array(12., dtype=float64)
+
+Under `grad`, `jvp` and `vmap` a reference from outside is a constant: it may be read, and under `grad` and `jvp` be given values that are
+not differentiated (``stop_gradient``).
+
+Known limits: a reference is no result of a transformed function, no argument that is differentiated or mapped, and no part of a loop's
+carry. The functions of `make_jaxpr`, `eval_shape` and of custom rules use none from outside. Each case is an error that says so.
 
 Reference: the names and the meaning are those of `jax.ref`.
 """
@@ -25,100 +40,15 @@ from __future__ import annotations
 
 from typing import Any
 
-import numpy as np
-
-from functrans.core.aval import ShapedArray
-from functrans.core.dtypes import canonical, kind_of
+from functrans.calls.refs import Ref
+from functrans.core.dtypes import canonical
 from functrans.core.source import describe, user_source
-from functrans.core.trace import EvalTrace, Trace, current_trace, is_array_like, typeof
-from functrans.errors import UnexpectedTracerError
-from functrans.numpy.creation import array, zeros
+from functrans.core.trace import is_array_like, typeof
+from functrans.numpy.creation import zeros
 from functrans.numpy.util import as_operand, asarray_internal
 from functrans.primitives.structural import convert_element_type
 
 __all__ = ["Ref", "addupdate", "empty_ref", "free_ref", "freeze", "get", "new_ref", "set", "swap"]
-
-_KINDS = "biufc"
-
-
-class Ref:
-    """A mutable array. Made by `new_ref` and `empty_ref`, not by calling this class.
-
-    ``ref[index]`` is an array, the value now; ``ref[index] = value`` changes it. ``shape``, ``dtype`` and the rest are those of the value
-    and never change.
-    """
-
-    __slots__ = ("_made_at", "_trace", "_value", "aval")
-    aval: ShapedArray
-
-    def __init__(self, value: Any) -> None:
-        self.aval = typeof(value).strong()
-        self._value = value
-        self._trace: Trace = current_trace()
-        self._made_at = user_source()
-
-    @property
-    def shape(self) -> tuple[int, ...]:
-        return self.aval.shape
-
-    @property
-    def dtype(self) -> np.dtype:
-        return self.aval.dtype
-
-    @property
-    def ndim(self) -> int:
-        return self.aval.ndim
-
-    @property
-    def size(self) -> int:
-        return self.aval.size
-
-    def __len__(self) -> int:
-        if not self.shape:
-            raise TypeError(f"len() of a Ref of shape (), at {describe(user_source())}.")
-        return self.shape[0]
-
-    def _read(self) -> Any:
-        if self._value is None:
-            raise ValueError(f"a Ref of {self.aval} made at {describe(self._made_at)} was used after it was frozen or freed, at "
-                             f"{describe(user_source())}. Keep what freeze returns.")
-        here = current_trace()
-        if here is not self._trace and not (isinstance(here, EvalTrace) and isinstance(self._trace, EvalTrace)):
-            raise UnexpectedTracerError(
-                f"a Ref of {self.aval} made at {describe(self._made_at)} is used in another function than the one it was made for, which a "
-                f"transformation, or a loop or branch, traces by itself, at {describe(user_source())}. Make it in that function, or pass "
-                "and return its value: ref[...].")
-        return self._value
-
-    def __getitem__(self, index: Any) -> Any:
-        return self._read()[index]
-
-    def __setitem__(self, index: Any, value: Any) -> None:
-        whole = self._read()
-        self._value = whole.at[index].set(self._fitting(value))
-
-    def addupdate(self, index: Any, x: Any) -> None:
-        """Add `x` at `index`; see the function `addupdate`."""
-        whole = self._read()
-        self._value = whole.at[index].add(self._fitting(x))
-
-    def _fitting(self, value: Any) -> Any:
-        """A value to be stored, in the reference's dtype: Python numbers take it, arrays must have it."""
-        if not is_array_like(value) and not hasattr(value, "__array__") and not isinstance(value, (list, tuple)):
-            raise TypeError(f"a Ref takes arrays and numbers; got {value!r} of type {type(value).__name__}, at {describe(user_source())}.")
-        x = array(value) if isinstance(value, (list, tuple)) else asarray_internal(as_operand(value))
-        aval = typeof(x)
-        weak = aval.weak_type and _KINDS.index(kind_of(aval.dtype)) <= _KINDS.index(kind_of(self.dtype))
-        if aval.dtype != self.dtype and not weak:
-            raise ValueError(f"a Ref of {self.aval} takes values of its dtype; got {aval}, at {describe(user_source())}. Convert it: "
-                             f"value.astype({self.dtype.name!r}).")
-        return convert_element_type(x, self.dtype)
-
-    def __array__(self, dtype: Any = None, copy: bool | None = None) -> np.ndarray:
-        raise TypeError(f"a Ref is no array, at {describe(user_source())}. Read its value: ref[...].")
-
-    def __repr__(self) -> str:
-        return f"Ref({'no more' if self._value is None else self._value}, dtype={self.dtype})"
 
 
 def new_ref(init_val: Any, *, memory_space: Any = None, kind: str | None = None) -> Ref:
@@ -179,9 +109,7 @@ def freeze(ref: Ref) -> Any:
     >>> freeze(new_ref(np.ones(2)))
     Array([1., 1.], dtype=float64)
     """
-    value = _ref("freeze", ref)._read()
-    ref._value = None
-    return value
+    return _ref("freeze", ref).taken()
 
 
 def free_ref(ref: Ref) -> None:
@@ -192,8 +120,7 @@ def free_ref(ref: Ref) -> None:
 
     >>> free_ref(new_ref(np.ones(2)))
     """
-    _ref("free_ref", ref)._read()
-    ref._value = None
+    _ref("free_ref", ref).taken()
 
 
 def get(ref: Ref, idx: Any = None) -> Any:
@@ -236,4 +163,4 @@ def addupdate(ref: Ref, idx: Any, x: Any) -> None:
     >>> ref[...]
     Array([2., 1.], dtype=float64)
     """
-    _ref("addupdate", ref).addupdate(... if idx is None else idx, x)
+    _ref("addupdate", ref).addupdate(x, ... if idx is None else idx)

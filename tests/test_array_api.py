@@ -217,6 +217,28 @@ def test_promotion() -> None:
         assert fnp.equal(x, y).dtype == (x == y).dtype == bool
 
 
+@pytest.mark.parametrize("shape", [(), (3,)])
+def test_powers_of_integers_have_the_common_dtype(shape: tuple[int, ...]) -> None:
+    for a, b in itertools.product(INTS, INTS):
+        if wanted := numeric_promotion(a, b):
+            x, y = fnp.full(shape, 3, dtype=a), fnp.asarray(2, dtype=b)
+            for out in (fnp.pow(x, y), x ** y, ft.jit(fnp.pow)(x, y), x ** np.dtype(b).type(2)):
+                assert out.dtype == wanted and out.shape == shape and fnp.all(out == 9), (a, b)
+
+
+@pytest.mark.parametrize("shape", [(0, 0), (0, 3), (3, 0), (2, 0, 3)])
+def test_norms_of_nothing_are_zero(shape: tuple[int, ...]) -> None:
+    """A sum of nothing is 0, and so is the greatest of no sizes, none of which could be negative; the least has no value."""
+    x = fnp.zeros(shape)
+    for ord in ("fro", "nuc", 1, 2, float("inf")):
+        agree(fnp.linalg.matrix_norm(x, ord=ord), np.zeros(shape[:-2]))
+    for ord in (0, 1, 2, 3, float("inf")):
+        agree(fnp.linalg.vector_norm(x, ord=ord), np.zeros(()))
+        agree(fnp.linalg.vector_norm(x, ord=ord, axis=-1, keepdims=True), np.zeros((*shape[:-1], 1)))
+    with pytest.raises(ValueError, match=r"no extremum .*at .*test_array_api"):
+        fnp.linalg.vector_norm(x, ord=-float("inf"))
+
+
 def test_dtypes_of_reductions() -> None:
     for name in DTYPES[1:]:
         x = fnp.ones((2, 2), dtype=name)

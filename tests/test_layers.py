@@ -20,8 +20,8 @@ LAYERS = [
     ["compiler"],
     ["calls"],
     [
-        "lax", "ad_checkpoint", "custom_derivatives", "custom_batching", "debug", "experimental", "dtypes", "flatten_util", "random", "nn",
-        "optim", "ops", "image", "test_util", "host", "scipy", "ref", "example_libraries",
+        "lax", "ad", "ad_checkpoint", "custom_derivatives", "custom_batching", "debug", "experimental", "dtypes", "flatten_util", "random",
+        "nn", "optim", "ops", "image", "test_util", "host", "scipy", "ref", "example_libraries",
         "typing",
     ],
 ]

@@ -11,6 +11,7 @@ from typing import Any
 
 from functrans.calls.called import code_line
 from functrans.calls.closed import Closure, trace_closed
+from functrans.calls.refs import Ref
 from functrans.core.aval import ShapedArray
 from functrans.core.dtypes import kind_of, promote
 from functrans.core.jaxpr import Atom, ClosedJaxpr, Eqn, Jaxpr, Var
@@ -99,7 +100,7 @@ def tree_differences(a: PyTreeDef, b: PyTreeDef, a_name: str, b_name: str) -> st
 
 def trace_carry(
     fun: Callable[..., Any], in_tree: PyTreeDef, leading: Sequence[ShapedArray], init: Sequence[Any], carry_tree: PyTreeDef,
-    paths: Sequence[str], name: str, words: tuple[str, str] = ("the body", "carry"),
+    paths: Sequence[str], name: str, words: tuple[str, str] = ("the body", "carry"), held: Sequence[Ref] | None = None,
 ) -> tuple[Closure, list[Any]]:
     """The body of a loop, traced at types of the carry that it keeps; and the initial carry in these types.
 
@@ -110,6 +111,7 @@ def trace_carry(
         leading: avals of the leaves before the carry.
         paths: the names of the carry's leaves, for messages.
         words: what messages call `fun` and what it takes and returns.
+        held: as for `trace_closed`.
 
     Raises:
         TypeError: if the body returns another structure or type than it takes.
@@ -117,7 +119,7 @@ def trace_carry(
     init, (subject, thing) = list(init), words
     while True:
         avals = [typeof(x) for x in init]
-        made = trace_closed(fun, in_tree, [*leading, *avals], f"{name} of {fun_name(fun)}")
+        made = trace_closed(fun, in_tree, [*leading, *avals], f"{name} of {fun_name(fun)}", held)
         if made.out_tree != carry_tree:
             why = tree_differences(carry_tree, made.out_tree, f"the {thing} it takes", f"the {thing} it returns")
             raise TypeError(f"{name}: {subject} {code_line(fun)} must return a {thing} of the structure it takes, at "

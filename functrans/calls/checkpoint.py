@@ -21,6 +21,7 @@ import numpy as np
 from functrans.calls.checkpoint_policies import Policy
 from functrans.calls.closed import trace_closed
 from functrans.calls.questions import QuestionsPassedOn
+from functrans.calls.refs import Ref, carrying, restored, threaded, values_of
 from functrans.calls.rematerialize import split_by_policy
 from functrans.calls.rules import Call, call_batch, call_jvp, call_transpose
 from functrans.core.array import Array
@@ -166,7 +167,7 @@ def checkpoint(
             return fun(*[a if i in static else next(rest) for i, a in enumerate(args)], **given_named, **fixed_named)
 
         wraps(fun)(of_dynamic)
-        leaves, tree = tree_flatten((dynamic, named))
+        leaves, _ = tree_flatten((dynamic, named))
         try:
             check_arrays(leaves, [*dynamic, *named.values()], fun, "checkpoint")
         except TypeError as error:
@@ -175,15 +176,22 @@ def checkpoint(
         if not _may_be_reversed(current_trace()):
             return fun(*args, **kwargs)
         try:
-            closure = trace_closed(of_dynamic, tree, [typeof(x) for x in leaves], "checkpoint", QuestionsPassedOn(leaves))
+            return carrying(lambda held: _called(of_dynamic, dynamic, named, params, held))
         except (ConcretizationTypeError, TracerIntegerConversionError, TracerArrayConversionError) as error:
             error.add_note(f"{fun_name(fun)} is traced, because checkpoint must be able to run it again. If the value is that of an "
                            "argument, make the argument static by static_argnums of checkpoint, or leave the question out of it.")
             raise
-        outs = checkpoint_p.bind(*closure.consts, *leaves, jaxpr=closure.jaxpr, **params)
-        return tree_unflatten(closure.out_tree, outs)
 
     return wrapper
+
+
+def _called(fun: Callable[..., Any], args: tuple[Any, ...], kwargs: dict[str, Any], params: dict[str, Any], held: Sequence[Ref]) -> Any:
+    leaves, tree = tree_flatten(((values_of(held), *args), kwargs))
+    closure = trace_closed(threaded(held, fun), tree, [typeof(x) for x in leaves], "checkpoint", held, QuestionsPassedOn(leaves))
+    outs = checkpoint_p.bind(*closure.consts, *leaves, jaxpr=closure.jaxpr, **params)
+    values, out = tree_unflatten(closure.out_tree, outs)
+    restored(held, values)
+    return out
 
 
 remat = checkpoint

@@ -14,6 +14,7 @@ import numpy as np
 
 from functrans.calls.jit import compiled, with_leading_inputs
 from functrans.calls.questions import QuestionsPassedOn
+from functrans.calls.refs import Frame, Ref, RefsFound
 from functrans.core.aval import ShapedArray
 from functrans.core.interpret import eval_jaxpr
 from functrans.core.jaxpr import ClosedJaxpr, Eqn, Jaxpr, Var, subjaxprs
@@ -35,14 +36,23 @@ class Closure:
 
 
 def trace_closed(
-    fun: Callable[..., Any], in_tree: PyTreeDef, in_avals: Sequence[ShapedArray], name: str, recorder: Recorder | None = None,
+    fun: Callable[..., Any], in_tree: PyTreeDef, in_avals: Sequence[ShapedArray], name: str, held: Sequence[Ref] | None = None,
+    recorder: Recorder | None = None,
 ) -> Closure:
     """Trace ``fun(*args)``; `in_tree` is the structure of ``(args, {})`` and `name` what messages call the construct.
 
-    `recorder` answers questions about values; without it those are answered that depend on what the function closes over.
+    `held` are the references whose values the construct carries in and out; None where it cannot carry any. `recorder` answers
+    questions about values; without it those are answered that depend on what the function closes over.
+
+    Raises:
+        RefsFound: if `fun` writes to others, of an outer trace.
     """
     flat_fun = FlatFun(fun, in_tree, False, name.removesuffix(f" of {fun_name(fun)}"))
-    closed = stage(flat_fun, in_avals, name, recorder or QuestionsPassedOn([None] * len(in_avals)))
+    frame = Frame()
+    recorder = recorder or QuestionsPassedOn([None] * len(in_avals))
+    closed = stage(flat_fun if held is None else frame.around(flat_fun), in_avals, name, recorder)
+    if found := [r for r in frame.written if r not in (held or ())]:
+        raise RefsFound(found)
     return Closure(with_leading_inputs(closed), closed.consts, flat_fun.out_tree)
 
 

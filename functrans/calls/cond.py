@@ -22,6 +22,7 @@ from functrans.calls.agreement import conformed, joined, leaf_difference, tree_d
 from functrans.calls.called import called_by, code_line
 from functrans.calls.closed import Closure, run_call, trace_closed, with_leading_inputs
 from functrans.calls.one_by_one import has_effects, one_by_one
+from functrans.calls.refs import Ref, carrying, restored, threaded, values_of
 from functrans.core.aval import Linear, ShapedArray, Zero
 from functrans.core.dtypes import is_integer
 from functrans.core.interpret import eval_jaxpr
@@ -360,12 +361,26 @@ def _truth(pred: Any) -> Any:
 
 
 def _choose(name: str, index: Any, funs: Sequence[Callable[..., Any]], names: Sequence[str], operands: tuple[Any, ...]) -> Any:
+    words = [f"operand {k}" for k in range(len(operands))]
+    funs = [called_by(name, role, f, words) for f, role in safe_zip(funs, names)]
+
+    def run(held: tuple[Ref, ...]) -> Any:
+        if not held:
+            return _chosen(name, index, funs, names, operands, held)
+        values, out = _chosen(name, index, [threaded(held, f) for f in funs], names, (values_of(held), *operands), held)
+        restored(held, values)
+        return out
+
+    return carrying(run)
+
+
+def _chosen(
+    name: str, index: Any, funs: Sequence[Callable[..., Any]], names: Sequence[str], operands: tuple[Any, ...], held: Sequence[Ref],
+) -> Any:
     flat, in_tree = tree_flatten((operands, {}))
     check_arrays(flat, operands, funs[0], name)
     avals = [typeof(x) for x in flat]
-    words = [f"operand {k}" for k in range(len(operands))]
-    closures = [trace_closed(called_by(name, role, f, words), in_tree, avals, f"{name} of {fun_name(f)}")
-                for f, role in safe_zip(funs, names)]
+    closures = [trace_closed(f, in_tree, avals, f"{name} of {fun_name(f)}", held) for f in funs]
     types = _result_types(name, funs, names, closures)
     branches, consts = _merged([(conformed(c.jaxpr, types), c.consts) for c in closures])
     outs = cond_p.bind(index, *consts, *flat, branches=branches)

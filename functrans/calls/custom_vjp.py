@@ -267,7 +267,8 @@ class custom_vjp:
                 and types. None stands for zero, for an argument or inside one; what is given for integers is ignored.
             symbolic_zeros: whether `fwd` takes a `CustomVJPPrimal` in each array's place, and `bwd` a `SymbolicZero` for a
                 cotangent known to be zero.
-            optimize_remat: accepted for compatibility; `fwd` is not looked into.
+            optimize_remat: accepted for compatibility: the forward pass of a `checkpoint` runs the function itself, and compiled code
+                does not compute residuals that nobody uses.
         """
         for rule in (fwd, bwd):
             if not callable(rule):

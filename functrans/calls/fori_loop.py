@@ -11,6 +11,7 @@ import numpy as np
 from functrans.calls.agreement import conformed, trace_carry
 from functrans.calls.called import called_by
 from functrans.calls.closed import Closure
+from functrans.calls.refs import Ref, carrying, restored, threaded, values_of
 from functrans.calls.repeat import repeat_p
 from functrans.calls.scan import bind_scan
 from functrans.core.aval import ShapedArray
@@ -22,7 +23,7 @@ from functrans.core.trace import Tracer, typeof
 from functrans.primitives.arithmetic import sub_p
 from functrans.primitives.builders import add_p
 from functrans.primitives.structural import convert_element_type
-from functrans.transforms.flatten import arg_paths, check_arrays
+from functrans.transforms.flatten import arg_paths, check_arrays, wraps
 from functrans.transforms.rewrite import memoized
 from functrans.transforms.stage import stage
 from functrans.tree_util import tree_flatten, tree_unflatten
@@ -58,6 +59,20 @@ def fori_loop(lower: Any, upper: Any, body_fun: Callable[[Any, Any], Any], init_
     """
     if not callable(body_fun):
         raise TypeError(f"fori_loop: body_fun must be callable; got {body_fun!r}, at {describe(user_source())}.")
+
+    def run(held: tuple[Ref, ...]) -> Any:
+        if not held:
+            return _loop(lower, upper, body_fun, init_val, unroll, held)
+        turn = threaded(held, lambda carry, i: body_fun(i, carry))
+        body = wraps(body_fun)(lambda i, carry: turn(*carry, i))
+        values, out = _loop(lower, upper, body, (values_of(held), init_val), unroll, held)
+        restored(held, values)
+        return out
+
+    return carrying(run)
+
+
+def _loop(lower: Any, upper: Any, body_fun: Callable[[Any, Any], Any], init_val: Any, unroll: Any, held: Sequence[Ref]) -> Any:
     aval = _counter(lower, upper)
     turns = None
     if not (isinstance(lower, Tracer) or isinstance(upper, Tracer)):
@@ -69,7 +84,7 @@ def fori_loop(lower: Any, upper: Any, body_fun: Callable[[Any, Any], Any], init_
     in_tree = tree_flatten(((0, init_val), {}))[1]
     check_arrays([0, *init], [0, init_val], body_fun, "fori_loop")
     paths = arg_paths([0, init_val], body_fun)[1:]
-    body, init = trace_carry(body_fun, in_tree, [aval], init, carry_tree, paths, "fori_loop")
+    body, init = trace_carry(body_fun, in_tree, [aval], init, carry_tree, paths, "fori_loop", held=held)
     if turns is None:
         outs = _counted(body, convert_element_type(lower, aval.dtype), _difference(lower, upper, aval.dtype), init, width)
     else:

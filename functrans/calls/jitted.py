@@ -17,6 +17,7 @@ from functrans.calls.guards import Disagreement, Guard, GuardRecorder
 from functrans.calls.jit import bind_jaxpr
 from functrans.calls.paths import Path, Paths
 from functrans.calls.questions import ValueNeeded
+from functrans.calls.refs import Frame, Ref, RefsFound, carrying, restored, threaded, values_of
 from functrans.config import options, trace_key
 from functrans.core.array import Array
 from functrans.core.aval import ShapedArray, ShapeDtypeStruct
@@ -39,6 +40,8 @@ class JitFunction:
         self._static_argnums = static_argnums
         self._static_argnames = frozenset(static_argnames)
         self._strict = strict
+        self._held: tuple[Ref, ...] | None = None  # references whose values its arguments carry; None if none ever are
+        self._stateful: _Stateful | None = None
         self._cache: dict[Any, Paths] = {}
         _all_functions.add(self)
         wraps(fun)(self)
@@ -47,21 +50,29 @@ class JitFunction:
         current = options()
         if current.disable_jit:
             return self._fun(*args, **kwargs)
-        dynamic, static = self._split(args, kwargs)
-        leaves, tree = tree_flatten(dynamic)
-        if type(current_trace()) is EvalTrace:
-            values, signature = self._values(leaves, dynamic)
-            if values is not None:
-                key = (tree, static, signature, trace_key(current))
-                found = self._cache.get(key)
-                seen = None
-                if found is not None and (path := found.recent) is not None:
-                    out = path.attempt(values)
-                    if type(out) is not Disagreement:
-                        return tree_unflatten(path.out_tree, out)
-                    seen = path, out
-                return self._first(key, _Call(dynamic, static, leaves, tree), values, seen)
-        return self._traced(_Call(dynamic, static, leaves, tree))
+        if self._stateful is not None:
+            return self._stateful(args, kwargs)
+        try:
+            dynamic, static = self._split(args, kwargs)
+            leaves, tree = tree_flatten(dynamic)
+            if type(current_trace()) is EvalTrace:
+                values, signature = self._values(leaves, dynamic)
+                if values is not None:
+                    key = (tree, static, signature, trace_key(current))
+                    found = self._cache.get(key)
+                    seen = None
+                    if found is not None and (path := found.recent) is not None:
+                        out = path.attempt(values)
+                        if type(out) is not Disagreement:
+                            return tree_unflatten(path.out_tree, out)
+                        seen = path, out
+                    return self._first(key, _Call(dynamic, static, leaves, tree), values, seen)
+            return self._traced(_Call(dynamic, static, leaves, tree))
+        except RefsFound as needed:
+            if self._held is not None:
+                raise
+            self._stateful = _Stateful(self, needed.refs)
+        return self._stateful(args, kwargs)
 
     def __get__(self, instance: Any, owner: Any = None) -> Any:
         return self if instance is None else _BoundJit(self, instance)
@@ -101,6 +112,8 @@ class JitFunction:
                 signature.append((value.shape, value.dtype, x._weak))
             elif isinstance(x, Tracer):
                 return None, None
+            elif kind is Ref:
+                raise RefsFound(())
             else:
                 try:
                     value = to_numpy(x)
@@ -131,6 +144,8 @@ class JitFunction:
         of the function around it, whose transformation may know them, and otherwise says why not.
         """
         leaves = call.leaves
+        if any(type(x) is Ref for x in leaves):
+            raise RefsFound(())
         check_arrays(leaves, [*call.dynamic[0], *call.dynamic[1].values()], self._fun, "jit")
         avals = tuple((a.shape, a.dtype, a.weak_type) for a in map(typeof, leaves))
         found = self._cache.setdefault((call.tree, call.static, avals, trace_key(options()), *axis_env().items()), Paths())
@@ -161,8 +176,10 @@ class JitFunction:
         elif not why:
             given = [None if v is None else Array(v.view(), a.weak_type) for v, a in zip(values, avals, strict=True)]
             recorder = GuardRecorder(name, given, decided)
-        flat_fun = self._flat(call)
-        closed = stage(flat_fun, avals, name, recorder, why)
+        flat_fun, frame = self._flat(call), Frame()
+        closed = stage(frame.around(flat_fun), avals, name, recorder, why)
+        if found := [r for r in frame.values if r not in (self._held or ())]:
+            raise RefsFound(found)
         if recorder is None:
             return Path(closed, (), flat_fun.out_tree, name)
         if recorder.needed:  # the program has swallowed the exception
@@ -177,18 +194,21 @@ class JitFunction:
 
     def _flat(self, call: _Call) -> FlatFun:
         """The function of the dynamic leaves, with the static arguments in their places."""
-        fun = self._fun
-        if call.static:
-            n, fixed = call.static
-            positional = {w: v for w, _, v in fixed if isinstance(w, int)}
-            named = {w: v for w, _, v in fixed if not isinstance(w, int)}
-            inner = fun
+        return FlatFun(self.fixed(call.static), call.tree, False, "jit")
 
-            def fun(*args: Any, **kwargs: Any) -> Any:
-                rest = iter(args)
-                return inner(*[positional[i] if i in positional else next(rest) for i in range(n)], **kwargs, **named)
+    def fixed(self, static: Any) -> Callable[..., Any]:
+        """The function of the dynamic arguments alone."""
+        if not static:
+            return self._fun
+        n, given = static
+        positional = {w: v for w, _, v in given if isinstance(w, int)}
+        named = {w: v for w, _, v in given if not isinstance(w, int)}
 
-        return FlatFun(fun, call.tree, False, "jit")
+        def of_dynamic(*args: Any, **kwargs: Any) -> Any:
+            rest = iter(args)
+            return self._fun(*[positional[i] if i in positional else next(rest) for i in range(n)], **kwargs, **named)
+
+        return wraps(self._fun)(of_dynamic)
 
     # -- stages -------------------------------------------------------------------------------------------------
 
@@ -199,6 +219,9 @@ class JitFunction:
         """
         dynamic, static = self._split(args, kwargs)
         leaves, tree = tree_flatten(dynamic)
+        if self._stateful is not None or any(type(x) is Ref for x in leaves):
+            raise TypeError(f"jit of {fun_name(self._fun)}: trace, lower and eval_shape take functions that use no Ref from outside, at "
+                            f"{describe(user_source())}. Call the function itself, or pass and return the values: ref[...].")
         call = _Call(dynamic, static, leaves, tree)
         values = known_values(leaves) if all(map(is_array_like, leaves)) else [None]
         if any(v is None for v in values):
@@ -220,6 +243,44 @@ class JitFunction:
     def clear_cache(self) -> None:
         """Forget every traced and compiled form."""
         self._cache.clear()
+        self._stateful = None
+
+
+class _Stateful:
+    """A jitted function that uses references from outside: a jitted function of their values too, which returns those it leaves behind."""
+
+    def __init__(self, function: JitFunction, held: tuple[Ref, ...]) -> None:
+        self._function = function
+
+        def of_values(befores: Sequence[Any], leaves: Sequence[Any], layout: Any) -> Any:
+            tree, static, places = layout
+            leaves = [Ref(x) if i in places else x for i, x in enumerate(leaves)]
+            args, kwargs = tree_unflatten(tree, leaves)
+            closed_over, out = threaded(self._pure._held or (), function.fixed(static))(befores, *args, **kwargs)
+            return closed_over, values_of([leaves[i] for i in places]), out
+
+        self._pure = JitFunction(wraps(function._fun)(of_values), (2,), (), function._strict)
+        self._pure._held = held
+
+    def __call__(self, args: tuple[Any, ...], kwargs: dict[str, Any]) -> Any:
+        function, pure = self._function, self._pure
+        dynamic, static = function._split(args, kwargs)
+        leaves, tree = tree_flatten(dynamic)
+        places = tuple(i for i, x in enumerate(leaves) if type(x) is Ref)
+        given = [leaves[i] for i in places]
+        values = [x.value() if type(x) is Ref else x for x in leaves]
+        check_arrays(values, [*dynamic[0], *dynamic[1].values()], function._fun, "jit")
+
+        def run(found: tuple[Ref, ...]) -> Any:
+            pure._held = held = tuple(dict.fromkeys((*(pure._held or ()), *found)))
+            if len({*held, *given}) < len(held) + len(given):
+                raise ValueError(f"jit of {fun_name(function._fun)}: a Ref is given to it twice, as two arguments or as an argument and in "
+                                 f"its closure, at {describe(user_source())}. Use it by one name.")
+            closed_over, passed, out = pure(values_of(held), values, (tree, static, places))
+            restored([*held, *given], [*closed_over, *passed])
+            return out
+
+        return carrying(run)
 
 
 _WEAK_SCALARS = frozenset({int, float, complex})

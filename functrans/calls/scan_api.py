@@ -16,6 +16,7 @@ from functrans.calls.agreement import structure_errors
 from functrans.calls.called import called_by
 from functrans.calls.closed import Closure, trace_closed
 from functrans.calls.custom_results import brief
+from functrans.calls.refs import Ref, carrying, restored, threaded, values_of
 from functrans.calls.scan import bind_scan
 from functrans.calls.treeverse import checkpointed_loop, planned
 from functrans.config import options
@@ -95,8 +96,29 @@ def _scan(
     if not callable(f):
         raise TypeError(f"{what}: the body must be a function of (carry, x); got {f!r} of type {type(f).__name__}, at "
                         f"{describe(user_source())}.")
-    name = f"{what} of {fun_name(f)}"
     f = called_by("scan", "the body", f, ["carry", "x"])
+
+    def run(held: tuple[Ref, ...]) -> tuple[Any, Any]:
+        if not held:
+            return _scan_of(what, f, init, xs, length, reverse, unroll, checkpoint, held)
+        step = threaded(held, _pair_checked(f"{what} of {fun_name(f)}", f))
+
+        def body(state: Any, x: Any) -> tuple[Any, Any]:
+            values, (carry, y) = step(*state, x)
+            return (values, carry), y
+
+        (values, carry), ys = _scan_of(what, wraps(f)(body), (values_of(held), init), xs, length, reverse, unroll, checkpoint, held)
+        restored(held, values)
+        return carry, ys
+
+    return carrying(run)
+
+
+def _scan_of(
+    what: str, f: Callable[..., Any], init: Any, xs: Any, length: int | None, reverse: bool, unroll: int | bool,
+    checkpoint: bool | int | str | None, held: Sequence[Ref],
+) -> tuple[Any, Any]:
+    name = f"{what} of {fun_name(f)}"
     starts, init_tree = tree_flatten(init)
     checked_leaves(name, "init", init)
     inputs, xs_tree = checked_leaves(name, "xs", xs), tree_structure(xs)
@@ -107,7 +129,7 @@ def _scan(
     if options().disable_jit and length:
         return _python_loop(body, init, inputs, xs_tree, length, bool(reverse))
     x_avals = [a.update(shape=a.shape[1:]) for a in (typeof(x) for x in inputs)]
-    closure, starts = _trace_body(name, f, body, starts, init_tree, x_avals, xs_tree)
+    closure, starts = _trace_body(name, f, body, starts, init_tree, x_avals, xs_tree, held)
     run = {} if plan is None or type(current_trace()) is EvalTrace else {"run": partial(checkpointed_loop, plan.widths)}
     carry, ys = bind_scan(closure.jaxpr, closure.consts, starts, inputs, length=length, reverse=bool(reverse), unroll=steps, **run)
     carry_tree, y_tree = closure.out_tree.children()
@@ -179,7 +201,7 @@ def _pair_checked(name: str, f: Callable[..., Any]) -> Callable[..., Any]:
 
 def _trace_body(
     name: str, f: Callable[..., Any], body: Callable[..., Any], starts: list[Any], init_tree: PyTreeDef,
-    x_avals: Sequence[ShapedArray], xs_tree: PyTreeDef,
+    x_avals: Sequence[ShapedArray], xs_tree: PyTreeDef, held: Sequence[Ref],
 ) -> tuple[Closure, list[Any]]:
     """The body as a jaxpr, and the carry's start in the types that the body keeps.
 
@@ -189,7 +211,7 @@ def _trace_body(
     n = len(starts)
     while True:
         avals = [typeof(x) for x in starts]
-        closure = trace_closed(body, arg_tree, [*avals, *x_avals], name)
+        closure = trace_closed(body, arg_tree, [*avals, *x_avals], name, held)
         _check_structure(name, init_tree, closure.out_tree.children()[0])
         outs = closure.jaxpr.out_avals[:n]
         promoted = [promote(a.dtype, True, b.dtype, b.weak_type)[0] if a.weak_type else a.dtype for a, b in safe_zip(avals, outs)]

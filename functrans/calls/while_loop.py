@@ -34,6 +34,7 @@ from functrans.calls.called import called_by, code_line
 from functrans.calls.closed import run_call, trace_closed, with_leading_inputs
 from functrans.calls.hoist import hoist_invariant
 from functrans.calls.one_by_one import has_effects, one_by_one
+from functrans.calls.refs import Ref, carrying, restored, threaded, values_of
 from functrans.calls.repeat import check_operands, repeat_tangents
 from functrans.core.aval import ShapedArray, tangent_aval
 from functrans.core.interpret import eval_jaxpr
@@ -44,7 +45,7 @@ from functrans.primitives.base import primitive
 from functrans.primitives.logic import and_p
 from functrans.primitives.reduction import reduce_or_p
 from functrans.primitives.structural import moved_to_front
-from functrans.transforms.flatten import arg_paths, check_arrays, fun_name
+from functrans.transforms.flatten import arg_paths, check_arrays, fun_name, wraps
 from functrans.transforms.rewrite import batch_jaxpr, memoized
 from functrans.transforms.stage import stage
 from functrans.transforms.symbolic_zeros import active_mask, with_zeros
@@ -204,11 +205,25 @@ def while_loop(cond_fun: Callable[[Any], Any], body_fun: Callable[[Any], Any], i
         if not callable(fun):
             raise TypeError(f"while_loop: {what} must be callable; got {fun!r}, at {describe(user_source())}.")
     cond_fun, body_fun = (called_by("while_loop", what, fun, ["carry"]) for what, fun in (("cond_fun", cond_fun), ("body_fun", body_fun)))
+
+    def run(held: tuple[Ref, ...]) -> Any:
+        if not held:
+            return _loop(cond_fun, body_fun, init_val, held)
+        test, turn = threaded(held, cond_fun), threaded(held, body_fun)
+        cond, body = wraps(cond_fun)(lambda carry: test(*carry)[1]), wraps(body_fun)(lambda carry: turn(*carry))
+        values, out = _loop(cond, body, (values_of(held), init_val), held)
+        restored(held, values)
+        return out
+
+    return carrying(run)
+
+
+def _loop(cond_fun: Callable[[Any], Any], body_fun: Callable[[Any], Any], init_val: Any, held: Sequence[Ref]) -> Any:
     init, carry_tree = tree_flatten(init_val)
     in_tree = tree_flatten(((init_val,), {}))[1]
     check_arrays(init, [init_val], body_fun, "while_loop")
-    body, init = trace_carry(body_fun, in_tree, [], init, carry_tree, arg_paths([init_val], body_fun), "while_loop")
-    cond = trace_closed(cond_fun, in_tree, [typeof(x) for x in init], f"while_loop of {fun_name(cond_fun)}")
+    body, init = trace_carry(body_fun, in_tree, [], init, carry_tree, arg_paths([init_val], body_fun), "while_loop", held=held)
+    cond = trace_closed(cond_fun, in_tree, [typeof(x) for x in init], f"while_loop of {fun_name(cond_fun)}", held)
     if cond.out_tree.num_nodes != 1 or cond.jaxpr.out_avals != [_BOOL]:
         got = cond.jaxpr.out_avals[0] if cond.out_tree.num_nodes == 1 and cond.jaxpr.out_avals else f"the structure {cond.out_tree}"
         raise TypeError(f"while_loop: cond_fun must return a boolean scalar; {code_line(cond_fun)} returns {got}, at "

@@ -71,6 +71,13 @@ def norm(x: Any, ord: int | float | str | None = None, axis: int | Sequence[int]
     raise ValueError(f"norm: improper number of axes: {axis}; one (vectors) or two (matrices) are needed, at {describe(user_source())}.")
 
 
+def _greatest(sizes: Any, axis: int | tuple[int, ...], keepdims: bool = False) -> Any:
+    """The greatest of sizes, none of which is negative: 0 where there are none."""
+    shape = typeof(sizes).shape
+    empty = any(shape[a] == 0 for a in (axis if isinstance(axis, tuple) else (axis,)))
+    return array_max(sizes, axis=axis, keepdims=keepdims, initial=0 if empty else None)
+
+
 def _power_norm(x: Any, p: float, axes: tuple[int, ...], keepdims: bool) -> Any:
     """The p-th root of a sum of p-th powers."""
     if p == 2:
@@ -90,7 +97,7 @@ def _vector_norm(x: Any, ord: Any, axes: tuple[int, ...], keepdims: bool) -> Any
     if isinstance(ord, str) or not isinstance(ord, (int, float, np.number)):
         raise ValueError(f"norm: invalid order {ord!r} for vectors; use a number, inf or -inf, at {describe(user_source())}.")
     if ord == np.inf:
-        return array_max(abs_p.bind(x), axis=axes, keepdims=keepdims)
+        return _greatest(abs_p.bind(x), axes, keepdims)
     if ord == -np.inf:
         return array_min(abs_p.bind(x), axis=axes, keepdims=keepdims)
     if ord == 0:
@@ -108,11 +115,11 @@ def _matrix_norm(x: Any, ord: Any, axes: tuple[int, ...], keepdims: bool) -> Any
         return _power_norm(x, 2, axes, keepdims)
     if ord in (2, -2, "nuc"):
         s = svdvals(moveaxis(x, (row, column), (-2, -1)))
-        folds: dict[Any, Callable[..., Any]] = {2: array_max, -2: array_min, "nuc": array_sum}
+        folds: dict[Any, Callable[..., Any]] = {2: _greatest, -2: array_min, "nuc": array_sum}
         out = folds[ord](s, axis=-1)
         return reshape(out, [1 if i in axes else n for i, n in enumerate(typeof(x).shape)]) if keepdims else out
     ends: dict[Any, tuple[int, int, Callable[..., Any]]] = {
-        1: (row, column, array_max), -1: (row, column, array_min), np.inf: (column, row, array_max), -np.inf: (column, row, array_min)}
+        1: (row, column, _greatest), -1: (row, column, array_min), np.inf: (column, row, _greatest), -np.inf: (column, row, array_min)}
     if ord not in ends:
         raise ValueError(f"norm: invalid order {ord!r} for matrices; use 'fro', 'nuc', 1, -1, 2, -2, inf or -inf, at "
                          f"{describe(user_source())}.")

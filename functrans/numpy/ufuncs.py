@@ -219,7 +219,8 @@ def power(x: Any, y: Any, /) -> Any:
     x, y = unary_operand("power", x), unary_operand("power", y)
     if not isinstance(y, Tracer) and not typeof(y).shape and _kind(y) in "iu":
         exponent = operator.index(y)
-        (x,) = promote_args_numeric(x)
+        strong_integers = _kind(x) in "biu" and not typeof(y).weak_type
+        x = promote_args_numeric(x, y)[0] if strong_integers else promote_args_numeric(x)[0]
         return square_p.bind(x) if exponent == 2 else integer_pow_p.bind(x, y=exponent)
     if _kind(x) in "fc" and _kind(y) in "iu":
         return pow_p.bind(*promote_shapes("power", x, y))

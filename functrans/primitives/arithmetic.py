@@ -333,12 +333,7 @@ def _select_transpose(ct: Any, which: Any, *cases: Any) -> list[Any]:
 
 
 select_n_p = primitive(
-    "select_n",
-    impl=_select_impl,
-    abstract=_select_abstract,
-    jvp=_select_jvp,
-    transpose=_select_transpose,
-    lower=_select_lower,
+    "select_n", impl=_select_impl, abstract=_select_abstract, jvp=_select_jvp, transpose=_select_transpose, lower=_select_lower,
 )
 select_n_p.batch = elementwise_batch(select_n_p)
 
@@ -453,20 +448,14 @@ def _integer_pow_jvp(primals: Sequence[Any], tangents: Sequence[Any], *, y: int)
 
 
 integer_pow_p: Primitive = primitive(
-    "integer_pow",
-    impl=_integer_pow_impl,
-    abstract=_integer_pow_abstract,
-    jvp=_integer_pow_jvp,
-    lower=_integer_pow_lower,
+    "integer_pow", impl=_integer_pow_impl, abstract=_integer_pow_abstract, jvp=_integer_pow_jvp, lower=_integer_pow_lower,
     batch=lambda size, args, dims, *, y: (integer_pow_p.bind(*args, y=y), dims[0]),
     reasons={"transpose": "it is not linear; its derivative is made of products"},
 )
 square_p = unary("square", lambda x: SCALAR_OPS["mul"](x, x), lambda x, y: _mul(_c(x, 2), x), kinds="iufc",
                  lower=lambda b, x: complex_mul(b, x, x) if x.is_complex else b.op("mul", x, x))
 sqrt_p = unary("sqrt", SCALAR_OPS["sqrt"], lambda x, y: _div(_c(x, 0.5), y), lower=_real_or("sqrt", complex_sqrt))
-rsqrt_p = unary(
-    "rsqrt", SCALAR_OPS["rsqrt"], lambda x, y: _mul(_c(x, -0.5), _div(y, x)), lower=_real_or("rsqrt", complex_rsqrt)
-)
+rsqrt_p = unary("rsqrt", SCALAR_OPS["rsqrt"], lambda x, y: _mul(_c(x, -0.5), _div(y, x)), lower=_real_or("rsqrt", complex_rsqrt))
 cbrt_p = unary("cbrt", SCALAR_OPS["cbrt"], lambda x, y: _mul(_c(x, 1 / 3), integer_pow_p.bind(y, y=-2)), kinds="f")
 # The logarithm stands here because the derivative of pow needs it.
 log_p = unary("log", SCALAR_OPS["log"], lambda x, y: _div(_c(x, 1), x), lower=_real_or("log", complex_log))

@@ -12,7 +12,7 @@ from typing import Any
 import numpy as np
 
 from functrans.core.array import Array
-from functrans.core.aval import ShapedArray, Zero
+from functrans.core.aval import Zero
 from functrans.core.check import check_linear
 from functrans.core.dtypes import float0, is_float, is_inexact, kind_of
 from functrans.core.interpret import eval_jaxpr
@@ -25,9 +25,10 @@ from functrans.transforms.batching import BatchAxis, batch_flat, from_batched
 from functrans.transforms.flatten import FlatFun, arg_paths, argnums_tuple, check_arrays, fun_name, partial_args, wraps
 from functrans.transforms.jvp import jvp_flat
 from functrans.transforms.linearize import LinearProgram, evaluate_linear, linearize_flat, transpose_linear
+from functrans.transforms.pullback import VJP, Pullback
 from functrans.transforms.stage import stage
-from functrans.transforms.tangents import fitted_cotangents, fitted_tangents
-from functrans.tree_util import Partial, keystr, tree_flatten, tree_flatten_with_path, tree_map, tree_unflatten
+from functrans.transforms.tangents import fitted_tangents
+from functrans.tree_util import Partial, tree_flatten, tree_map, tree_unflatten
 from functrans.util import safe_zip
 
 __all__ = [
@@ -121,33 +122,13 @@ def linearize(fun: Callable[..., Any], *primals: Any, has_aux: bool = False) -> 
 
 # -- reverse ------------------------------------------------------------------------------------------------------------------
 
-class _Pullback:
-    """The function that `vjp` returns, but for its residuals: from these and cotangents of results to cotangents of arguments."""
-
-    def __init__(self, name: str, program: LinearProgram, in_avals: list[ShapedArray], in_tree: Any, out_avals: list[ShapedArray],
-                 out_tree: Any) -> None:
-        self._name, self._program = name, program
-        self._in_avals, self._in_tree = in_avals, in_tree
-        self._out_avals, self._out_tree = out_avals, out_tree
-
-    def __call__(self, residuals: Sequence[Any], cotangents: Any) -> Any:
-        flat, tree = tree_flatten(cotangents)
-        if tree != self._out_tree:
-            raise ValueError(f"{self._name}: the cotangent has structure {tree}, and the function's result has "
-                             f"{self._out_tree}, at {describe(user_source())}.")
-        cts = fitted_cotangents(
-            self._out_avals, flat, lambda: [f"result{keystr(path)}" for path, _ in tree_flatten_with_path(cotangents)[0]], self._name)
-        bars = iter(transpose_linear(self._program.closed(residuals), cts))
-        out = [materialize(next(bars)) if is_inexact(a.dtype) else np.zeros(a.shape, float0) for a in self._in_avals]
-        return tree_unflatten(self._in_tree, out)
-
-
 def vjp(fun: Callable[..., Any], *primals: Any, has_aux: bool = False) -> Any:
     """The value of `fun` and its pullback: from a cotangent of the result to cotangents of the arguments (reverse mode).
 
     Returns:
         ``(primals_out, f_vjp)``, with `aux` third if `has_aux`; ``f_vjp(ct)`` is a tuple, one entry for each primal.
-        The pullback is a pytree of its residuals: `jit` may return it, and take it.
+        The pullback is a pytree of its residuals: `jit` may return it, and take it. ``f_vjp.with_refs(...)(ct)`` adds cotangents to
+        mutable arrays, or leaves some out (`functrans.ad`).
 
     Raises:
         ValueError: (from ``f_vjp``) if the cotangent's structure or shapes are not the result's.
@@ -163,9 +144,9 @@ def vjp(fun: Callable[..., Any], *primals: Any, has_aux: bool = False) -> Any:
     ys, program, aux = _linearized(flat_fun, flat)
     primal_tree = tree_flatten(primals)[1]
     code, residuals = program.opened()
-    pullback = _Pullback(f"vjp of {fun_name(fun)}", code, [typeof(p) for p in flat], primal_tree, [typeof(y) for y in ys],
-                         flat_fun.out_tree)
-    out = (tree_unflatten(flat_fun.out_tree, ys), Partial(pullback, residuals))
+    pullback = Pullback(f"vjp of {fun_name(fun)}", code, [typeof(p) for p in flat], primal_tree, [typeof(y) for y in ys],
+                        flat_fun.out_tree)
+    out = (tree_unflatten(flat_fun.out_tree, ys), VJP(pullback, residuals))
     return (*out, aux) if has_aux else out
 
 
@@ -357,7 +338,7 @@ def linear_transpose(fun: Callable[..., Any], *primals: Any, reduce_axes: tuple[
                         f"{describe(user_source())}.")
     _, program, _ = _linearized(FlatFun(fun, tree, False, "linear_transpose"), [zeros(a) for a in avals])
     code, residuals = program.opened()
-    pullback = _Pullback(f"linear_transpose of {fun_name(fun)}", code, avals, tree_flatten(primals)[1], closed.out_avals, flat_fun.out_tree)
+    pullback = Pullback(f"linear_transpose of {fun_name(fun)}", code, avals, tree_flatten(primals)[1], closed.out_avals, flat_fun.out_tree)
     return Partial(pullback, residuals)
 
 

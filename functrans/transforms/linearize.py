@@ -188,6 +188,18 @@ class LinearProgram:
         eqns = [eqn.replace(invars=[Residual(values[a.value]) if isinstance(a, _Place) else a for a in eqn.invars]) for eqn in self.eqns]
         return LinearProgram(self.ins, eqns, self.outs)
 
+    def towards(self, wanted: Sequence[bool]) -> LinearProgram:
+        """The program as a function of the `wanted` inputs alone, the others being zero; it keeps all its inputs."""
+        if all(wanted):
+            return self
+        reached = {v for v, w in safe_zip(self.ins, wanted) if w}
+        eqns = []
+        for eqn in self.eqns:
+            if any(type(a) is Var and a in reached for a in eqn.invars):
+                eqns.append(eqn)
+                reached.update(eqn.outvars)
+        return LinearProgram(self.ins, eqns, [y if type(y) is Zero or y in reached else Zero(y.aval) for y in self.outs])
+
 
 def linearize_flat(
     fun: Callable[..., Any], primals: Sequence[Any], active: Sequence[bool] | None = None,

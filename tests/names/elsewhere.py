@@ -30,6 +30,7 @@ ELSEWHERE: dict[str, dict[str, str]] = {
         "tests/test_leaks.py": "check_tracer_leaks checking_leaks live_arrays no_tracing",
         "tests/random/test_reuse.py": "debug_key_reuse",
     },
+    "ad": {"tests/test_ad.py": "VJP DidntWant DontWant GradRef GradValue"},
     "ref": {"tests/test_ref.py": "Ref addupdate empty_ref free_ref freeze get new_ref set swap"},
     "nn": {"tests/nn/test_scaled_dot.py": "get_scaled_dot_general_config"},
     "numpy": {
