@@ -2,6 +2,7 @@
 
 >>> itemsize_bits("float32")
 32
+>>> import numpy as np
 >>> result_type(1, np.float32(2))
 dtype('float32')
 """
@@ -55,6 +56,7 @@ def result_type(*args: Any, return_weak_type_flag: bool = False) -> Any:
     Args:
         return_weak_type_flag: whether to return the pair (dtype, whether Python numbers alone decided).
 
+    >>> import numpy as np
     >>> result_type(np.int32(1), 2.0, return_weak_type_flag=True)
     (dtype('float64'), True)
     """
@@ -79,6 +81,7 @@ def scalar_type_of(x: Any) -> type:
     Raises:
         TypeError: if `x` is neither an array nor a number.
 
+    >>> import numpy as np
     >>> scalar_type_of(np.ones(3, "float32"))
     <class 'float'>
     """

@@ -22,7 +22,7 @@ import numpy as np
 
 from functrans import lapack
 from functrans.core.dtypes import is_float, is_integer
-from functrans.core.low_precision import iinfo
+from functrans.core.low_precision import ends_of, iinfo
 from functrans.kernel import (
     COMBINE,
     Access,
@@ -321,7 +321,7 @@ def _fold(op: str, states: list[np.ndarray]) -> list[np.ndarray]:
         case "add" | "mul":
             return [UFUNCS[op].reduce(x, axis=-1, dtype=x.dtype)]
         case "min" | "max":
-            return [UFUNCS[op].reduce(x, axis=-1, initial=_extreme(x.dtype, op == "min"))]
+            return [UFUNCS[op].reduce(x, axis=-1, initial=ends_of(x.dtype)[op == "min"])]
         case "and" | "or" | "xor":
             neutral = np.invert(np.zeros((), x.dtype)) if op == "and" else np.zeros((), x.dtype)
             return [UFUNCS[op].reduce(x, axis=-1, initial=neutral, dtype=x.dtype)]
@@ -338,15 +338,6 @@ def _complex(parts: list[np.ndarray]) -> np.ndarray:
     out = np.empty(parts[0].shape, np.result_type(parts[0].dtype, np.complex64))
     out.real, out.imag = parts
     return out
-
-
-def _extreme(dtype: np.dtype, greatest: bool) -> Any:
-    """The identity of min (`greatest`) or max."""
-    if is_float(dtype):
-        return dtype.type(np.inf if greatest else -np.inf)
-    if dtype.kind == "b":
-        return np.bool_(greatest)
-    return dtype.type(iinfo(dtype).max if greatest else iinfo(dtype).min)
 
 
 def _arg_fold(op: str, values: np.ndarray, indices: np.ndarray) -> list[np.ndarray]:

@@ -9,10 +9,12 @@ from __future__ import annotations
 
 from collections.abc import Callable
 
+import numpy as np
+
 from functrans.compiler.storage import ELEMENTS, decode, encode, is_float_name, memory_elem, rounded, wrapped
 from functrans.compiler.text import Function, Ty, Val
 from functrans.compiler.vecmath import MATH, emit_math
-from functrans.core.low_precision import FORMATS, Format
+from functrans.core.low_precision import FORMATS, Format, ends_of
 
 __all__ = ["combine", "emit_op", "identity"]
 
@@ -369,18 +371,7 @@ def _to_odd_single(f: Function, a: Val) -> Val:
 
 def identity(op: str, dtype: str) -> tuple[float | int, ...]:
     """The neutral states of a reduction."""
-    form = FORMATS.get(dtype)
-    bits = Ty(ELEMENTS[dtype]).bits if form is None else form.bits
-    if is_float_name(dtype):
-        no_infinity = form is not None and form.specials != "ieee"
-        most: float | int = form.largest if form is not None and no_infinity else float("inf")
-        least: float | int = -most
-    elif dtype == "bool":
-        least, most = 0, 1
-    elif dtype[0] == "u":
-        least, most = 0, (1 << bits) - 1
-    else:
-        least, most = -(1 << (bits - 1)), (1 << (bits - 1)) - 1
+    least, most = (end.item() for end in ends_of(np.dtype(dtype)))
     return {
         "add": (0,), "mul": (1,), "min": (most,), "max": (least,), "and": (-1 if dtype != "bool" else 1,),
         "or": (0,), "xor": (0,), "cmul": (1, 0), "argmin": (most, (1 << 63) - 1), "argmax": (least, (1 << 63) - 1),

@@ -13,7 +13,7 @@ that are no numbers are told by `specials`:
 "fnuz"       nan is the code of minus zero, which there is not; infinities there are none: what is too large becomes nan
 "finite"     neither: what is too large becomes the largest number, nan becomes minus zero
 "exponent"   no sign, no mantissa, no zero: every code is a power of two, but for all ones, which is nan; numbers too large become the
-             largest, zero and negative ones nan
+             largest, zero and negative ones nan; halfway between two is the larger one
 ============ ==================================================================================================================
 
 An integer takes a byte, whose upper bits are ignored when it is read.
@@ -27,6 +27,7 @@ microscaling formats (MX) specification 1.0, 2023.
 
 from __future__ import annotations
 
+import math
 from dataclasses import dataclass
 from typing import Any
 
@@ -42,8 +43,8 @@ else:
     _found = vars(_package)
 
 __all__ = [
-    "DTYPES", "EXTRA", "FORMATS", "KIND_OF_TYPE", "Format", "finfo", "how_to_install", "iinfo", "is_missing", "low_precision_format",
-    "working_dtype",
+    "DTYPES", "EXTRA", "FORMATS", "KIND_OF_TYPE", "Format", "ends_of", "finfo", "how_to_install", "iinfo", "is_missing",
+    "low_precision_format", "working_dtype",
 ]
 
 EXTRA = "lowprecision"
@@ -86,6 +87,16 @@ class Format:
                 code = top << self.mantissa | (1 << self.mantissa) - 1
         field, fraction = code >> self.mantissa, code & (1 << self.mantissa) - 1
         return (1 + fraction / (1 << self.mantissa)) * 2.0 ** (field - self.bias)
+
+
+    @property
+    def ends(self) -> tuple[float, float]:
+        """The least and the greatest value: infinities where there are any."""
+        if self.kind == "f":
+            top = math.inf if self.specials == "ieee" else self.largest
+            return 2.0**self.least_exponent if self.specials == "exponent" else -top, top
+        half = 1 << (self.bits - 1)
+        return (0, 2 * half - 1) if self.kind == "u" else (-half, half - 1)
 
 
 def _floats() -> list[Format]:
@@ -133,7 +144,7 @@ def is_missing(name: str) -> bool:
 
 def how_to_install(what: str) -> str:
     """The message about something that is missing because ml_dtypes is."""
-    return (f"{what} needs the package ml_dtypes, which is not installed, at {describe(user_source())}. Install it with: "
+    return (f"{what} needs the package ml_dtypes (0.6 or later), which is not installed, at {describe(user_source())}. Install it with: "
             f"pip install 'functrans[{EXTRA}]'.")
 
 
@@ -150,6 +161,24 @@ def working_dtype(dtype: np.dtype) -> np.dtype:
     (dtype('float32'), dtype('float64'))
     """
     return _WORKING.get(dtype, dtype)
+
+
+def ends_of(dtype: np.dtype) -> tuple[Any, Any]:
+    """The least and the greatest value of a real dtype: infinities where there are any. They are the identities of max and min.
+
+    >>> ends_of(np.dtype("int8")), ends_of(np.dtype("float32"))
+    ((np.int8(-128), np.int8(127)), (np.float32(-inf), np.float32(inf)))
+    """
+    form = _BY_DTYPE.get(dtype)
+    if form is not None:
+        least, greatest = form.ends
+    elif dtype.kind == "b":
+        least, greatest = False, True
+    elif dtype.kind == "f":
+        least, greatest = -math.inf, math.inf
+    else:
+        least, greatest = np.iinfo(dtype).min, np.iinfo(dtype).max
+    return dtype.type(least), dtype.type(greatest)
 
 
 def finfo(dtype: np.dtype) -> Any:

@@ -24,7 +24,7 @@ import numpy as np
 
 from functrans.core.aval import ShapedArray, Zero, tangent_aval
 from functrans.core.dtypes import canonical, is_integer
-from functrans.core.low_precision import finfo, iinfo, low_precision_format, working_dtype
+from functrans.core.low_precision import ends_of, iinfo, working_dtype
 from functrans.core.trace import Primitive, typeof
 from functrans.primitives.arithmetic import add_p, div_p, eq_p, mul_p, select_n_p
 from functrans.primitives.base import operand_error, primitive
@@ -52,25 +52,12 @@ Rule = Callable[..., Any]
 
 def least(dtype: np.dtype) -> Any:
     """The identity of max: -inf (in both parts of complex numbers), the least integer, or False."""
-    return _extreme(dtype, -np.inf, "min", False)
+    return ends_of(dtype)[0] if dtype.kind != "c" else dtype.type(complex(-np.inf, -np.inf))
 
 
 def greatest(dtype: np.dtype) -> Any:
     """The identity of min: inf (in both parts of complex numbers), the greatest integer, or True."""
-    return _extreme(dtype, np.inf, "max", True)
-
-
-def _extreme(dtype: np.dtype, real: float, end: str, boolean: bool) -> Any:
-    if dtype.kind == "b":
-        return np.bool_(boolean)
-    if dtype.kind == "c":
-        return dtype.type(complex(real, real))
-    if is_integer(dtype):
-        return dtype.type(getattr(iinfo(dtype), end))
-    form = low_precision_format(dtype)
-    if form is not None and form.specials != "ieee":  # no infinity
-        return getattr(finfo(dtype), end)
-    return dtype.type(real)
+    return ends_of(dtype)[1] if dtype.kind != "c" else dtype.type(complex(np.inf, np.inf))
 
 
 def _zero_jvp(prim: Primitive) -> Rule:

@@ -10,9 +10,14 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from functrans.calls.jitted import jit
+from functrans.compiler.lower import lower_jaxpr
+from functrans.compiler.simplify import simplify
 from functrans.core.low_precision import DTYPES, FORMATS
 from functrans.core.trace import typeof
+from functrans.kernel_interpret import run
+from functrans.kernel_verify import verify
 from functrans.transforms.api import jvp, vjp
+from functrans.transforms.tracing import make_jaxpr
 from functrans.transforms.vmap import vmap
 from tests.properties.rows import Row, draw_case, values
 from tests.properties.test_compiled import grid
@@ -82,6 +87,26 @@ def drawn(data: Any, row: Row, dtype: np.dtype) -> list[tuple[Any, list[np.ndarr
 def test_floats_compiled_and_eager(row: Row, data: Any) -> None:
     narrower = [] if is_special(row) else drawn(data, row, data.draw(st.sampled_from(NARROW_FLOATS)))
     check(row, drawn(data, row, BFLOAT16) + narrower)
+
+
+@pytest.mark.parametrize("dtype", [BFLOAT16, DTYPES["float8_e4m3fn"], DTYPES["int4"]], ids=str)
+@ONCE
+@given(st.data())
+def test_the_interpreter_of_kernels_agrees(dtype: np.dtype, data: Any) -> None:
+    """The definition of what kernels mean knows the formats too."""
+    names = ("add", "div", "max", "exp", "neg", "sign", "reduce_max", "reduce_sum", "argmax", "sort", "cumsum", "dot_general", "clz", "abs")
+    for row in ROWS:
+        if row.prim.name in names and LIKE[FORMATS[dtype.name].kind] in row.accepted:
+            case, rng = draw_case(data, row, dtype)
+            args = case.args(rng, dtype)
+
+            def fun(*xs: Any, row: Row = row, case: Any = case) -> Any:
+                return row.bind(*xs, **case.params)
+
+            program = lower_jaxpr(simplify(make_jaxpr(fun)(*args)))
+            verify(program)
+            for got in run(program, args):
+                assert_near(got, fun(*args), float_ulps(row), f"the interpreter of {row} {case.params}")
 
 
 @pytest.mark.parametrize("row", INTEGER_ROWS, ids=str)
