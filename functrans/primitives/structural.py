@@ -179,6 +179,8 @@ def _sum_impl(x: np.ndarray, *, axes: tuple[int, ...]) -> Any:
     if x.dtype == np.bool_:
         return np.any(x, axis=axes)
     work = working_dtype(x.dtype)
+    if work is x.dtype:
+        return np.sum(x, axis=axes, dtype=work)
     return np.sum(x.astype(work, copy=False), axis=axes, dtype=work).astype(x.dtype, copy=False)
 
 

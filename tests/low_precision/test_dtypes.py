@@ -125,6 +125,13 @@ def test_arrays_are_pickled_copied_and_shown(name: str) -> None:
     assert pickle.loads(pickle.dumps(ft.typeof(x))) == ft.typeof(x)
 
 
+def test_bfloat16_comes_back_from_a_file(tmp_path: Path) -> None:
+    x = fnp.array([[1.5, -2.0]], "bfloat16")
+    fnp.save(tmp_path / "x.npy", x)
+    back = fnp.load(tmp_path / "x.npy")
+    assert back.dtype == fnp.bfloat16 and back.tolist() == x.tolist()
+
+
 @pytest.mark.parametrize("name", FACTS["converted"])
 def test_floats_become_narrow_integers_as_in_the_reference(name: str) -> None:
     x = np.array(FLOATS)

@@ -151,3 +151,20 @@ def test_narrow_integers_have_the_arithmetic_of_their_width(dtype: np.dtype) -> 
         for name, g, w in zip([*want, *one], got, [*want.values(), *one.values()], strict=True):
             assert typeof_is(g, dtype), name
             np.testing.assert_array_equal(raw(g), raw(np.asarray(w).astype(dtype)), err_msg=name)
+
+
+@EACH_INTEGER
+def test_results_wrap_before_they_are_used(dtype: np.dtype) -> None:
+    """In one kernel, where nothing is stored between: what a register holds is a number of the format."""
+    a, b = (x.ravel() for x in np.meshgrid(codes(dtype), codes(dtype)))
+    total = (a.astype(np.int64) + b.astype(np.int64)).astype(dtype).astype(np.int64)
+    power = (a.astype(np.int64) * b.astype(np.int64)).astype(dtype).astype(np.int64)
+
+    def program(a: object, b: object) -> tuple[object, ...]:
+        return (a + b).astype("int32"), (a * b) < b, (a + b).astype("float32") / 2, -(a * b) >= a  # type: ignore[operator, attr-defined]
+
+    negative = (-power).astype(dtype).astype(np.int64)
+    want = total, power < b.astype(np.int64), total / 2, negative >= a.astype(np.int64)
+    for f in (program, ft.jit(program)):
+        for got, w in zip(f(fnp.array(a), fnp.array(b)), want, strict=True):
+            np.testing.assert_array_equal(np.asarray(got), w)
