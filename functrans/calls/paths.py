@@ -20,6 +20,7 @@ from functrans.config import options
 from functrans.core.array import Array
 from functrans.core.aval import Zero
 from functrans.core.conversion import TRUTH
+from functrans.core.dtypes import is_inexact
 from functrans.core.jaxpr import ClosedJaxpr, Jaxpr
 from functrans.core.source import describe
 from functrans.core.trace import Tracer
@@ -98,7 +99,7 @@ class Path:
 
 def _numbers(closed: ClosedJaxpr, guards: Sequence[Guard]) -> tuple[ClosedJaxpr, list[Guard]] | None:
     """The guards that are numbers with a derivative, and the program that computes them."""
-    found = [g for g in guards if g.conversion.cuts and g.var.aval.dtype.kind in "fc"]
+    found = [g for g in guards if g.conversion.cuts and is_inexact(g.var.aval.dtype)]
     if not found:
         return None
     jaxpr = closed.jaxpr
@@ -107,7 +108,7 @@ def _numbers(closed: ClosedJaxpr, guards: Sequence[Guard]) -> tuple[ClosedJaxpr,
 
 def _differentiated(x: Any) -> bool:
     while isinstance(x, Tracer):
-        if isinstance(x, JVPTracer) and x.aval.dtype.kind in "fc" and type(x.tangent) is not Zero:
+        if isinstance(x, JVPTracer) and is_inexact(x.aval.dtype) and type(x.tangent) is not Zero:
             return True
         x = x.behind
     return False

@@ -18,6 +18,7 @@ import numpy as np
 
 from functrans.arguments import among, brief, integer, integers, sequence
 from functrans.core.array import Array
+from functrans.core.dtypes import is_inexact, is_integer
 from functrans.core.source import describe, user_source
 from functrans.core.trace import Tracer, to_numpy, typeof
 from functrans.numpy.choice import choose_where
@@ -51,7 +52,7 @@ __all__ = [
 
 def _integers(name: str, x: Any) -> Any:
     check_arraylike(name, x)
-    if typeof(x).dtype.kind not in "iu":
+    if not is_integer(typeof(x).dtype):
         raise TypeError(f"{name}: indices must be integers; got {typeof(x)}, at {describe(user_source())}.")
     return x if isinstance(x, Tracer) else to_numpy(x)
 
@@ -128,7 +129,7 @@ def take_along_axis(arr: Any, indices: Any, axis: int | None = -1, mode: str | G
     if not all(shape) or not n:
         if all(shape) and gather_mode is ERROR:
             raise IndexError(f"take_along_axis: axis {axis} of size 0 has no elements, at {describe(user_source())}.")
-        fill = fill_value if fill_value is not None else np.nan if arr.dtype.kind in "fc" else 0
+        fill = fill_value if fill_value is not None else np.nan if is_inexact(arr.dtype) else 0
         return full(shape, arr.dtype.type(fill))
     index, safe = wrapped_indices(indices, n, axis, gather_mode)
     others = tuple(d for d in range(arr.ndim) if d != axis)
