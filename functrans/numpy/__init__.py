@@ -17,6 +17,7 @@ from typing import TYPE_CHECKING, Any
 
 from functrans.core.array import Array as ndarray
 from functrans.numpy import fft, linalg
+from functrans.numpy.brackets import c_, index_exp, mgrid, ogrid, r_, s_
 from functrans.numpy.choice import (
     allclose, array_equal, array_equiv, clip, isclose, nan_to_num, select, where,
 )
@@ -24,8 +25,8 @@ from functrans.numpy.contraction import (
     cross, diagonal, dot, inner, kron, matmul, matvec, outer, tensordot, trace, vdot, vecdot, vecmat,
 )
 from functrans.numpy.index_tricks import (
-    argwhere, c_, choose, compress, diag_indices, diag_indices_from, extract, fill_diagonal, flatnonzero, index_exp, ix_,
-    mask_indices, mgrid, ogrid, place, put, put_along_axis, r_, ravel_multi_index, s_, take, take_along_axis,
+    argwhere, choose, compress, diag_indices, diag_indices_from, extract, fill_diagonal, flatnonzero, ix_,
+    mask_indices, place, put, put_along_axis, ravel_multi_index, take, take_along_axis,
     tril_indices, tril_indices_from, triu_indices, triu_indices_from, unravel_index,
 )
 from functrans.numpy.joining import (
