@@ -230,6 +230,15 @@ def select_cases(dtype: np.dtype) -> st.SearchStrategy[Case]:
     return st.builds(build, elementwise(4)(dtype), st.integers(1, 3))
 
 
+def masked_cases(dtype: np.dtype) -> st.SearchStrategy[Case]:
+    """With the mask true everywhere, where the primitive is the identity; `tests/calls/test_cond.py` looks at the rest."""
+    def build(case: Case) -> Case:
+        (x,) = case.operands
+        return Case((Operand(x.shape, "bool", lambda rng, shape, dtype: np.ones(shape, dtype)), x))
+
+    return st.builds(build, elementwise(1)(dtype))
+
+
 def pow_cases(dtype: np.dtype) -> st.SearchStrategy[Case]:
     def build(case: Case, whole: str) -> Case:
         x, y = case.operands
@@ -400,6 +409,7 @@ ARITHMETIC = [
         straight=True,
     ),
     point(P["stop_gradient"], 1, lambda x: x),
+    Row(P["differentiable_where"], masked_cases, reference=lambda mask, x: x, active=(1,), analytic=True),
     point(P["name"], 1, lambda x, *, name: x, st.just({"name": "x"}), active=(0,), analytic=True),
     point(P["optimization_barrier"], 1, lambda x: x, active=(0,), analytic=True),
 ]

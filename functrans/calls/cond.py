@@ -7,7 +7,8 @@ Its derivative is the `cond` of the branches' derivatives. For reverse mode each
 slots: a slot holds the k-th residual of some aval in every branch that has one, zeros in the others, so that memory is the
 largest branch's and not the sum (a residual that is itself an operand takes no slot). Batched with the same index for the whole
 batch, it stays a `cond`. With an index that differs along the batch all branches run on the whole batch and `select_n`
-picks: then also the errors of branches not taken (an index out of bounds) are raised, and none may run forever. Where a branch has an
+picks: then also the errors of branches not taken (an index out of bounds) are raised, and none may run forever. Their derivatives count
+for nothing, though they may be infinite: operands are differentiable only where the branch is taken. Where a branch has an
 effect, such as a print, the elements run one by one instead, each in its own branch.
 """
 
@@ -25,15 +26,16 @@ from functrans.calls.closed import Closure, run_call, trace_closed, with_leading
 from functrans.calls.one_by_one import has_effects, one_by_one
 from functrans.calls.refs import Ref, carrying, restored, threaded, values_of
 from functrans.core.aval import Linear, ShapedArray, Zero
-from functrans.core.dtypes import is_integer
+from functrans.core.dtypes import is_inexact, is_integer
 from functrans.core.interpret import eval_jaxpr
 from functrans.core.jaxpr import Atom, ClosedJaxpr, Jaxpr, Var
 from functrans.core.source import describe, user_source
-from functrans.core.trace import running, typeof
+from functrans.core.trace import Tracer, running, typeof
 from functrans.primitives.arithmetic import clamp_p, select_n_p
 from functrans.primitives.base import primitive
-from functrans.primitives.logic import ne_p
-from functrans.primitives.structural import broadcast_in_dim, convert_element_type, move_axis, zeros
+from functrans.primitives.logic import eq_p, ne_p
+from functrans.primitives.stop_gradient import differentiable_where_p
+from functrans.primitives.structural import broadcast_in_dim, convert_element_type, move_axis, moved_to_front, zeros
 from functrans.transforms.flatten import check_arrays, fun_name
 from functrans.transforms.rewrite import Mask, batch_jaxpr, jvp_jaxpr, linearize_jaxpr, memoized, transposed_jaxpr
 from functrans.transforms.stage import stage
@@ -236,17 +238,31 @@ def _batch(size: Any, args: Sequence[Any], dims: Sequence[int | None], *, branch
     (index, *operands), (at, *operand_dims) = args, dims
     if at is not None and any(map(has_effects, branches)):
         return one_by_one(cond_p, size, args, dims, {"branches": branches})
-    made, consts, out_dims = _batch_branches(
-        branches[0], branches[1:], int(size), getattr(size, "name", None), tuple(operand_dims), at is not None)
+    n, name = int(size), getattr(size, "name", None)
     if at is None:
+        made, consts, out_dims = _batch_branches(branches[0], branches[1:], n, name, tuple(operand_dims), False)
         return cond_p.bind(index, *consts, *operands, branches=made), list(out_dims)
-    results = [eval_jaxpr(b.jaxpr, (), *consts, *operands) for b in made]
     which = move_axis(index, at, 0)
-    return [_select(which, cases) for cases in zip(*results, strict=True)], list(out_dims)
+    masked = [_may_be_differentiated(x) for x in operands]
+    rows = [moved_to_front(n, x, d) if m else x for x, d, m in safe_zip(operands, operand_dims, masked)]
+    dims_inside = tuple(0 if m else d for d, m in safe_zip(operand_dims, masked))
+    made, consts, out_dims = _batch_branches(branches[0], branches[1:], n, name, dims_inside, True)
+    results = []
+    for i, b in enumerate(made):
+        taken = eq_p.bind(which, np.int32(i))
+        given = [differentiable_where_p.bind(_spread(taken, x), x) if m else x for x, m in safe_zip(rows, masked)]
+        results.append(eval_jaxpr(b.jaxpr, (), *consts, *given))
+    return [select_n_p.bind(_spread(which, cases[0]), *cases) for cases in zip(*results, strict=True)], list(out_dims)
 
 
-def _select(which: Any, cases: Sequence[Any]) -> Any:
-    return select_n_p.bind(broadcast_in_dim(which, typeof(cases[0]).shape, (0,)), *cases)
+def _may_be_differentiated(x: Any) -> bool:
+    """Whether a transformation around may ask for the derivative by `x`."""
+    return isinstance(x, Tracer) and is_inexact(typeof(x).dtype)
+
+
+def _spread(x: Any, like: Any) -> Any:
+    """One value for each element of the batch, over the rest of the axes of `like`."""
+    return broadcast_in_dim(x, typeof(like).shape, (0,))
 
 
 cond_p.jvp, cond_p.linearize, cond_p.transpose, cond_p.batch = _jvp, _linearize, _transpose, _batch

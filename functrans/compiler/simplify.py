@@ -210,7 +210,7 @@ _IDENTITIES: dict[str, Callable[..., Atom | None]] = {
     "transpose": _cancelled_transpose, "reshape": lambda eqn, invars, _: invars[0],
     "broadcast_in_dim": lambda eqn, invars, _: invars[0],
     "convert_element_type": lambda eqn, invars, _: invars[0],
-    "name": lambda eqn, invars, _: invars[0],
+    "name": lambda eqn, invars, _: invars[0], "differentiable_where": lambda eqn, invars, _: invars[1],
 }
 
 

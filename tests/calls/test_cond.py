@@ -184,6 +184,44 @@ def test_large_constants_are_shared(wrap):
     assert not any(b.consts for b in eqn.params["branches"])
 
 
+# -- branches that are not taken, in a batch ------------------------------------------------------------------------------
+
+# Functions of one element, whose other branch has an infinite derivative there, or none: of an argument, of what is closed over.
+UNSAFE = {
+    "sqrt": lambda x, w: lax.cond(x > 0, lambda x: fnp.sqrt(x) * w, lambda x: 0 * x * w, x),
+    "closed over": lambda x, w: lax.cond(x > 0, lambda: fnp.log(x) + w, lambda: x * fnp.sin(w)),
+    "of what does not differ": lambda x, w: lax.cond(x > 0, lambda x: x * w, lambda x: x * fnp.sqrt(w - w), x),
+    "switch": lambda x, w: lax.switch((x > 0).astype(int), [lambda x: x * w, lambda x: 1 / x], x),
+    "in a loop": lambda x, w: lax.scan(lambda c, _: (lax.cond(c > 0, fnp.sqrt, lambda c: 0 * c, c) * w, None), x, None, length=3)[0],
+    "twice": lambda x, w: lax.cond(x > 0, lambda x: lax.cond(x > 1, lambda x: fnp.log(x - 1) * w, lambda x: x * w, x), lambda x: -x, x),
+}
+
+
+@wrappers
+@pytest.mark.parametrize("name", UNSAFE)
+def test_derivatives_of_branches_not_taken_count_for_nothing(name, wrap):
+    f, xs, w = UNSAFE[name], np.array([4.0, -1.0, 0.0, 0.5]), 0.7
+    if name == "of what does not differ":
+        xs = np.array([4.0, 1.0])  # the branch that is not taken has an infinite derivative by w for every element
+    mapped = ft.vmap(f, (0, None))
+    by_x = np.array([ft.grad(f)(x, w) for x in xs])
+    by_w = sum(ft.grad(f, 1)(x, w) for x in xs)
+    got = wrap(ft.grad(lambda xs, w: fnp.sum(mapped(xs, w)), (0, 1)))(xs, w)
+    np.testing.assert_allclose(got[0], by_x, rtol=1e-13)
+    np.testing.assert_allclose(got[1], by_w, rtol=1e-13)
+    np.testing.assert_allclose(wrap(ft.jacfwd(mapped))(xs, w).diagonal(), by_x, rtol=1e-13)
+    second = np.array([ft.grad(ft.grad(f))(x, w) for x in xs])
+    np.testing.assert_allclose(np.diag(wrap(ft.hessian(lambda xs: fnp.sum(mapped(xs, w))))(xs)), second, rtol=1e-13)
+    pieces = wrap(ft.grad(lambda xs: fnp.sum(lax.map(lambda x: f(x, w), xs, batch_size=2))))
+    np.testing.assert_allclose(pieces(xs), by_x, rtol=1e-13)
+
+
+def test_a_choice_without_derivatives_is_compiled_as_before():
+    f = ft.vmap(lambda x, w: lax.cond(x > 0, lambda: x * w, lambda: x - w), (0, None))
+    lowered = ft.jit(f).lower(np.ones(8), 2.0).as_text("kernels")
+    assert lowered.count("nest") == 1
+
+
 # -- errors -----------------------------------------------------------------------------------------------------------
 
 def test_branches_that_disagree():
