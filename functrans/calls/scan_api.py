@@ -179,11 +179,12 @@ def _length(name: str, xs: Any, inputs: Sequence[Any], given: Any) -> int:
 
 
 def _unroll(name: str, unroll: Any, length: int) -> int:
-    if not isinstance(unroll, (bool, int)) or unroll < 0:
+    if isinstance(unroll, bool):
+        return max(length, 1) if unroll else 1
+    width = operator.index(unroll) if hasattr(unroll, "__index__") else -1
+    if width < 0:
         raise ValueError(f"{name}: unroll must be a bool or an int that is not negative; got {unroll!r}, at {describe(user_source())}.")
-    if unroll is False:
-        return 1
-    return max(length, 1) if unroll is True or unroll == 0 else int(unroll)
+    return width or max(length, 1)
 
 
 def _pair_checked(name: str, f: Callable[..., Any]) -> Callable[..., Any]:
@@ -287,24 +288,25 @@ def map(f: Callable[[Any], Any], xs: Any, *, batch_size: int | None = None) -> A
     f = called_by("map", "the function", f, ["x"])
     if batch_size is None:
         return _scan("map", wraps(f)(lambda _, x: ((), f(x))), (), xs)[1]
-    if isinstance(batch_size, bool) or not isinstance(batch_size, int) or batch_size < 1:
+    size = operator.index(batch_size) if hasattr(batch_size, "__index__") and not isinstance(batch_size, bool) else 0
+    if size < 1:
         raise ValueError(f"{name}: batch_size must be a positive int; got {batch_size!r}, at {describe(user_source())}.")
     length = _length(name, xs, checked_leaves(name, "xs", xs), None)
-    count = length // batch_size
+    count = length // size
     batched = vmap(f)
     if count == 0:
         return batched(xs) if length else _scan("map", wraps(f)(lambda _, x: ((), f(x))), (), xs)[1]
 
     def split(x: Any) -> Any:
-        head = slice_in_dim(x, 0, count * batch_size)
-        return reshape(head, (count, batch_size, *typeof(x).shape[1:]))
+        head = slice_in_dim(x, 0, count * size)
+        return reshape(head, (count, size, *typeof(x).shape[1:]))
 
     def joined(y: Any) -> Any:
-        return reshape(y, (count * batch_size, *typeof(y).shape[2:]))
+        return reshape(y, (count * size, *typeof(y).shape[2:]))
 
     _, ys = _scan("map", wraps(f)(lambda _, x: ((), batched(x))), (), tree_map(split, xs))
     ys = tree_map(joined, ys)
-    if count * batch_size == length:
+    if count * size == length:
         return ys
-    rest = batched(tree_map(lambda x: slice_in_dim(x, count * batch_size, length), xs))
+    rest = batched(tree_map(lambda x: slice_in_dim(x, count * size, length), xs))
     return tree_map(lambda a, b: concatenate([a, b], 0), ys, rest)

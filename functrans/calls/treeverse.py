@@ -21,6 +21,7 @@ revolve", 2000) reverses ``C(s + d, d)`` steps with s carries, against about ``(
 
 from __future__ import annotations
 
+import operator
 from collections.abc import Sequence
 from dataclasses import dataclass
 from math import comb, isqrt, prod
@@ -135,13 +136,13 @@ def planned(name: str, checkpoint: Any, length: int) -> CheckpointPlan:
     """
     if checkpoint is True or checkpoint == "auto":
         return _plan(length, 2) if isqrt(length) > 1 else CheckpointPlan(length, (length,))
-    if isinstance(checkpoint, bool) or not isinstance(checkpoint, int):
+    if isinstance(checkpoint, bool) or not hasattr(checkpoint, "__index__"):
         raise TypeError(f"{name}: checkpoint must be True, \"auto\" or the number of carries to keep; got {checkpoint!r} of type "
                         f"{type(checkpoint).__name__}, at {describe(user_source())}.")
-    plans = _plans(length)
-    found = next((p for p in plans if p.live_carries <= checkpoint), None)
+    plans, most = _plans(length), operator.index(checkpoint)
+    found = next((p for p in plans if p.live_carries <= most), None)
     if found is None:
-        raise ValueError(f"{name}: checkpoint={checkpoint} carries are too few for {length} steps, at {describe(user_source())}. Give at "
+        raise ValueError(f"{name}: checkpoint={most} carries are too few for {length} steps, at {describe(user_source())}. Give at "
                          f"least {plans[-1].live_carries}.")
     return found
 

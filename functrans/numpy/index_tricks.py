@@ -30,7 +30,7 @@ from functrans.numpy.places import concrete_values, places_of
 from functrans.numpy.predicates import not_equal
 from functrans.numpy.running import cumsum
 from functrans.numpy.ufuncs import add, floor_divide, mod, multiply, subtract
-from functrans.numpy.util import asarray_internal, broadcast_arrays_internal, cast, check_arraylike, check_no_out
+from functrans.numpy.util import as_sizes, asarray_internal, broadcast_arrays_internal, cast, check_arraylike, check_no_out
 from functrans.primitives import arithmetic as ops
 from functrans.primitives.indexing import (
     GatherDimensionNumbers,
@@ -369,7 +369,7 @@ def unravel_index(indices: Any, shape: Any) -> tuple[Any, ...]:
     >>> unravel_index(np.array([1, 5]), (2, 3))
     (Array([0, 1], dtype=int64), Array([1, 2], dtype=int64))
     """
-    sizes = tuple(map(operator.index, shape)) if np.ndim(shape) else (operator.index(shape),)
+    sizes = as_sizes(shape)
     index = _integers("unravel_index", indices)
     total = prod(sizes)
     if isinstance(index, np.ndarray):

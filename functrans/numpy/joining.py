@@ -20,7 +20,7 @@ from functrans.core.source import describe, user_source
 from functrans.core.trace import typeof
 from functrans.numpy.indexing import getitem
 from functrans.numpy.manipulation import atleast_1d, atleast_2d, atleast_3d, broadcast_to, concrete_integers, ravel
-from functrans.numpy.util import asarray_internal, cast, check_arraylike, check_no_out, default_float, promote_args
+from functrans.numpy.util import as_sizes, asarray_internal, cast, check_arraylike, check_no_out, default_float, promote_args
 from functrans.primitives import arithmetic as ops
 from functrans.primitives.movement import concatenate_p
 from functrans.primitives.movement import slice_in_dim as lax_slice_in_dim
@@ -357,7 +357,7 @@ def resize(a: Any, new_shape: Any) -> Any:
            [3, 1]], dtype=int64)
     """
     check_arraylike("resize", a)
-    shape = tuple(map(operator.index, new_shape)) if np.ndim(new_shape) else (operator.index(new_shape),)
+    shape = as_sizes(new_shape)
     if any(d < 0 for d in shape):
         raise ValueError(f"resize: all elements of new_shape must be non-negative; got {new_shape}, at {describe(user_source())}.")
     flat = ravel(a)

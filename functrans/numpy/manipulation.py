@@ -15,12 +15,20 @@ from typing import Any
 
 import numpy as np
 
+from functrans.core.conversion import LIST
 from functrans.core.dtypes import is_discrete
 from functrans.core.source import describe, user_source
 from functrans.core.trace import Tracer, to_numpy, typeof
 from functrans.errors import ConcretizationTypeError
 from functrans.numpy.indexing import getitem
-from functrans.numpy.util import asarray_internal, broadcast_arrays_internal, broadcast_shapes_internal, canonical_axes, check_arraylike
+from functrans.numpy.util import (
+    as_sizes,
+    asarray_internal,
+    broadcast_arrays_internal,
+    broadcast_shapes_internal,
+    canonical_axes,
+    check_arraylike,
+)
 from functrans.primitives import arithmetic as ops
 from functrans.primitives.dynamic_slice import dynamic_slice
 from functrans.primitives.movement import concatenate_p, rev
@@ -38,7 +46,7 @@ __all__ = [
 
 
 def concrete_integers(name: str, what: str, x: Any) -> np.ndarray:
-    """The value of an integer argument that decides a shape or is otherwise needed at once.
+    """The value of an integer argument that decides a shape or is otherwise needed at once; under `jit` a guard.
 
     Raises:
         ConcretizationTypeError: if it is traced and has no value.
@@ -47,21 +55,19 @@ def concrete_integers(name: str, what: str, x: Any) -> np.ndarray:
     >>> concrete_integers("repeat", "repeats", [1, 2])
     array([1, 2])
     """
-    if isinstance(x, Tracer):
-        value = x.concrete()
-        if value is None or isinstance(value, Tracer):
+    if isinstance(x, Tracer) and is_discrete(x.dtype):
+        known = x.asked(LIST)
+        if known is None:
             raise ConcretizationTypeError(
                 f"{name}: {what} must be concrete, and is {x.describe()}, at {describe(user_source())}. Compute it outside the "
                 "transformed function, or make it static (static_argnums or static_argnames of jit).")
-        x = value
+        x = np.array(known, x.dtype).reshape(x.shape)
+    elif isinstance(x, Tracer):
+        raise TypeError(f"{name}: {what} must be integers; got dtype {x.dtype}, at {describe(user_source())}.")
     value = np.asarray(x) if isinstance(x, (list, tuple)) else to_numpy(x)
     if not is_discrete(value.dtype) and value.size:
         raise TypeError(f"{name}: {what} must be integers; got dtype {value.dtype}, at {describe(user_source())}.")
     return value if is_discrete(value.dtype) else value.astype(np.int64)
-
-
-def _sizes(shape: Any) -> tuple[int, ...]:
-    return tuple(map(operator.index, shape)) if np.ndim(shape) else (operator.index(shape),)
 
 
 # -- reshape ----------------------------------------------------------------------------------------------------------
@@ -99,7 +105,7 @@ def reshape(a: Any, shape: Any, order: str = "C", *, copy: bool | None = None) -
     check_arraylike("reshape", a)
     a = asarray_internal(a)
     old = typeof(a)
-    sizes = _completed(_sizes(shape), old.size, old.shape)
+    sizes = _completed(as_sizes(shape), old.size, old.shape)
     if order == "C":
         return lax_reshape(a, sizes)
     if order == "F":
@@ -305,7 +311,7 @@ def broadcast_to(array: Any, shape: Any, *, out_sharding: None = None) -> Any:
     """
     check_arraylike("broadcast_to", array)
     array = asarray_internal(array)
-    old, sizes = typeof(array).shape, _sizes(shape)
+    old, sizes = typeof(array).shape, as_sizes(shape)
     if len(old) > len(sizes) or any(n not in (1, m) for n, m in zip(old[::-1], sizes[::-1], strict=False)):
         raise ValueError(f"Incompatible shapes for broadcasting: {old} and requested shape {sizes}, at {describe(user_source())}.")
     return broadcast_in_dim(array, sizes, range(len(sizes) - len(old), len(sizes)))
@@ -330,7 +336,7 @@ def broadcast_shapes(*shapes: Any) -> tuple[int, ...]:
     >>> broadcast_shapes((2, 1), (3,))
     (2, 3)
     """
-    return broadcast_shapes_internal("broadcast_shapes", [_sizes(s) for s in shapes]) if shapes else ()
+    return broadcast_shapes_internal("broadcast_shapes", [as_sizes(s) for s in shapes]) if shapes else ()
 
 
 # -- order of elements ------------------------------------------------------------------------------------------------
@@ -438,7 +444,7 @@ def tile(A: Any, reps: Any) -> Any:
     """
     check_arraylike("tile", A)
     A = asarray_internal(A)
-    counts = _sizes(reps)
+    counts = as_sizes(reps)
     shape = typeof(A).shape
     rank = max(len(counts), len(shape))
     counts, shape = (1,) * (rank - len(counts)) + counts, (1,) * (rank - len(shape)) + shape

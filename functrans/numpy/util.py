@@ -9,6 +9,7 @@ Known limits: Python integers that fit no 64-bit integer are refused.
 
 from __future__ import annotations
 
+import operator
 from collections.abc import Sequence
 from typing import Any
 
@@ -24,7 +25,7 @@ from functrans.primitives.structural import broadcast_in_dim, convert_element_ty
 from functrans.util import canonicalize_axis
 
 __all__ = [
-    "as_operand", "asarray_internal", "binary_inexact", "binary_numeric", "binary_operands", "broadcast_arrays_internal",
+    "as_operand", "as_sizes", "asarray_internal", "binary_inexact", "binary_numeric", "binary_operands", "broadcast_arrays_internal",
     "broadcast_shapes_internal", "canonical_axes", "cast", "check_arraylike", "check_device", "check_no_out", "constant_like",
     "default_float", "evaluating", "inexact_dtype", "promote_args", "promote_args_numeric", "promote_inexact",
     "promote_shapes", "requested_dtype", "to_dtype", "unary_inexact", "unary_operand",
@@ -362,6 +363,16 @@ def canonical_axes(axis: Any, ndim: int) -> tuple[int, ...]:
         raise ValueError(f"duplicate value in 'axis': {tuple(axis)} names an axis of an array of rank {ndim} twice, at "
                          f"{describe(user_source())}.")
     return tuple(axes)
+
+
+def as_sizes(shape: Any) -> tuple[int, ...]:
+    """A shape, given as a sequence of integers or one integer, traced ones whose value is known among them.
+
+    >>> as_sizes(3), as_sizes([2, np.int32(3)])
+    ((3,), (2, 3))
+    """
+    one = hasattr(shape, "__index__") and not getattr(shape, "ndim", 0)
+    return (operator.index(shape),) if one else tuple(map(operator.index, shape))
 
 
 def requested_dtype(dtype: Any) -> np.dtype | None:

@@ -6,6 +6,7 @@ transposes are one another: broadcast and sum, reshape and reshape, transpose an
 
 from __future__ import annotations
 
+import operator
 from collections.abc import Sequence
 from typing import Any
 
@@ -50,7 +51,7 @@ reshape_p: Primitive = linear(
 
 def reshape(x: Any, new_sizes: Sequence[int]) -> Any:
     """`x` with another shape of as many elements, in row-major order."""
-    new_sizes = tuple(new_sizes)
+    new_sizes = tuple(map(operator.index, new_sizes))
     return x if typeof(x).shape == new_sizes else reshape_p.bind(x, new_sizes=new_sizes)
 
 
@@ -87,7 +88,7 @@ transpose_p: Primitive = linear(
 
 def transpose(x: Any, permutation: Sequence[int]) -> Any:
     """`x` with its axes permuted: axis ``i`` of the result is axis ``permutation[i]`` of `x`."""
-    permutation = tuple(permutation)
+    permutation = tuple(map(operator.index, permutation))
     return x if permutation == tuple(range(len(permutation))) else transpose_p.bind(x, permutation=permutation)
 
 
@@ -150,7 +151,7 @@ broadcast_in_dim_p = linear(
 
 def broadcast_in_dim(x: Any, shape: Sequence[int], broadcast_dimensions: Sequence[int]) -> Any:
     """`x` repeated to `shape`; axis ``i`` of `x` becomes axis ``broadcast_dimensions[i]`` (sizes 1 stretch)."""
-    shape, dims = tuple(shape), tuple(broadcast_dimensions)
+    shape, dims = tuple(map(operator.index, shape)), tuple(map(operator.index, broadcast_dimensions))
     if typeof(x).shape == shape and dims == tuple(range(len(shape))):
         return x
     return broadcast_in_dim_p.bind(x, shape=shape, broadcast_dimensions=dims)

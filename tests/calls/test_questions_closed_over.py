@@ -10,6 +10,7 @@ import pytest
 import functrans as ft
 import functrans.numpy as fnp
 from functrans import lax
+from functrans.ad_checkpoint import saved_residuals
 from functrans.errors import TracerBoolConversionError
 from tests.calls.test_guards import Counted
 
@@ -100,3 +101,9 @@ def test_what_differs_along_a_batch_is_refused():
 def test_strict_jit_refuses_them_too():
     with pytest.raises(TracerBoolConversionError, match="strict=True"):
         ft.jit(CONSTRUCTS["scan"], strict=True)(1.0, 2.0)
+
+
+def test_saved_residuals_follow_the_path_of_the_arguments():
+    f = ft.checkpoint(lambda x: fnp.sin(x) if x > 0 else x * 2.0)
+    assert [str(a) for a, _ in saved_residuals(f, 1.0)] == ["f64*[]"]
+    assert saved_residuals(f, -1.0) == []

@@ -478,7 +478,7 @@ def body(c: Any, x: Any) -> Any:
     (lambda: lax.scan(body, {"k": object}, np.ones(2)), TypeError, ["init['k'] must be an array or a number", "of type type"]),
     (lambda: lax.scan(body, 0.0, np.ones(2), unroll=-1), ValueError, ["unroll must be a bool or an int that is not negative; got -1"]),
     (lambda: lax.scan(lambda c, x: c, np.float64(0), np.ones(2)), TypeError,
-     ["scan of <lambda>: the body must return a pair (carry, y); it returned Traced<f64[]>",
+     ["scan of <lambda>: the body must return a pair (carry, y); it returned an array of type f64[]",
       "Return (carry, None) where a step has no result."]),
     (lambda: lax.scan(lambda c, x: (c, x, x), 0.0, np.ones(2)), TypeError, ["it returned tuple of length 3"]),
     (lambda: lax.scan(lambda c, x: ({"h": fnp.ones(3)}, x), {"h": 0.0}, np.ones(2)), TypeError,
