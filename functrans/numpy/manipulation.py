@@ -54,7 +54,7 @@ def concrete_integers(name: str, what: str, x: Any) -> np.ndarray:
     >>> concrete_integers("repeat", "repeats", [1, 2])
     array([1, 2])
     """
-    if isinstance(x, Tracer) and x.dtype.kind in "biu":
+    if isinstance(x, Tracer) and is_discrete(x.dtype):
         known = x.asked(LIST)
         if known is None:
             raise ConcretizationTypeError(
