@@ -18,6 +18,7 @@ from typing import Any
 import numpy as np
 
 from functrans.arguments import among, integers
+from functrans.core.low_precision import finfo
 from functrans.core.source import describe, user_source
 from functrans.core.trace import typeof
 from functrans.numpy.choice import clip, where
@@ -110,7 +111,7 @@ def _weights(size: int, out_size: int, scale: Any, shift: Any, method: ResizeMet
         width = maximum(inverse, 1) if antialias else 1
         weights = _KERNELS[method](absolute(centres - pixels) / width)
     total = sum_(weights, axis=0)
-    enough = absolute(total) > 1000 * np.finfo(dtype).eps
+    enough = absolute(total) > 1000 * finfo(dtype).eps
     weights = where(enough, weights / where(enough, total, 1), 0)
     return where((centres >= -0.5) & (centres <= size - 0.5), weights, 0)
 

@@ -21,6 +21,8 @@ from typing import Any
 import numpy as np
 
 from functrans import lapack
+from functrans.core.dtypes import is_float, is_integer
+from functrans.core.low_precision import ends_of, iinfo
 from functrans.kernel import (
     COMBINE,
     Access,
@@ -116,8 +118,8 @@ def convert(x: np.ndarray, dtype: str) -> np.ndarray:
     target = np.dtype(dtype)
     if target.kind == "b":
         return np.asarray(x != 0)
-    if x.dtype.kind == "f" and target.kind in "iu":
-        low, high = np.iinfo(target).min, np.iinfo(target).max
+    if is_float(x.dtype) and is_integer(target):
+        low, high = iinfo(target).min, iinfo(target).max
         wide = x.astype(np.float64)
         below, above = wide <= low, wide >= float(high) + 1  # for 64 bits float(high) is 2**63 or 2**64 already
         inside = np.where(below | above | np.isnan(wide), 0.0, wide).astype(target)
@@ -134,7 +136,7 @@ def _parts(buffer: Buffer, value: np.ndarray) -> np.ndarray:
 
 def _poisoned(buffer: Buffer) -> np.ndarray:
     elem = np.dtype(buffer.elem)
-    if elem.kind == "f":
+    if is_float(elem):
         return np.full(buffer.elements, np.nan, elem)
     if elem.kind == "b":
         return np.ones(buffer.elements, elem)
@@ -319,7 +321,7 @@ def _fold(op: str, states: list[np.ndarray]) -> list[np.ndarray]:
         case "add" | "mul":
             return [UFUNCS[op].reduce(x, axis=-1, dtype=x.dtype)]
         case "min" | "max":
-            return [UFUNCS[op].reduce(x, axis=-1, initial=_extreme(x.dtype, op == "min"))]
+            return [UFUNCS[op].reduce(x, axis=-1, initial=ends_of(x.dtype)[op == "min"])]
         case "and" | "or" | "xor":
             neutral = np.invert(np.zeros((), x.dtype)) if op == "and" else np.zeros((), x.dtype)
             return [UFUNCS[op].reduce(x, axis=-1, initial=neutral, dtype=x.dtype)]
@@ -338,20 +340,11 @@ def _complex(parts: list[np.ndarray]) -> np.ndarray:
     return out
 
 
-def _extreme(dtype: np.dtype, greatest: bool) -> Any:
-    """The identity of min (`greatest`) or max."""
-    if dtype.kind == "f":
-        return dtype.type(np.inf if greatest else -np.inf)
-    if dtype.kind == "b":
-        return np.bool_(greatest)
-    return dtype.type(np.iinfo(dtype).max if greatest else np.iinfo(dtype).min)
-
-
 def _arg_fold(op: str, values: np.ndarray, indices: np.ndarray) -> list[np.ndarray]:
     """The best (value, index): nan before numbers, then the extremum, then the least index."""
     best = _fold(op[3:], [values])[0]
     attained = values == best[..., None]
-    if values.dtype.kind == "f":
+    if is_float(values.dtype):
         attained |= np.isnan(values)
     last = np.iinfo(np.int64).max
     return [best, np.where(attained, indices, last).min(axis=-1, initial=last)]

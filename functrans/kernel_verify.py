@@ -8,6 +8,7 @@ from math import prod
 
 import numpy as np
 
+from functrans.core.dtypes import is_unsigned
 from functrans.errors import FunctransRuntimeError
 from functrans.kernel import (
     COMBINE,
@@ -165,7 +166,7 @@ def _sort(step: Sort, known: set[Buffer]) -> None:
     for key in step.keys:
         if key not in known:
             raise KernelError(f"{key} is read before it is written")
-        if key.dtype.kind != "u" or key.elements != size:
+        if not is_unsigned(key.dtype) or key.elements != size:
             raise KernelError(f"{key} is not {size} unsigned integers")
     known.add(step.order)
 

@@ -10,6 +10,7 @@ from typing import Any
 
 import numpy as np
 
+from functrans.core.dtypes import is_integer
 from functrans.core.source import describe, user_source
 from functrans.core.trace import Tracer, to_numpy, typeof
 from functrans.errors import ConcretizationTypeError
@@ -103,7 +104,7 @@ def _segments(
     check_arraylike(name, data, segment_ids)
     data, ids = asarray_internal(as_operand(data)), asarray_internal(as_operand(segment_ids))
     rows, kind = typeof(data).shape[:1], typeof(ids)
-    if kind.dtype.kind not in "iu" or kind.shape != rows or not rows:
+    if not is_integer(kind.dtype) or kind.shape != rows or not rows:
         raise ValueError(f"{name}: segment_ids must be one integer for each row of data; got {kind} for data {typeof(data)}, at "
                          f"{describe(user_source())}.")
     size = _known_size(name, ids) if num_segments is None else int(num_segments)

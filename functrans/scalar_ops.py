@@ -6,8 +6,8 @@ everything else the dtype of its operands. Nothing is undefined: integer divisio
 signed), its remainder the dividend, ``MIN / -1`` wraps to ``MIN``; shifts by the width or more (negative amounts
 count as such) give 0, or the sign.
 
-Half precision is computed in single and rounded once. erf and erfc are the C library's (`math`), element by element:
-slow, but within 1 ULP.
+Half precision and narrower floats are computed in single and rounded once, integers narrower than a byte in bytes.
+erf and erfc are the C library's (`math`), element by element: slow, but within 1 ULP.
 """
 
 from __future__ import annotations
@@ -19,33 +19,62 @@ from typing import Any
 
 import numpy as np
 
+from functrans.core.dtypes import is_float, is_integer, is_unsigned, kind_of
+from functrans.core.low_precision import KIND_OF_TYPE, low_precision_format, working_dtype
+
 __all__ = ["SCALAR_OPS"]
 
 Op = Callable[..., Any]
 
 
-def _in_single(f: Callable[..., Any]) -> Op:
-    """`f` with half-precision operands computed in single and rounded once."""
+def _working(f: Callable[..., Any]) -> Op:
+    """`f` computed in the working dtype of its operands and rounded (or, of integers, cut) once."""
 
     def op(*xs: Any) -> Any:
         dtype = np.result_type(xs[0])
-        if dtype == np.float16:
-            return np.asarray(f(*(np.asarray(x, np.float32) for x in xs))).astype(np.float16)
-        return np.asarray(f(*xs))
+        work = working_dtype(dtype)
+        if work is dtype:
+            return np.asarray(f(*xs))
+        out = np.asarray(f(*(np.asarray(x).astype(work) for x in xs)))
+        return out if out.dtype == np.bool_ else out.astype(dtype)
+
+    return op
+
+
+def _narrow_working(f: Callable[..., Any]) -> Op:
+    """As `_working`, where NumPy's own half-precision loop is right."""
+    slow = _working(f)
+
+    def op(*xs: Any) -> Any:
+        return slow(*xs) if np.result_type(xs[0]).type in KIND_OF_TYPE else f(*xs)
+
+    return op
+
+
+def _on_codes(f: Callable[..., Any], unused: int = 0) -> Op:
+    """`f` of unsigned bytes for integers narrower than a byte; from its result, `unused` times the number of bits that are not theirs."""
+
+    def op(*xs: Any) -> Any:
+        form = low_precision_format(np.result_type(xs[0]))
+        if form is None:
+            return f(*xs)
+        code = np.asarray(xs[0]).astype(np.int8).view(np.uint8) & np.uint8((1 << form.bits) - 1)
+        rest = [np.asarray(x).astype(np.int8).view(np.uint8) for x in xs[1:]]
+        return (f(code, *rest) - np.uint8(unused * (8 - form.bits))).astype(np.result_type(xs[0]))
 
     return op
 
 
 def _div(x: Any, y: Any) -> Any:
     """The quotient; of integers, truncated."""
-    return _idiv(x, y) if np.result_type(x).kind in "iu" else np.asarray(np.divide(x, y))
+    return _idiv(x, y) if is_integer(np.result_type(x)) else np.asarray(np.divide(x, y))
 
 
 def _idiv(x: Any, y: Any) -> Any:
     x, y = np.asarray(x), np.asarray(y)
     one, minus = x.dtype.type(1), np.array(-1).astype(x.dtype)
     by_zero = y == 0
-    if x.dtype.kind == "u":
+    if is_unsigned(x.dtype):
         return np.where(by_zero, minus, x // np.where(by_zero, one, y))
     by_minus = y == minus
     safe = np.where(by_zero | by_minus, one, y)
@@ -56,13 +85,13 @@ def _idiv(x: Any, y: Any) -> Any:
 def _irem(x: Any, y: Any) -> Any:
     x, y = np.asarray(x), np.asarray(y)
     one = x.dtype.type(1)
-    trivial = (y == 0) | (y == np.array(-1).astype(x.dtype)) if x.dtype.kind == "i" else y == 0
+    trivial = (y == 0) | (y == np.array(-1).astype(x.dtype)) if kind_of(x.dtype) == "i" else y == 0
     return np.where(y == 0, x, np.fmod(x, np.where(trivial, one, y)))
 
 
 def _rem(x: Any, y: Any) -> Any:
     """C's fmod; of integers, the remainder with the sign of the dividend."""
-    return _irem(x, y) if np.result_type(x).kind in "iu" else np.asarray(np.fmod(x, y))
+    return _irem(x, y) if is_integer(np.result_type(x)) else np.asarray(np.fmod(x, y))
 
 
 def _neg(x: Any) -> Any:
@@ -72,7 +101,7 @@ def _neg(x: Any) -> Any:
 def _sign(x: Any) -> Any:
     """-1, 0 or 1; zeros keep their sign, nan stays."""
     s = np.asarray(np.sign(x))
-    return np.where(s == 0, x, s) if s.dtype.kind == "f" else s
+    return np.where(s == 0, x, s) if is_float(s.dtype) else s
 
 
 def _round_away(x: Any) -> Any:
@@ -131,14 +160,14 @@ def _mulhi(x: Any, y: Any) -> Any:
     x, y = np.asarray(x), np.asarray(y)
     bits = 8 * x.dtype.itemsize
     if bits < 64:
-        wide = np.int64 if x.dtype.kind == "i" else np.uint64
+        wide = np.int64 if kind_of(x.dtype) == "i" else np.uint64
         return ((x.astype(wide) * y.astype(wide)) >> wide(bits)).astype(x.dtype)
     mask, half = np.uint64(0xFFFFFFFF), np.uint64(32)
     a, b = x.view(np.uint64), y.view(np.uint64)
     a0, a1, b0, b1 = a & mask, a >> half, b & mask, b >> half
     middle = a1 * b0 + ((a0 * b0) >> half)
     high = a1 * b1 + (middle >> half) + (((middle & mask) + a0 * b1) >> half)
-    if x.dtype.kind == "i":  # two's complement: a negative operand counted 2**64 times the other too much
+    if kind_of(x.dtype) == "i":  # two's complement: a negative operand counted 2**64 times the other too much
         high = high - np.where(x < 0, b, np.uint64(0)) - np.where(y < 0, a, np.uint64(0))
     return np.asarray(high).view(x.dtype)
 
@@ -153,7 +182,7 @@ def _elementwise(f: Callable[[float], float]) -> Op:
 
     def op(x: Any) -> Any:
         x = np.asarray(x)
-        return np.asarray(loop(x.astype(np.float64))).astype(x.dtype)
+        return np.asarray(loop(x.astype(np.float64))).astype(working_dtype(x.dtype)).astype(x.dtype)
 
     return op
 
@@ -245,51 +274,51 @@ _OPS: dict[str, Op] = {
     "add": np.add,
     "sub": np.subtract,
     "mul": np.multiply,
-    "div": _div,
-    "idiv": _idiv,
-    "irem": _irem,
-    "rem": _rem,
-    "neg": _neg,
-    "abs": np.absolute,
-    "sign": _sign,
-    "min": _in_single(np.minimum),  # NumPy's half-precision loop keeps the first of two equal zeros, all others the second
-    "max": _in_single(np.maximum),
-    "pow": _in_single(np.power),
+    "div": _narrow_working(_div),
+    "idiv": _narrow_working(_idiv),
+    "irem": _narrow_working(_irem),
+    "rem": _narrow_working(_rem),
+    "neg": _narrow_working(_neg),
+    "abs": _narrow_working(np.absolute),
+    "sign": _narrow_working(_sign),
+    "min": _working(np.minimum),  # NumPy's half-precision loop keeps the first of two equal zeros, all others the second
+    "max": _working(np.maximum),
+    "pow": _working(np.power),
     "eq": np.equal,
     "ne": np.not_equal,
     "lt": np.less,
     "le": np.less_equal,
     "gt": np.greater,
     "ge": np.greater_equal,
-    "and": np.bitwise_and,
-    "or": np.bitwise_or,
-    "xor": np.bitwise_xor,
-    "not": np.invert,
-    "shl": _shl,
-    "shr_logical": _shr_logical,
-    "shr_arithmetic": _shr_arithmetic,
-    "popcount": _popcount,
-    "clz": _clz,
+    "and": _narrow_working(np.bitwise_and),
+    "or": _narrow_working(np.bitwise_or),
+    "xor": _narrow_working(np.bitwise_xor),
+    "not": _narrow_working(np.invert),
+    "shl": _narrow_working(_shl),
+    "shr_logical": _on_codes(_shr_logical),
+    "shr_arithmetic": _narrow_working(_shr_arithmetic),
+    "popcount": _on_codes(_popcount),
+    "clz": _on_codes(_clz, unused=1),
     "select": _select,
-    "floor": np.floor,
-    "ceil": np.ceil,
-    "trunc": np.trunc,
-    "round_even": np.rint,
-    "round_away": _round_away,
+    "floor": _narrow_working(np.floor),
+    "ceil": _narrow_working(np.ceil),
+    "trunc": _narrow_working(np.trunc),
+    "round_even": _narrow_working(np.rint),
+    "round_away": _narrow_working(_round_away),
     "is_finite": np.isfinite,
-    "copysign": np.copysign,
-    "mulhi": _mulhi,
+    "copysign": _narrow_working(np.copysign),
+    "mulhi": _narrow_working(_mulhi),
     "nextafter": _nextafter,
     "fma": _fma,
-    "sqrt": _in_single(np.sqrt),
-    "rsqrt": _in_single(_rsqrt),
-    "cbrt": _in_single(np.cbrt),
-    "logistic": _in_single(_logistic),
+    "sqrt": _working(np.sqrt),
+    "rsqrt": _working(_rsqrt),
+    "cbrt": _working(np.cbrt),
+    "logistic": _working(_logistic),
     "erf": _elementwise(math.erf),
     "erfc": _elementwise(math.erfc),
 }
 _BY_NUMPY: dict[str, Op] = {
-    name: _in_single(getattr(np, numpy_name))
+    name: _working(getattr(np, numpy_name))
     for name, numpy_name in {
         "exp": "exp",
         "exp2": "exp2",

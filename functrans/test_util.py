@@ -15,7 +15,8 @@ from typing import Any
 import numpy as np
 
 from functrans.calls.jitted import jit
-from functrans.core.dtypes import float0
+from functrans.core.dtypes import float0, is_inexact
+from functrans.core.low_precision import finfo
 from functrans.core.source import describe, user_source
 from functrans.core.trace import is_array_like, to_numpy, typeof
 from functrans.numpy.util import as_operand
@@ -39,7 +40,7 @@ def _tangent(rng: np.random.Generator, tree: Any) -> Any:
     """A random direction: normal numbers for floating leaves, the only tangent there is for the others."""
 
     def draw(x: np.ndarray) -> np.ndarray:
-        if x.dtype.kind not in "fc":
+        if not is_inexact(x.dtype):
             return np.zeros(x.shape, float0)
         v = rng.normal(size=x.shape)
         return (v + 1j * rng.normal(size=x.shape) if x.dtype.kind == "c" else v).astype(x.dtype)
@@ -66,7 +67,7 @@ def _difference(f: Callable[..., Any], args: Any, direction: Any, eps: float) ->
     high, low = _arrays(f(*_moved(args, eps, direction))), _arrays(f(*_moved(args, -eps, direction)))
 
     def slope(x: np.ndarray, y: np.ndarray) -> np.ndarray:
-        return (x.astype(_wide(x)) - y.astype(_wide(y))) / (2 * eps) if x.dtype.kind in "fc" else np.zeros(x.shape, float0)
+        return (x.astype(_wide(x)) - y.astype(_wide(y))) / (2 * eps) if is_inexact(x.dtype) else np.zeros(x.shape, float0)
 
     return tree_map(slope, high, low)
 
@@ -223,7 +224,7 @@ def _pulled_back(f: Callable[..., Any], args: tuple[Any, ...], cotangent: Any) -
 def _without_integers(f: Callable[..., Any], args: tuple[Any, ...]) -> tuple[Callable[..., Any], tuple[Any, ...]]:
     """`f` as a function of the floating leaves of `args`, and these leaves."""
     leaves, tree = tree_flatten(args)
-    places = [i for i, x in enumerate(leaves) if x.dtype.kind in "fc"]
+    places = [i for i, x in enumerate(leaves) if is_inexact(x.dtype)]
 
     def g(*free: Any) -> Any:
         filled = list(leaves)
@@ -284,5 +285,5 @@ def _compare_exactly(what: str, got: Any, expected: Any, atol: float | None, rto
         if x.dtype != y.dtype:
             raise AssertionError(f"{what}{f' at {keystr(path)}' if path else ''}: dtypes {x.dtype} and {y.dtype} differ, at "
                                  f"{describe(user_source())}.")
-    least = max((64 * np.finfo(x.dtype).eps for x in tree_leaves(expected) if x.dtype.kind in "fc"), default=0.0)
+    least = max((64 * finfo(x.dtype).eps for x in tree_leaves(expected) if is_inexact(x.dtype)), default=0.0)
     _compare(what, got, expected, float(least if atol is None else atol), float(least if rtol is None else rtol), "")

@@ -13,7 +13,7 @@ from functrans.calls.called import code_line
 from functrans.calls.closed import Closure, trace_closed
 from functrans.calls.refs import Ref
 from functrans.core.aval import ShapedArray
-from functrans.core.dtypes import promote
+from functrans.core.dtypes import kind_of, promote
 from functrans.core.jaxpr import Atom, ClosedJaxpr, Eqn, Jaxpr, Var
 from functrans.core.source import describe, user_source
 from functrans.core.trace import typeof
@@ -56,7 +56,7 @@ def joined(*avals: ShapedArray) -> ShapedArray:
 
 def yields(a: ShapedArray, b: ShapedArray) -> bool:
     """Whether a value of type `a` may stand where `b` is asked for."""
-    return a.same_type(b) or (a.weak_type and a.shape == b.shape and a.dtype.kind == b.dtype.kind)
+    return a.same_type(b) or (a.weak_type and a.shape == b.shape and kind_of(a.dtype) == kind_of(b.dtype))
 
 
 # -- messages -------------------------------------------------------------------------------------------------------------

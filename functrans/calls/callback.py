@@ -32,7 +32,7 @@ from functrans.calls.agreement import leaf_difference
 from functrans.calls.called import called
 from functrans.core.array import Array
 from functrans.core.aval import ShapedArray
-from functrans.core.dtypes import canonical
+from functrans.core.dtypes import canonical, kind_of
 from functrans.core.source import Source, describe, user_source
 from functrans.core.trace import EvalTrace, Tracer, is_array_like, running, to_numpy, typeof
 from functrans.primitives.base import primitive
@@ -115,7 +115,7 @@ class Checked:
         if not is_array_like(x) or isinstance(x, Tracer):
             raise TypeError(f"{self._where()} must return arrays or numbers; {path} is {x!r} of type {type(x).__name__}.")
         value, mine = to_numpy(x), typeof(x)
-        if mine.weak_type and value.shape == aval.shape and _KINDS[value.dtype.kind] <= _KINDS[aval.dtype.kind]:
+        if mine.weak_type and value.shape == aval.shape and _KINDS[kind_of(value.dtype)] <= _KINDS[kind_of(aval.dtype)]:
             value = np.asarray(value[()], aval.dtype)  # a Python number takes the dtype that is asked for
         if value.shape != aval.shape or value.dtype != aval.dtype:
             difference, _ = leaf_difference(aval, mine)
@@ -334,7 +334,7 @@ def run_for_effect(what: str, callback: Callable[..., Any], args: Sequence[Any],
     """Call a function whose result does not matter. Arguments that are no arrays are passed as they are."""
     _check_callable(what, callback)
     leaves, tree = tree_flatten((tuple(args), kwargs))
-    arrays = [is_array_like(x) and np.dtype(getattr(x, "dtype", float)).kind in "biufc" for x in leaves]
+    arrays = [is_array_like(x) and kind_of(np.dtype(getattr(x, "dtype", float))) in "biufc" for x in leaves]
     held = tuple(Open if a else x for x, a in safe_zip(leaves, arrays))
     function = HostFunction(what, callback, tree, held, user_source())
     debug_callback_p.bind(*(x for x, a in safe_zip(leaves, arrays) if a), callback=function, ordered=bool(ordered))

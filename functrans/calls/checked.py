@@ -49,6 +49,7 @@ from functrans.calls.repeat import repeat_p
 from functrans.calls.scan import bind_scan, scan_p
 from functrans.calls.while_loop import while_p
 from functrans.core.aval import ShapedArray
+from functrans.core.dtypes import is_inexact
 from functrans.core.interpret import eval_jaxpr, last_uses
 from functrans.core.jaxpr import ClosedJaxpr, Eqn, Jaxpr, Literal
 from functrans.core.source import Source, interpreter
@@ -217,7 +218,7 @@ def _bound(eqn: Eqn, operands: Sequence[Any], **changed: Any) -> list[Any]:
 
 def _plain(eqn: Eqn, operands: Sequence[Any], ledger: Ledger, errors: Categories) -> Sequence[Any]:
     outs = _bound(eqn, operands)
-    floating = [y for y in outs if typeof(y).dtype.kind in "fc"]
+    floating = [y for y in outs if is_inexact(typeof(y).dtype)]
     if NaNError in errors and floating and eqn.primitive.name not in _QUIET:
         found = any_of(isnan(floating[0]))
         for y in floating[1:]:

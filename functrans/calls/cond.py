@@ -25,6 +25,7 @@ from functrans.calls.closed import Closure, run_call, trace_closed, with_leading
 from functrans.calls.one_by_one import has_effects, one_by_one
 from functrans.calls.refs import Ref, carrying, restored, threaded, values_of
 from functrans.core.aval import Linear, ShapedArray, Zero
+from functrans.core.dtypes import is_integer
 from functrans.core.interpret import eval_jaxpr
 from functrans.core.jaxpr import Atom, ClosedJaxpr, Jaxpr, Var
 from functrans.core.source import describe, user_source
@@ -320,7 +321,7 @@ def switch(index: Any, branches: Sequence[Callable[..., Any]], *operands: Any, o
         if not callable(branch):
             raise TypeError(f"switch: branches must be callable; branch {k} is {branch!r}, at {describe(user_source())}.")
     aval = _scalar("switch", "the index", index)
-    if aval.dtype.kind not in "iu":
+    if not is_integer(aval.dtype):
         raise TypeError(f"switch: the index must be an integer; got {aval}, at {describe(user_source())}. Convert it with .astype(int).")
     flat = _operands("switch", operands, operand)
     if len(branches) == 1:

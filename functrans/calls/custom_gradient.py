@@ -9,6 +9,7 @@ from typing import Any
 from functrans.calls.custom_vjp import custom_vjp
 from functrans.calls.questions import QuestionsPassedOn
 from functrans.core.aval import tangent_aval
+from functrans.core.dtypes import is_inexact
 from functrans.core.interpret import eval_jaxpr
 from functrans.core.jaxpr import ClosedJaxpr
 from functrans.core.source import describe, user_source
@@ -114,7 +115,7 @@ def closure_convert(fun: Callable[..., Any], *example_args: Any) -> tuple[Callab
     check_arrays(leaves, example_args, fun, "closure_convert")
     made = _converted(fun, example_args, [typeof(x) for x in leaves], "closure_convert")
     consts = made.closed.consts
-    hoisted = [isinstance(c, Tracer) and c.dtype.kind in "fc" for c in consts]
+    hoisted = [isinstance(c, Tracer) and is_inexact(c.dtype) for c in consts]
     count = len(example_args)
 
     def converted(*args_and_consts: Any) -> Any:

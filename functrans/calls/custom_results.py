@@ -14,7 +14,7 @@ import numpy as np
 
 from functrans.core.array import Array
 from functrans.core.aval import ShapedArray, Zero, tangent_aval
-from functrans.core.dtypes import float0
+from functrans.core.dtypes import float0, kind_of
 from functrans.core.source import describe, user_source
 from functrans.core.trace import Tracer, is_array_like, typeof
 from functrans.primitives.structural import convert_element_type, materialize
@@ -246,7 +246,7 @@ def conform(where: str, x: Any, aval: ShapedArray, what: str, error: type[Except
     if not is_array_like(x):
         raise TypeError(f"{where} must be an array; it is {brief(x)}, at {describe(user_source())}.")
     given = typeof(x)
-    fits = given.dtype == aval.dtype or (given.weak_type and _ORDER[given.dtype.kind] <= _ORDER[aval.dtype.kind])
+    fits = given.dtype == aval.dtype or (given.weak_type and _ORDER[kind_of(given.dtype)] <= _ORDER[kind_of(aval.dtype)])
     if given.shape != aval.shape or not fits:
         raise error(f"{where} has type {given}, and {what} needs {aval}, at {describe(user_source())}. Shapes and dtypes must be equal.")
     if given == aval:

@@ -24,7 +24,7 @@ from functrans.calls.custom_vjp import tangent_map
 from functrans.calls.jit_rules import transpose_call
 from functrans.calls.open_call import OpenCall, of_closed_over, only_evaluates, open_call, split_batched
 from functrans.core.aval import Zero, tangent_aval
-from functrans.core.dtypes import float0
+from functrans.core.dtypes import float0, is_inexact
 from functrans.core.source import describe, user_source
 from functrans.core.trace import EvalTrace, Trace, is_array_like, running, typeof
 from functrans.primitives.structural import instantiate, moved_to_front
@@ -160,7 +160,7 @@ def _count_primals(outs: Sequence[Any]) -> int:
     count = 0
     left = len(outs)
     while left > 0:
-        left -= 2 if typeof(outs[count]).dtype.kind in "fc" else 1
+        left -= 2 if is_inexact(typeof(outs[count]).dtype) else 1
         count += 1
     return count
 

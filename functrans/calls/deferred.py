@@ -20,6 +20,7 @@ from typing import Any
 
 from functrans.calls.lift import LINEAR_VIEWS
 from functrans.core.aval import ShapedArray
+from functrans.core.dtypes import kind_of
 from functrans.core.jaxpr import Atom, Eqn, Var
 from functrans.core.trace import typeof
 from functrans.primitives.builders import add_p
@@ -106,7 +107,7 @@ def _viewed(s: Sum, view: Eqn) -> Sum:
 def _is_linear_view(eqn: Eqn) -> bool:
     if eqn.primitive.name == "convert_element_type":  # a wider type must be the one that is summed in
         before, after = eqn.invars[0].aval.dtype, eqn.outvars[0].aval.dtype
-        return before.kind == after.kind and before.itemsize >= after.itemsize
+        return kind_of(before) == kind_of(after) and before.itemsize >= after.itemsize
     return eqn.primitive.name in LINEAR_VIEWS
 
 

@@ -9,7 +9,6 @@ Known limits: `reduce` takes the elements in row-major order, one at a time, unl
 
 from __future__ import annotations
 
-import operator
 from collections.abc import Callable, Sequence
 from math import prod
 from typing import Any
@@ -187,7 +186,7 @@ def reduce(operands: Any, init_values: Any, computation: Callable[[Any, Any], An
                          f"{describe(user_source())}.")
     if not xs:
         raise ValueError(f"{name}: there is no operand, at {describe(user_source())}.")
-    axes = _reduced_axes(name, xs, tuple(map(operator.index, dimensions)))
+    axes = _reduced_axes(name, xs, dimensions)
     inits = [_initial(name, typeof(x), i) for x, i in safe_zip(xs, inits)]
     found = _monoid(computation, typeof(xs[0]), tree)
     if found is not None:

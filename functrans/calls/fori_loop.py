@@ -15,6 +15,7 @@ from functrans.calls.refs import Ref, carrying, restored, threaded, values_of
 from functrans.calls.repeat import repeat_p
 from functrans.calls.scan import bind_scan
 from functrans.core.aval import ShapedArray
+from functrans.core.dtypes import is_integer
 from functrans.core.interpret import eval_jaxpr
 from functrans.core.jaxpr import ClosedJaxpr
 from functrans.core.source import describe, user_source
@@ -99,7 +100,7 @@ def _counter(lower: Any, upper: Any) -> ShapedArray:
             aval = typeof(x)
         except TypeError as error:
             raise TypeError(f"fori_loop: {what} must be an integer scalar. {error}") from None
-        if aval.shape or aval.dtype.kind not in "iu":
+        if aval.shape or not is_integer(aval.dtype):
             raise TypeError(f"fori_loop: {what} must be an integer scalar; got {aval}, at {describe(user_source())}. "
                             "For another condition use while_loop.")
         avals.append(aval)

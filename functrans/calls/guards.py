@@ -342,9 +342,9 @@ class CautiousCode:
 
     __slots__ = ("_questions", "_run")
 
-    def __init__(self, closed: ClosedJaxpr, guards: Sequence[Guard]) -> None:
+    def __init__(self, closed: ClosedJaxpr, questions: Questions) -> None:
         self._run = compiled(closed)
-        self._questions = Questions(closed, guards, [True] * len(closed.jaxpr.invars))
+        self._questions = questions
 
     def attempt(self, values: list[np.ndarray], decided: int = 0) -> list[np.ndarray] | Disagreement:
         """Run, if the guards after the first `decided` agree.

@@ -20,6 +20,7 @@ from functrans.config import options
 from functrans.core.array import Array
 from functrans.core.aval import Zero
 from functrans.core.conversion import TRUTH
+from functrans.core.dtypes import is_inexact
 from functrans.core.jaxpr import ClosedJaxpr, Jaxpr
 from functrans.core.source import describe
 from functrans.core.trace import Tracer
@@ -62,15 +63,18 @@ class Path:
         """
         if not self.guards:
             return None
-        known = tuple(v is not None for v in values)
-        asked = self._questions.get(known)
-        if asked is None:
-            asked = self._questions[known] = Questions(self.closed, self.guards, known)
-        return asked.probe(values, decided)
+        return self._asked(tuple(v is not None for v in values)).probe(values, decided)
+
+    def _asked(self, known: tuple[bool, ...]) -> Questions:
+        found = self._questions.get(known)
+        if found is None:
+            found = self._questions[known] = Questions(self.closed, self.guards, known)
+        return found
 
     def _guarded(self) -> GuardedCode | CautiousCode:
-        cautious = any(calls_python(e) or may_not_end(e) for e in self.closed.eqns)
-        return CautiousCode(self.closed, self.guards) if cautious else GuardedCode(self.closed, self.guards)
+        if any(calls_python(e) or may_not_end(e) for e in self.closed.eqns):
+            return CautiousCode(self.closed, self._asked((True,) * len(self.closed.jaxpr.invars)))
+        return GuardedCode(self.closed, self.guards)
 
     @property
     def executable(self) -> Any:
@@ -95,7 +99,7 @@ class Path:
 
 def _numbers(closed: ClosedJaxpr, guards: Sequence[Guard]) -> tuple[ClosedJaxpr, list[Guard]] | None:
     """The guards that are numbers with a derivative, and the program that computes them."""
-    found = [g for g in guards if g.conversion.cuts and g.var.aval.dtype.kind in "fc"]
+    found = [g for g in guards if g.conversion.cuts and is_inexact(g.var.aval.dtype)]
     if not found:
         return None
     jaxpr = closed.jaxpr
@@ -104,7 +108,7 @@ def _numbers(closed: ClosedJaxpr, guards: Sequence[Guard]) -> tuple[ClosedJaxpr,
 
 def _differentiated(x: Any) -> bool:
     while isinstance(x, Tracer):
-        if isinstance(x, JVPTracer) and x.aval.dtype.kind in "fc" and type(x.tangent) is not Zero:
+        if isinstance(x, JVPTracer) and is_inexact(x.aval.dtype) and type(x.tangent) is not Zero:
             return True
         x = x.behind
     return False

@@ -24,6 +24,7 @@ from typing import Any, TypeVar
 import numpy as np
 
 from functrans.core.aval import ShapedArray, Zero
+from functrans.core.dtypes import kind_of
 from functrans.core.source import describe, user_source
 from functrans.core.trace import EvalTrace, Trace, current_trace, is_array_like, typeof
 from functrans.errors import UnexpectedTracerError
@@ -252,7 +253,7 @@ class Ref:
             raise TypeError(f"a Ref takes arrays and numbers; got {value!r} of type {type(value).__name__}, at {describe(user_source())}.")
         x = array(value) if isinstance(value, (list, tuple)) else asarray_internal(as_operand(value))
         aval = typeof(x)
-        weak = aval.weak_type and _KINDS.index(aval.dtype.kind) <= _KINDS.index(self.dtype.kind)
+        weak = aval.weak_type and _KINDS.index(kind_of(aval.dtype)) <= _KINDS.index(kind_of(self.dtype))
         if aval.dtype != self.dtype and not weak:
             raise ValueError(f"a Ref of {self.aval} takes values of its dtype; got {aval}, at {describe(user_source())}. Convert it: "
                              f"value.astype({self.dtype.name!r}).")

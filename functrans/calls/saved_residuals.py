@@ -10,6 +10,7 @@ from functrans.calls.jit import jit_p
 from functrans.calls.questions import QuestionsPassedOn
 from functrans.calls.rematerialize import live_residuals
 from functrans.core.aval import ShapedArray
+from functrans.core.dtypes import is_inexact
 from functrans.core.jaxpr import Atom, Jaxpr, Literal
 from functrans.core.source import describe
 from functrans.core.trace import typeof
@@ -42,7 +43,7 @@ def saved_residuals(f: Callable[..., Any], *args: Any, **kwargs: Any) -> list[tu
     names = arg_paths(args, f) + [k + keystr(path) for k in sorted(kwargs) for path, _ in tree_flatten_with_path(kwargs[k])[0]]
     avals = [typeof(x) for x in flat]
     closed = stage(FlatFun(f, tree, False, "saved_residuals"), avals, "saved_residuals", QuestionsPassedOn(flat))
-    primal, _, used, _ = live_residuals(closed, tuple(a.dtype.kind in "fc" for a in avals), QuestionsPassedOn(flat))
+    primal, _, used, _ = live_residuals(closed, tuple(is_inexact(a.dtype) for a in avals), QuestionsPassedOn(flat))
     residuals = primal.jaxpr.outvars[len(closed.out_avals):]
     kept = dict.fromkeys(a for a, is_used in zip(residuals, used, strict=True) if is_used)
     origins = {v: f"from the argument {name}" for v, name in zip(primal.jaxpr.invars, names, strict=True)}

@@ -13,6 +13,7 @@ import numpy as np
 
 from functrans.compiler.fuse import CHEAP, Fuser
 from functrans.compiler.views import broadcast_expr, contiguous_strides, reshape_strides, transpose_expr
+from functrans.core.low_precision import working_dtype
 from functrans.kernel import Access, Contract, Expr, real_name
 
 __all__ = ["Contractions"]
@@ -33,6 +34,10 @@ class Contractions(Fuser):
         b = transpose_expr(b, (*bb, *cb, *fb))
         if a.is_complex or b.is_complex:
             return self._complex_contract(a, b, len(ba), len(ca), shape, dtype)
+        work = working_dtype(dtype)
+        if work != dtype and not (0 in sizes or _prefers_nest(*sizes[1:])):
+            a, b = (x if x.dtype == work else self.stored(self.convert(x, work)) for x in (a, b))
+            return self.convert(self._contract_tiles(a, b, batch_shape, sizes, shape), dtype)
         if dtype not in (np.float32, np.float64) or a.dtype != dtype or b.dtype != dtype or 0 in sizes or _prefers_nest(*sizes[1:]):
             return self._contract_nest(a, b, len(ba), len(fa), len(ca), shape, dtype)
         return self._contract_tiles(a, b, batch_shape, sizes, shape)
@@ -47,7 +52,7 @@ class Contractions(Fuser):
         full = (*a.shape[:nb + na], *b.shape[nb + nc:], *a.shape[nb + na:])
         a_dims = (*range(nb + na), *range(nb + na + nf, nb + na + nf + nc))
         b_dims = (*range(nb), *range(nb + na + nf, nb + na + nf + nc), *range(nb + na, nb + na + nf))
-        wide = np.dtype("float32") if dtype == np.float16 else dtype
+        wide = working_dtype(dtype)
         x = broadcast_expr(self.convert(a, wide), full, a_dims)
         b_transposed = broadcast_by(self.convert(b, wide), full, b_dims)
         product = self.op("and" if wide == np.bool_ else "mul", x, b_transposed)

@@ -18,6 +18,7 @@ from typing import Protocol
 from functrans.compiler.flat import Flat, flatten_nest
 from functrans.compiler.nest import emit_nest_inline
 from functrans.compiler.small_product import emit_small_product, is_small
+from functrans.compiler.storage import memory_elem
 from functrans.compiler.text import I1, I8, I32, I64, PTR, Function, Ty, Val
 from functrans.kernel import Branch, Buffer, Callback, Contract, Library, Loop, Nest, Sort, Step, Steps
 
@@ -59,18 +60,12 @@ class Kernels(Protocol):
 
 def element_bytes(elem: str) -> int:
     """The size of an element of a kernel dtype."""
-    if elem == "bool":
-        return 1
-    return int(elem.lstrip("abcdefghijklmnopqrstuvwxyz")) // 8
+    return Ty(memory_elem(elem)).bits // 8
 
 
 def is_empty(step: Nest) -> bool:
     """Whether a nest does nothing: reductions over nothing still store."""
     return not prod(step.axes[:len(step.axes) - step.reduce]) or (not step.reduce and prod(step.axes) == 0)
-
-
-def _memory(elem: str) -> str:
-    return "i8" if elem == "bool" else {"float16": "half", "float32": "float", "float64": "double"}.get(elem, f"i{8 * element_bytes(elem)}")
 
 
 class Control:
@@ -84,7 +79,7 @@ class Control:
         self.places: dict[Buffer, Val] = {}
         self.depth = 0
         for b in stack:
-            self.places[b] = self.f.early(PTR, f"alloca [{b.elements} x {_memory(b.elem)}], align 64")
+            self.places[b] = self.f.early(PTR, f"alloca [{b.elements} x {memory_elem(b.elem)}], align 64")
 
     def run(self, step: Step) -> Function:
         f = self.f
@@ -102,7 +97,7 @@ class Control:
         if buffer is not None and buffer.role == "window":
             window = buffer.source
             moved = f.mul(self.counters[window.counter], f.const(I64, window.step)) if window.step != 1 else self.counters[window.counter]
-            return f.gep(_memory(elem), self.pointer(window.parent, window.offset + offset, elem), moved)
+            return f.gep(memory_elem(elem), self.pointer(window.parent, window.offset + offset, elem), moved)
         found = self.places.get(buffer) if buffer is not None else None
         if found is None:
             slot, start = self.kernels.base(buffer)
@@ -111,7 +106,7 @@ class Control:
                 at = f.early(PTR, f"getelementptr ptr, ptr %p0, i64 {slot}")
                 base = self.bases[slot] = f.early(PTR, f"load ptr, ptr {at.ref}, align 8")
             found = f.gep("i8", base, f.const(I64, start)) if start else base
-        return f.gep(_memory(elem), found, f.const(I64, offset)) if offset else found
+        return f.gep(memory_elem(elem), found, f.const(I64, offset)) if offset else found
 
     # -- steps --------------------------------------------------------------------------------------------------
 

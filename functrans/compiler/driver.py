@@ -24,6 +24,7 @@ from functrans.compiler.simplify import simplify
 from functrans.config import options
 from functrans.core.array import Array
 from functrans.core.check import check_jaxpr
+from functrans.core.dtypes import float0
 from functrans.core.jaxpr import ClosedJaxpr, Literal
 from functrans.kernel import Program
 from functrans.kernel_verify import verify
@@ -123,7 +124,7 @@ def _output_plan(closed: ClosedJaxpr) -> list[tuple[str, Any]]:
     for a in jaxpr.outvars:
         if type(a) is Literal:
             plan.append(("const", _frozen(np.asarray(a.value, a.aval.dtype))))
-        elif a.aval.dtype.kind == "V":  # float0 arrays differ in nothing but shape
+        elif a.aval.dtype == float0:  # float0 arrays differ in nothing but shape
             plan.append(("const", _frozen(np.zeros(a.aval.shape, a.aval.dtype))))
         elif a in inputs:
             plan.append(("in", inputs[a]))

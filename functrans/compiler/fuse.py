@@ -25,6 +25,8 @@ from functrans.compiler.views import (
     slice_expr,
     transpose_expr,
 )
+from functrans.core.dtypes import float0
+from functrans.core.low_precision import working_dtype
 from functrans.kernel import (
     COMPARISONS,
     Access,
@@ -93,7 +95,7 @@ class Fuser:
 
     def const(self, value: Any, dtype: Any) -> Expr:
         dtype = np.dtype(dtype)
-        if dtype.kind == "V":
+        if dtype == float0:
             return self.const(False, np.bool_)
         if dtype.kind == "c":
             return self.complex(self.const(complex(value).real, real_name(dtype)), self.const(complex(value).imag, real_name(dtype)))
@@ -309,8 +311,9 @@ class Fuser:
         shape = tuple(x.shape[d] for d in kept)
         if x.is_complex and op == "add":
             return self.complex(self.reduce("add", x.re, axes), self.reduce("add", x.im, axes))
-        if x.dtype == np.float16 and op in ("add", "mul"):
-            return self.convert(self.reduce(op, self.convert(x, np.dtype("float32")), axes), x.dtype)
+        work = working_dtype(x.dtype)
+        if work != x.dtype and op in ("add", "mul"):
+            return self.convert(self.reduce(op, self.convert(x, work), axes), x.dtype)
         if x.dtype == np.bool_ and op in ("add", "max", "mul", "min"):
             op = "or" if op in ("add", "max") else "and"
         if all(x.shape[d] == 1 for d in axes):
@@ -337,7 +340,7 @@ class Fuser:
     # -- storage ------------------------------------------------------------------------------------------------
 
     def temp(self, dtype: np.dtype, shape: tuple[int, ...]) -> Buffer:
-        buffer = Buffer(np.dtype(bool) if dtype.kind == "V" else dtype, shape, "temp", len(self.program.temps))
+        buffer = Buffer(np.dtype(bool) if dtype == float0 else dtype, shape, "temp", len(self.program.temps))
         self.program.temps.append(buffer)
         return buffer
 

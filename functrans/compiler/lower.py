@@ -9,6 +9,7 @@ from typing import Any
 import numpy as np
 
 from functrans.compiler.regions import Lowering
+from functrans.core.dtypes import float0
 from functrans.core.jaxpr import ClosedJaxpr, Jaxpr, Var
 from functrans.kernel import (
     Access,
@@ -48,7 +49,7 @@ def lower_jaxpr(closed: ClosedJaxpr) -> Program:
     for i, v in enumerate(jaxpr.invars):
         buffer = Buffer(v.aval.dtype, v.aval.shape, "input", i)
         program.inputs.append(buffer)
-        no_elements = v.aval.dtype.kind == "V"
+        no_elements = v.aval.dtype == float0
         env[v] = lowering.broadcast(lowering.const(False, np.bool_), v.aval.shape, ()) if no_elements else lowering.load(buffer)
     env.update(zip(jaxpr.constvars, map(lowering.constant, closed.consts), strict=True))
     lowering.evaluate(jaxpr, env)
@@ -59,7 +60,7 @@ def lower_jaxpr(closed: ClosedJaxpr) -> Program:
 
 def _store_outputs(jaxpr: Jaxpr, program: Program, fuser: Lowering, env: dict[Any, Expr]) -> None:
     inputs = set(jaxpr.invars) | set(jaxpr.constvars)
-    for v in dict.fromkeys(a for a in jaxpr.outvars if type(a) is Var and a not in inputs and a.aval.dtype.kind != "V"):
+    for v in dict.fromkeys(a for a in jaxpr.outvars if type(a) is Var and a not in inputs and a.aval.dtype != float0):
         x = env[v]
         buffer = fuser.whole_buffer(x)
         if buffer is None or buffer.role != "temp":

@@ -17,7 +17,8 @@ from math import prod
 from typing import Any, cast
 
 from functrans.compiler.flat import Flat, FlatReduce, FlatStore, Instr
-from functrans.compiler.scalar import ELEMENTS, combine, emit_op, identity
+from functrans.compiler.scalar import combine, emit_op, identity
+from functrans.compiler.storage import ELEMENTS, decode, encode, is_float_name, memory_elem
 from functrans.compiler.text import I64, PTR, Function, Ty, Val
 
 __all__ = ["cover", "emit_nest", "emit_nest_inline"]
@@ -56,10 +57,6 @@ def cover(n: int, widest: int) -> list[tuple[int, int]]:
         found.append((start, width))
         start += width
     return found
-
-
-def _memory_elem(dtype: str) -> str:
-    return "i8" if dtype == "bool" else ELEMENTS[dtype]
 
 
 class _Emitter:
@@ -150,8 +147,8 @@ class _Emitter:
         return axis, width
 
     def _widest_bits(self) -> int:
-        bits = [Ty(_memory_elem(i.dtype)).bits for i in self.flat.instrs if i.op not in ("const", "index")]
-        return max(bits + [Ty(_memory_elem(e)).bits for e in self.flat.elems])
+        bits = [_lane_bits(i.dtype) for i in self.flat.instrs if i.op not in ("const", "index")]
+        return max(bits + [_lane_bits(e) for e in self.flat.elems])
 
     def _loop_order(self) -> list[int]:
         """Outermost first: parallel axes, the vector axis last among its kind, reduce axes innermost."""
@@ -284,14 +281,14 @@ class _Emitter:
         return total
 
     def _address(self, param: int, strides: Sequence[int], dynamic: Val | None) -> Val:
-        f, elem = self.f, _memory_elem(self.flat.elems[param])
+        f, elem = self.f, memory_elem(self.flat.elems[param])
         offset = self._offset(strides)
         if dynamic is not None:
             offset = dynamic if offset is None else f.add(offset, dynamic)
         return self.pointers[param] if offset is None else f.gep(elem, self.pointers[param], offset)
 
     def _load(self, param: int, strides: Sequence[int], dtype: str, dynamic: Val | None, varying: bool) -> Val:
-        f, elem = self.f, _memory_elem(dtype)
+        f, elem = self.f, memory_elem(dtype)
         step = strides[self.vector_axis] if varying else 0
         if dynamic is not None and dynamic.ty.width > 1:
             value = self._gather(elem, self._address(param, strides, None), dynamic, step)
@@ -311,7 +308,7 @@ class _Emitter:
                 value = f.shuffle(f.load(Ty(elem, self.width), first), None, list(range(self.width - 1, -1, -1)))
             else:
                 value = self._gather(elem, address, None, step)
-        return f.cast("trunc", value, "i1") if dtype == "bool" else value
+        return decode(f, value, dtype)
 
     def _gather(self, elem: str, base: Val, offsets: Val | None, step: int) -> Val:
         """Lane by lane: the code generator has no faster way on most targets."""
@@ -356,7 +353,7 @@ class _Emitter:
         f, w = self.f, self.width
         address = self._address(body[0].param, body[0].strides, None)
         for i, vector in enumerate(self._zipped([[self._lanes(s.value, self.values[s.value], True)] for s in body])):
-            f.store(vector, f.gep(_memory_elem(body[0].elem), address, f.const(I64, i * w)) if i else address)
+            f.store(vector, f.gep(memory_elem(body[0].elem), address, f.const(I64, i * w)) if i else address)
 
     def _zipped(self, rows: list[list[Val]]) -> list[Val]:
         """The first elements of all rows, then the second ones, and so on; a row is a list of vectors."""
@@ -380,9 +377,7 @@ class _Emitter:
             f.cond_br(self.values[s.mask], inside, after)
             f.label(inside)
         if s.combine != "set":
-            kept = f.load(Ty(_memory_elem(s.elem), value.ty.width), address)
-            if s.elem == "bool":
-                kept = f.cast("trunc", kept, "i1")
+            kept = decode(f, f.load(Ty(memory_elem(s.elem), value.ty.width), address), s.elem)
             value = emit_op(f, s.combine, s.elem, s.elem, [kept, value])
         self._put(value, s.elem, address, s.strides[self.vector_axis] if varying else 0)
         if after is not None:
@@ -390,9 +385,8 @@ class _Emitter:
             f.label(after)
 
     def _put(self, value: Val, dtype: str, address: Val, step: int) -> None:
-        f, elem = self.f, _memory_elem(dtype)
-        if dtype == "bool":
-            value = f.cast("zext", value, "i8")
+        f, elem = self.f, memory_elem(dtype)
+        value = encode(f, value, dtype)
         if value.ty.width == 1 or step == 1:
             f.store(value, address)
         elif step == -1:
@@ -437,7 +431,7 @@ class _Emitter:
             return out
 
         block = _BLOCK * self.width
-        if axis == self.vector_axis and s.op == "add" and dtype.startswith("float") and self.axes[axis] > 2 * block:
+        if axis == self.vector_axis and s.op == "add" and is_float_name(dtype) and self.axes[axis] > 2 * block:
             return self._cascade(axis, states, body, block, s, dtype)
         return self._carried_loop(axis, states, body)
 
@@ -493,6 +487,11 @@ class _Emitter:
         if lanes > width:
             states = combine(f, op, dtype, [f.extract(s, 0) for s in states], [f.extract(s, 1) for s in states])
         return states
+
+
+def _lane_bits(dtype: str) -> int:
+    """The bits of a lane: in memory or in a register, whichever is more."""
+    return max(Ty(memory_elem(dtype)).bits, Ty(ELEMENTS[dtype]).bits)
 
 
 def _parse_const(text: str) -> float | int | bool:

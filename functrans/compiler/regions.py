@@ -25,6 +25,7 @@ from functrans.compiler.inplace import update_in_place
 from functrans.compiler.library import library_step
 from functrans.compiler.views import contiguous_strides
 from functrans.core.array import Array
+from functrans.core.dtypes import float0
 from functrans.core.jaxpr import ClosedJaxpr, Jaxpr, Literal, Var
 from functrans.core.source import describe
 from functrans.kernel import (
@@ -91,7 +92,7 @@ class Lowering(Convolutions):
     def constant(self, value: Any) -> Expr:
         """An array as a constant of the program."""
         array = value._value if type(value) is Array else np.asarray(value)
-        if array.dtype.kind == "V":
+        if array.dtype == float0:
             return self.broadcast(self.const(False, np.bool_), array.shape, ())
         known = self._constants.get(id(array))
         if known is not None:

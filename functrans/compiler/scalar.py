@@ -1,44 +1,91 @@
 """Code for the scalar operations of the kernel IR: one emitter for each, on any number of lanes.
 
 Integer division by zero, shifts past the width and conversions out of range have the meanings that the interpreter of the
-kernel IR gives them; no LLVM undefined behaviour is reachable. Half-precision operands are computed in single.
+kernel IR gives them; no LLVM undefined behaviour is reachable. Operands narrower than single precision are computed in single, and
+integers narrower than a byte in bytes; each result is rounded, or cut, to the dtype (see `functrans.compiler.storage`).
 """
 
 from __future__ import annotations
 
 from collections.abc import Callable
 
+import numpy as np
+
+from functrans.compiler.storage import ELEMENTS, decode, encode, is_float_name, memory_elem, rounded, wrapped
 from functrans.compiler.text import Function, Ty, Val
 from functrans.compiler.vecmath import MATH, emit_math
+from functrans.core.low_precision import FORMATS, Format, ends_of
 
-__all__ = ["ELEMENTS", "combine", "emit_op", "identity"]
-
-ELEMENTS = {
-    "bool": "i1", "int8": "i8", "int16": "i16", "int32": "i32", "int64": "i64", "uint8": "i8", "uint16": "i16", "uint32": "i32",
-    "uint64": "i64", "float16": "half", "float32": "float", "float64": "double",
-}
-"""The LLVM element of each kernel dtype, in registers."""
+__all__ = ["combine", "emit_op", "identity"]
 
 Emit = Callable[..., Val]
 
 
 def emit_op(f: Function, op: str, dtype: str, operand: str, args: list[Val]) -> Val:
     """The value of ``op(*args)``; `operand` is the kernel dtype of the operands, `dtype` that of the result."""
-    if operand == "float16" and op not in _ANY_FLOAT:
+    if op not in _ANY_FLOAT and operand == "float16":
         wide = [f.cast("fpext", a, "float") if a.ty.elem == "half" else a for a in args]
         out = emit_op(f, op, dtype if dtype == "bool" else "float32", "float32", wide)
         return f.cast("fptrunc", out, "half") if dtype == "float16" else out
+    form = FORMATS.get(operand)
+    if form is not None and op not in ("select", "convert", "bitcast"):
+        return _emit_narrow(f, op, dtype, form, args)
     if op in MATH:
         return emit_math(f, op, *args)
     if op == "convert":
         return convert(f, args[0], operand, dtype)
     if op == "bitcast":
-        return args[0] if args[0].ty.elem == ELEMENTS[dtype] else f.cast("bitcast", args[0], ELEMENTS[dtype])
-    table = _FLOAT if operand.startswith("float") else _BOOL if operand == "bool" else _UNSIGNED if operand[0] == "u" else _SIGNED
+        return bitcast(f, args[0], operand, dtype)
+    table = _FLOAT if is_float_name(operand) else _BOOL if operand == "bool" else _UNSIGNED if operand[0] == "u" else _SIGNED
     emit = table.get(op) or _COMMON.get(op)
     if emit is None:
         raise NotImplementedError(f"no code for the scalar operation {op} on {operand}")
     return emit(f, *args)
+
+
+def _emit_narrow(f: Function, op: str, dtype: str, form: Format, args: list[Val]) -> Val:
+    """An operation on a format whose registers are wider than its numbers."""
+    if form.kind == "f":
+        if op == "nextafter":
+            return _narrow_neighbour(f, form, *args)
+        out = emit_op(f, op, dtype if dtype == "bool" else "float32", "float32", args)
+        exact = op in _SIGN_OPS and form.specials in ("ieee", "fn", "finite")
+        return out if dtype == "bool" or exact else rounded(f, out, form)
+    if op in _ON_CODES:
+        args = [encode(f, args[0], form.name), *args[1:]]
+    out = emit_op(f, op, dtype if dtype == "bool" else f"{form.name.rstrip('0123456789')}8", f"{form.name.rstrip('0123456789')}8", args)
+    if op == "clz":
+        out = f.sub(out, f.const(out.ty, 8 - form.bits))
+    return out if dtype == "bool" else wrapped(f, out, form)
+
+
+_SIGN_OPS = ("neg", "abs", "copysign")
+"""What needs no rounding where every number has its negative."""
+_ON_CODES = ("shr_logical", "popcount", "clz")
+"""Operations on the bits of an integer, among which those of its register that it has not are 0."""
+
+
+def _narrow_neighbour(f: Function, form: Format, a: Val, b: Val) -> Val:
+    """The next number of a format after `a` towards `b`: the code of a larger magnitude is larger by one."""
+    code = f.cast("zext", encode(f, a, form.name), "i32")
+    ty = code.ty
+
+    def c(x: int) -> Val:
+        return f.const(ty, x)
+
+    up = f.fcmp("olt", a, b)
+    if form.specials == "exponent":
+        stepped = f.add(code, f.select(up, c(1), c(-1)))
+    else:
+        sign = c(1 << (form.bits - 1))
+        at_zero = f.fcmp("oeq", a, f.const(a.ty, 0))
+        is_negative = f.icmp("ne", f.and_(code, sign), c(0))
+        stepped = f.add(code, f.select(f.xor(up, is_negative), c(1), c(-1)))
+        if form.specials == "fnuz":  # the code of minus zero is taken
+            stepped = f.select(f.icmp("eq", stepped, sign), c(0), stepped)
+        stepped = f.select(at_zero, f.select(up, c(1), f.or_(sign, c(1))), stepped)
+    found = decode(f, f.cast("trunc", stepped, memory_elem(form.name)), form.name)
+    return f.select(f.fcmp("uno", a, b), rounded(f, f.fadd(a, b), form), f.select(f.fcmp("oeq", a, b), b, found))
 
 
 # -- shared ---------------------------------------------------------------------------------------------------------------
@@ -252,7 +299,11 @@ def convert(f: Function, a: Val, source: str, target: str) -> Val:
     """`a` from one kernel dtype to another: floats to integers saturate (nan to 0), integers wrap, non-zero is true."""
     if source == target:
         return a
-    elem, from_float, to_float = ELEMENTS[target], source.startswith("float"), target.startswith("float")
+    if source in FORMATS:
+        return convert(f, a, _register_dtype(FORMATS[source]), target)
+    if target in FORMATS:
+        return _narrowed(f, a, source, FORMATS[target])
+    elem, from_float, to_float = ELEMENTS[target], is_float_name(source), is_float_name(target)
     if target == "bool":
         zero = f.const(a.ty, 0)
         return f.fcmp("une", a, zero) if from_float else f.icmp("ne", a, zero)
@@ -275,6 +326,31 @@ def convert(f: Function, a: Val, source: str, target: str) -> Val:
     return f.cast("zext" if source[0] == "u" else "sext", a, elem)
 
 
+def _register_dtype(form: Format) -> str:
+    """The kernel dtype that registers of a format hold."""
+    return "float32" if form.kind == "f" else "uint8" if form.kind == "u" else "int8"
+
+
+def _narrowed(f: Function, a: Val, source: str, form: Format) -> Val:
+    """`a` in a format: rounded to a floating one; to an integer one floats saturate, and integers wrap."""
+    out = convert(f, a, source, _register_dtype(form))
+    if form.kind == "f":
+        return rounded(f, out, form)
+    if is_float_name(source):
+        low, high = (0, (1 << form.bits) - 1) if form.kind == "u" else (-(1 << (form.bits - 1)), (1 << (form.bits - 1)) - 1)
+        table = _UNSIGNED if form.kind == "u" else _SIGNED
+        return table["min"](f, table["max"](f, out, f.const(out.ty, low)), f.const(out.ty, high))
+    return wrapped(f, out, form)
+
+
+def bitcast(f: Function, a: Val, source: str, target: str) -> Val:
+    """The bits of `a` as those of another kernel dtype of the same size."""
+    if source in FORMATS or target in FORMATS:
+        a, elem = encode(f, a, source), memory_elem(target)
+        return decode(f, a if a.ty.elem == elem else f.cast("bitcast", a, elem), target)
+    return a if a.ty.elem == ELEMENTS[target] else f.cast("bitcast", a, ELEMENTS[target])
+
+
 def _to_odd_single(f: Function, a: Val) -> Val:
     """A double as a float rounded to odd: towards zero, the last bit set where inexact. Rounding that to half is rounding once.
 
@@ -295,15 +371,7 @@ def _to_odd_single(f: Function, a: Val) -> Val:
 
 def identity(op: str, dtype: str) -> tuple[float | int, ...]:
     """The neutral states of a reduction."""
-    is_float = dtype.startswith("float")
-    bits = Ty(ELEMENTS[dtype]).bits
-    if dtype == "bool":
-        low, high = 0, 1
-    elif dtype[0] == "u":
-        low, high = 0, (1 << bits) - 1
-    else:
-        low, high = -(1 << (bits - 1)), (1 << (bits - 1)) - 1
-    least, most = (-float("inf"), float("inf")) if is_float else (low, high)
+    least, most = (end.item() for end in ends_of(np.dtype(dtype)))
     return {
         "add": (0,), "mul": (1,), "min": (most,), "max": (least,), "and": (-1 if dtype != "bool" else 1,),
         "or": (0,), "xor": (0,), "cmul": (1, 0), "argmin": (most, (1 << 63) - 1), "argmax": (least, (1 << 63) - 1),
@@ -325,7 +393,7 @@ def _combine_arg(f: Function, op: str, dtype: str, a: list[Val], b: list[Val]) -
     compare = "lt" if op == "argmin" else "gt"
     better = emit_op(f, compare, "bool", dtype, [b[0], a[0]])
     equal = emit_op(f, "eq", "bool", dtype, [b[0], a[0]])
-    if dtype.startswith("float"):
+    if is_float_name(dtype):
         a_nan, b_nan = f.fcmp("uno", a[0], a[0]), f.fcmp("uno", b[0], b[0])
         better = f.and_(f.or_(better, b_nan), f.not_(a_nan))
         equal = f.or_(equal, f.and_(a_nan, b_nan))

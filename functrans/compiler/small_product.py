@@ -11,7 +11,7 @@ from collections.abc import Sequence
 from math import prod
 
 from functrans.compiler.nest import cover
-from functrans.compiler.scalar import ELEMENTS
+from functrans.compiler.storage import ELEMENTS
 from functrans.compiler.text import I64, Function, Ty, Val
 from functrans.kernel import Access, Contract
 

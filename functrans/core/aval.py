@@ -10,7 +10,7 @@ from typing import Any
 
 import numpy as np
 
-from functrans.core.dtypes import SHORT_NAMES, canonical, float0, python_scalar_dtype
+from functrans.core.dtypes import SHORT_NAMES, canonical, float0, is_inexact, python_scalar_dtype
 
 __all__ = ["Linear", "ShapeDtypeStruct", "ShapedArray", "Zero", "scalar_aval", "tangent_aval"]
 
@@ -120,7 +120,7 @@ def scalar_aval(kind: type) -> ShapedArray:
 
 def tangent_aval(aval: ShapedArray) -> ShapedArray:
     """The aval of tangents at `aval`: itself for inexact dtypes, `float0` for the others."""
-    if aval.dtype.kind in "fc":
+    if is_inexact(aval.dtype):
         return aval.strong()
     return ShapedArray(aval.shape, float0)
 

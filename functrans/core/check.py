@@ -29,6 +29,7 @@ from typing import Any, NoReturn
 import numpy as np
 
 from functrans.core.aval import ShapedArray, Zero, tangent_aval
+from functrans.core.dtypes import is_inexact, kind_of
 from functrans.core.jaxpr import Atom, ClosedJaxpr, Eqn, Jaxpr, Literal, Var, subjaxprs
 from functrans.core.pretty import EqnPrinter
 from functrans.core.source import describe
@@ -129,8 +130,8 @@ def _check_atom(report: _Report, eqn: Eqn | None, a: Atom, bound: set[Var]) -> N
 def _holds(aval: ShapedArray, value: Any) -> bool:
     if isinstance(value, np.generic):
         return bool(value.dtype == aval.dtype)
-    kind = np.asarray(value).dtype.kind
-    return kind in _KINDS.get(aval.dtype.kind, kind)
+    kind = kind_of(np.asarray(value).dtype)
+    return kind in _KINDS.get(kind_of(aval.dtype), kind)
 
 
 _KINDS = {"b": "b", "i": "iu", "u": "iu", "f": "fiu", "c": "cfiu"}
@@ -209,7 +210,7 @@ def _check_linear(jaxpr: Jaxpr, mask: tuple[bool, ...]) -> list[bool]:
     report = _Report(jaxpr)
     linear = {v for v, is_linear in zip(jaxpr.invars, mask, strict=True) if is_linear}
     for v in jaxpr.invars:
-        if v in linear and v.aval.dtype.kind not in "fcV":
+        if v in linear and kind_of(v.aval.dtype) not in "fcV":
             report.fail(None, f"the linear input {{0}}:{v.aval} is neither floating nor complex.", v)
     for eqn in jaxpr.eqns:
         uses = [type(a) is Var and a in linear for a in eqn.invars]
@@ -286,7 +287,7 @@ def _check_use(report: _Report, eqn: Eqn, uses: Sequence[bool]) -> None:
         names = " and ".join(f"{{{i}}}" for i in range(len(linear)))
         report.fail(eqn, f"'{name}' is not linear in the linear variables {names} together.", *linear)
     for i, a in enumerate(eqn.invars):
-        if type(a) is Literal and a.value != 0 and a.aval.dtype.kind in "fc":
+        if type(a) is Literal and a.value != 0 and is_inexact(a.aval.dtype):
             more = [used or i == j for j, used in enumerate(uses)]
             if _is_linear(eqn, more):
                 report.fail(eqn, f"'{name}' adds the constant {{0}} to the linear variable {{1}}: affine, not linear.",
@@ -326,7 +327,7 @@ def _is_linear(eqn: Eqn, uses: Sequence[bool]) -> bool:
     for a, used in zip(eqn.invars, uses, strict=True):
         aval, t_aval = a.aval, tangent_aval(a.aval)
         primals.append(_Placeholder(trace, aval, used))
-        tangents.append(_Placeholder(trace, t_aval, False) if used and aval.dtype.kind in "fc" else Zero(t_aval))
+        tangents.append(_Placeholder(trace, t_aval, False) if used and is_inexact(aval.dtype) else Zero(t_aval))
     with running(trace):
         _, out = eqn.primitive.rule("jvp")(primals, tangents, **eqn.params)
     outs = out if eqn.primitive.multiple_results else [out]

@@ -13,6 +13,7 @@ from typing import Any
 
 import numpy as np
 
+from functrans.core.dtypes import kind_of
 from functrans.errors import ConcretizationTypeError, TracerBoolConversionError, TracerIntegerConversionError
 
 __all__ = ["COMPLEX", "FLOAT", "INDEX", "INT", "LIST", "TRUTH", "Conversion", "item_at"]
@@ -51,7 +52,7 @@ class Conversion:
 
     def exact(self, dtype: np.dtype, shape: tuple[int, ...]) -> bool:
         """Whether arrays of this type have equal answers exactly when their bytes are equal."""
-        return not shape and dtype.kind in (("b",) if self is TRUTH else ("i", "u") if self is INT or self is INDEX else ())
+        return not shape and kind_of(dtype) in (("b",) if self is TRUTH else ("i", "u") if self is INT or self is INDEX else ())
 
 
 @dataclass(frozen=True, slots=True)

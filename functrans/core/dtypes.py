@@ -20,7 +20,9 @@ import numpy as np
 
 from functrans.arguments import brief
 from functrans.config import options
+from functrans.core import low_precision
 from functrans.core.source import describe, user_source
+from functrans.errors import TypePromotionError
 
 __all__ = [
     "SHORT_NAMES",
@@ -33,10 +35,13 @@ __all__ = [
     "finfo_eps",
     "float0",
     "is_complex",
+    "is_discrete",
     "is_float",
     "is_inexact",
     "is_integer",
     "is_signed",
+    "is_unsigned",
+    "kind_of",
     "prng_key",
     "promote",
     "python_scalar_dtype",
@@ -61,7 +66,7 @@ class prng_key(extended):
 SHORT_NAMES = {
     "bool": "bool", "int8": "i8", "int16": "i16", "int32": "i32", "int64": "i64", "uint8": "u8", "uint16": "u16", "uint32": "u32",
     "uint64": "u64", "float16": "f16", "float32": "f32", "float64": "f64", "complex64": "c64", "complex128": "c128",
-}
+} | {name: low_precision.FORMATS[name].short for name in low_precision.DTYPES}
 """How avals print each supported dtype."""
 
 _SUPPORTED = {np.dtype(name): np.dtype(name) for name in SHORT_NAMES} | {float0: float0}
@@ -73,9 +78,14 @@ _EDGES = {
     "bool": ["i*"], "i*": ["uint8", "int8"],
     "uint8": ["int16", "uint16"], "uint16": ["int32", "uint32"], "uint32": ["int64", "uint64"], "uint64": ["f*"],
     "int8": ["int16"], "int16": ["int32"], "int32": ["int64"], "int64": ["f*"],
-    "f*": ["float16", "c*"], "float16": ["float32"], "float32": ["float64", "complex64"], "float64": ["complex128"],
-    "c*": ["complex64"], "complex64": ["complex128"], "complex128": [],
+    "f*": ["float16", "bfloat16", "c*"], "float16": ["float32"], "bfloat16": ["float32"], "float32": ["float64", "complex64"],
+    "float64": ["complex128"], "c*": ["complex64"], "complex64": ["complex128"], "complex128": [],
 }
+# The narrowest formats become nothing by themselves: so much would be lost, or won, unseen. Python numbers and booleans adopt them.
+_NARROW = frozenset(name for name, format in low_precision.FORMATS.items() if format.bits <= 8)
+_EDGES |= {name: [] for name in _NARROW}
+for _weak in "i*", "f*":
+    _EDGES[_weak] = _EDGES[_weak] + sorted(n for n in _NARROW if (low_precision.FORMATS[n].kind == "f") == (_weak == "f*"))
 
 
 def canonical(dtype: Any) -> np.dtype:
@@ -89,6 +99,8 @@ def canonical(dtype: Any) -> np.dtype:
     found = _SUPPORTED.get(dtype) if isinstance(dtype, np.dtype) else None
     if found is not None:
         return found
+    if isinstance(dtype, str) and low_precision.is_missing(dtype):
+        raise TypeError(low_precision.how_to_install(f"the dtype {dtype}"))
     try:
         asked = np.dtype(dtype).newbyteorder("=")
     except (TypeError, ValueError):  # NumPy's way to say that this means no dtype
@@ -135,8 +147,17 @@ def _ancestors(node: str) -> frozenset[str]:
 def _join(a: str, b: str) -> str:
     """The least upper bound: the one common ancestor that every common ancestor is above of."""
     common = _ancestors(a) & _ancestors(b)
-    (least,) = [n for n in common if common <= _ancestors(n)]
-    return least
+    least = [n for n in common if common <= _ancestors(n)]
+    if not least:
+        narrow = a if a in _NARROW else b
+        raise TypePromotionError(f"{_spoken(a)} and {_spoken(b)} have no common dtype, at {describe(user_source())}: {narrow} is not "
+                                 "promoted by itself, lest precision be lost unseen. Convert one of the operands, for example with "
+                                 "x.astype('float32').")
+    return least[0]
+
+
+def _spoken(node: str) -> str:
+    return {"i*": "a Python int", "f*": "a Python float", "c*": "a Python complex number"}.get(node, node)
 
 
 @cache
@@ -155,11 +176,11 @@ def promote(a: np.dtype, a_weak: bool, b: np.dtype, b_weak: bool) -> tuple[np.dt
 
 
 def _kind(dtype: np.dtype) -> str:
-    return "i" if dtype.kind in "iu" else dtype.kind
+    return "i" if is_integer(dtype) else kind_of(dtype)
 
 
 def _node(dtype: np.dtype, weak: bool) -> str:
-    return _WEAK_KINDS[_kind(dtype)] if weak and dtype.kind in "iufc" else dtype.name
+    return _WEAK_KINDS[_kind(dtype)] if weak and kind_of(dtype) in "iufc" else dtype.name
 
 
 def dtype_of(x: Any) -> tuple[np.dtype, bool]:
@@ -207,8 +228,20 @@ def result_type(*args: Any) -> tuple[np.dtype, bool]:
     return dtype, weak
 
 
+def kind_of(dtype: np.dtype) -> str:
+    """The kind of a dtype: "b", "i", "u", "f" or "c" for booleans, integers, unsigned ones, floats and complex numbers, "V" for float0.
+
+    NumPy's own ``dtype.kind`` says "V" of the dtypes it does not have itself.
+
+    >>> kind_of(np.dtype("float32"))
+    'f'
+    """
+    kind = dtype.kind
+    return kind if kind != "V" else low_precision.KIND_OF_TYPE.get(dtype.type, "V")
+
+
 def is_float(dtype: np.dtype) -> bool:
-    return dtype.kind == "f"
+    return kind_of(dtype) == "f"
 
 
 def is_complex(dtype: np.dtype) -> bool:
@@ -217,15 +250,24 @@ def is_complex(dtype: np.dtype) -> bool:
 
 def is_inexact(dtype: np.dtype) -> bool:
     """Floating or complex: the dtypes that have derivatives."""
-    return dtype.kind in "fc"
+    return kind_of(dtype) in "fc"
 
 
 def is_integer(dtype: np.dtype) -> bool:
-    return dtype.kind in "iu"
+    return kind_of(dtype) in "iu"
+
+
+def is_unsigned(dtype: np.dtype) -> bool:
+    return kind_of(dtype) == "u"
+
+
+def is_discrete(dtype: np.dtype) -> bool:
+    """Integer or boolean."""
+    return kind_of(dtype) in "biu"
 
 
 def is_signed(dtype: np.dtype) -> bool:
-    return dtype.kind in "ifc"
+    return kind_of(dtype) in "ifc"
 
 
 def real_dtype(dtype: np.dtype) -> np.dtype:
@@ -238,9 +280,9 @@ def complex_dtype(dtype: np.dtype) -> np.dtype:
     """The complex dtype whose parts hold `dtype` without loss."""
     if dtype.kind == "c":
         return dtype
-    return np.dtype("complex64" if dtype.name in ("float16", "float32") else "complex128")
+    return np.dtype("complex64" if dtype.name in ("bfloat16", "float16", "float32") else "complex128")
 
 
 def finfo_eps(dtype: np.dtype) -> float:
     """The distance from 1 to the next larger number of `dtype`."""
-    return float(np.finfo(dtype).eps)
+    return float(low_precision.finfo(dtype).eps)

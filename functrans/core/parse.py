@@ -33,7 +33,7 @@ from typing import Any, NoReturn
 import numpy as np
 
 from functrans.core.aval import ShapedArray, ShapeDtypeStruct
-from functrans.core.dtypes import SHORT_NAMES, float0
+from functrans.core.dtypes import SHORT_NAMES, float0, kind_of
 from functrans.core.jaxpr import Atom, ClosedJaxpr, Eqn, Jaxpr, Literal, Var
 from functrans.core.pretty import param_types
 from functrans.core.trace import Primitive, primitives_by_name
@@ -270,7 +270,7 @@ class _Parser:
     def typed(self, token: _Token, value: Any, aval: ShapedArray) -> tuple[Any, ShapedArray]:
         """The value of a literal: a Python number where weak, else a NumPy scalar."""
         kind = {bool: "b", int: "iu", float: "f", complex: "c"}[type(value)]
-        if aval.shape or aval.dtype.kind not in kind:
+        if aval.shape or kind_of(aval.dtype) not in kind:
             self.error(token.start, f"the literal {token.text} is not of type {aval}")
         if aval.weak_type:
             return value, aval

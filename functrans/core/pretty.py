@@ -33,7 +33,7 @@ from typing import Any, TypeVar
 import numpy as np
 
 from functrans.core.aval import ShapedArray
-from functrans.core.dtypes import float0
+from functrans.core.dtypes import float0, kind_of
 from functrans.core.jaxpr import Atom, ClosedJaxpr, Eqn, Jaxpr, Literal, Printed, Var
 
 __all__ = ["EqnPrinter", "param_types", "pp_jaxpr", "register_param_type"]
@@ -135,7 +135,7 @@ def scalar_text(value: Any, aval: ShapedArray) -> str:
     """A literal: ``2.0:f64[]``. The digits are those of the Python number, so no precision is lost."""
     if isinstance(value, np.generic):
         value = value.item()
-    kind = _WIDER.get((type(value), aval.dtype.kind))  # weak literals may be of a narrower Python type
+    kind = _WIDER.get((type(value), kind_of(aval.dtype)))  # weak literals may be of a narrower Python type
     return f"{value if kind is None else kind(value)!r}:{aval.str_short()}"
 
 

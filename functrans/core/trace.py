@@ -23,7 +23,7 @@ import numpy as np
 from functrans.core.array import Array
 from functrans.core.aval import ShapedArray, scalar_aval
 from functrans.core.conversion import COMPLEX, FLOAT, INDEX, INT, LIST, TRUTH, Conversion, item_at
-from functrans.core.dtypes import canonical
+from functrans.core.dtypes import canonical, is_discrete
 from functrans.core.source import Source, describe, user_source
 from functrans.errors import (
     ConcretizationTypeError,
@@ -254,7 +254,7 @@ class Tracer:
         if not self._trace.alive:
             raise leaked(self)
         indexing = (" If it indexes a NumPy array, numpy_array[i], write functrans.numpy.asarray(numpy_array)[i]."
-                    if self.aval.dtype.kind in "biu" else "")
+                    if is_discrete(self.aval.dtype) else "")
         raise TracerArrayConversionError(
             f"a NumPy array was asked of {self.describe()}, at {describe(user_source())}.{indexing} "
             f"{_REPAIRS[TracerArrayConversionError]}")

@@ -13,6 +13,7 @@ import math
 from collections.abc import Callable, Sequence
 from typing import Any
 
+from functrans.core.dtypes import is_inexact
 from functrans.core.source import describe, user_source
 from functrans.core.trace import typeof
 from functrans.numpy.util import as_operand, asarray_internal, check_arraylike, default_float
@@ -68,7 +69,7 @@ def jet(fun: Callable[..., Any], primals: Sequence[Any], series: Sequence[Any], 
 
 def _floating(x: Any) -> Any:
     x = asarray_internal(as_operand(x))
-    return x if typeof(x).dtype.kind in "fc" else x.astype(default_float())
+    return x if is_inexact(typeof(x).dtype) else x.astype(default_float())
 
 
 def _tower(f: Callable[[Any], Any], orders: int) -> Callable[[Any], list[Any]]:

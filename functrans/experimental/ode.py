@@ -32,6 +32,8 @@ from functrans.calls.custom_jvp import custom_jvp
 from functrans.calls.linear_call import linear_call
 from functrans.calls.scan_api import scan
 from functrans.calls.while_loop import while_loop
+from functrans.core.dtypes import is_float, is_inexact
+from functrans.core.low_precision import finfo
 from functrans.core.source import describe, user_source
 from functrans.core.trace import Tracer, is_array_like, typeof
 from functrans.flatten_util import ravel_pytree
@@ -82,7 +84,7 @@ def _combination(weights: tuple[float, ...], ks: list[Any]) -> Any:
 
 def _real(y: Any) -> np.dtype:
     """The dtype of a real number that multiplies `y`."""
-    return np.dtype(np.finfo(typeof(y).dtype).dtype)
+    return np.dtype(finfo(typeof(y).dtype).dtype)
 
 
 def _step(f: Callable[[Any, Any], Any], y: Any, slope: Any, t: Any, dt: Any) -> tuple[Any, Any, Any, Any]:
@@ -279,7 +281,7 @@ def odeint(
     converted, hoisted = closure_convert(func, y0, ts[0], *args)
     leaves, tree = tree_flatten((args, tuple(hoisted)))
     flat, unravel = ravel_pytree(y0)
-    smooth = [typeof(x).dtype.kind in "fc" for x in leaves]
+    smooth = [is_inexact(typeof(x).dtype) for x in leaves]
     dtype = typeof(flat).dtype
 
     def right(y: Any, s: Any, a: Any, others: Any) -> Any:
@@ -309,7 +311,7 @@ def _states(y0: Any, ys: Any) -> Any:
 
 
 def _check_times(ts: Any) -> None:
-    if typeof(ts).ndim != 1 or not typeof(ts).size or typeof(ts).dtype.kind != "f":
+    if typeof(ts).ndim != 1 or not typeof(ts).size or not is_float(typeof(ts).dtype):
         raise _error(f"t must be a vector of real times, one at least; got {typeof(ts)}", ValueError)
     if not isinstance(ts, Tracer):
         steps = np.diff(np.asarray(ts))

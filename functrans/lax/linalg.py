@@ -9,6 +9,7 @@ from typing import Any
 
 import numpy as np
 
+from functrans.core.dtypes import is_float
 from functrans.core.trace import typeof
 from functrans.primitives.arithmetic import neg, select_n_p
 from functrans.primitives.base import operand_error
@@ -63,7 +64,7 @@ def cholesky_update(r_matrix: Any, w_vector: Any) -> Any:
            [0., 2.]], dtype=float64)
     """
     r, w = typeof(r_matrix), typeof(w_vector)
-    if r.ndim < 2 or r.shape[-1] != r.shape[-2] or w.shape != r.shape[:-1] or w.dtype != r.dtype or r.dtype.kind != "f":
+    if r.ndim < 2 or r.shape[-1] != r.shape[-2] or w.shape != r.shape[:-1] or w.dtype != r.dtype or not is_float(r.dtype):
         raise operand_error("cholesky_update", "a real triangular matrix and a vector of its dtype and width are needed.", r, w)
     rows = concatenate([r_matrix, reshape(w_vector, (*w.shape[:-1], 1, w.shape[-1]))], r.ndim - 2)
     factor = qr(rows, full_matrices=False)[1]

@@ -13,6 +13,7 @@ import numpy as np
 from functrans.calls.jitted import jit
 from functrans.core.aval import ShapedArray
 from functrans.core.dtypes import canonical
+from functrans.core.low_precision import finfo
 from functrans.core.source import describe, user_source
 from functrans.core.trace import typeof
 from functrans.nn.logsumexp import logsumexp
@@ -128,7 +129,7 @@ def _attention_of(
     if bias is not None:
         scores = scores + convert_element_type(bias, work)
     if seen is not None:
-        scores = where(seen, scores, np.finfo(work).min * 0.7)  # finite: a query that sees nothing gets a mean, not nan
+        scores = where(seen, scores, finfo(work).min * 0.7)  # finite: a query that sees nothing gets a mean, not nan
     weights = reshape(softmax(scores), (b, k, n // k, t, s))
     out = reshape(einsum("bkgts,bskh->btkgh", convert_element_type(weights, query.dtype), value), (b, t, n, h))
     if query_lengths is not None:

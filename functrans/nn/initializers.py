@@ -24,7 +24,7 @@ import numpy as np
 import functrans.numpy as fnp
 from functrans import lax, random
 from functrans.arguments import among
-from functrans.core.dtypes import canonical, real_dtype
+from functrans.core.dtypes import canonical, is_inexact, kind_of, real_dtype
 from functrans.core.source import describe, user_source
 from functrans.numpy.util import default_float
 
@@ -49,7 +49,7 @@ class Initializer(Protocol):
 def _dtype(name: str, dtype: Any, default: Any) -> np.dtype:
     chosen = dtype if dtype is not None else default
     wanted = default_float() if chosen is None else canonical(chosen)
-    if wanted.kind not in "fc":
+    if not is_inexact(wanted):
         raise ValueError(f"{name}: dtype must be floating or complex; got {wanted}, at {describe(user_source())}.")
     return wanted
 
@@ -172,7 +172,7 @@ def _normal(key: Any, shape: Sequence[int], dtype: np.dtype, variance: float) ->
 
 
 def _truncated(key: Any, shape: Sequence[int], dtype: np.dtype, variance: float) -> Any:
-    deviation = fnp.asarray(math.sqrt(variance) / _TRUNCATED_DEVIATION[dtype.kind], dtype)
+    deviation = fnp.asarray(math.sqrt(variance) / _TRUNCATED_DEVIATION[kind_of(dtype)], dtype)
     if dtype.kind == "c":
         return _on_disk(key, shape, dtype, _truncated_size) * deviation
     return random.truncated_normal(key, -2, 2, shape, dtype) * deviation

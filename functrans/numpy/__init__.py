@@ -13,10 +13,11 @@ from __future__ import annotations
 
 import sys as _sys
 from types import ModuleType as _ModuleType
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 from functrans.core.array import Array as ndarray
 from functrans.numpy import fft, linalg
+from functrans.numpy.brackets import c_, index_exp, mgrid, ogrid, r_, s_
 from functrans.numpy.choice import (
     allclose, array_equal, array_equiv, clip, isclose, nan_to_num, select, where,
 )
@@ -24,8 +25,8 @@ from functrans.numpy.contraction import (
     cross, diagonal, dot, inner, kron, matmul, matvec, outer, tensordot, trace, vdot, vecdot, vecmat,
 )
 from functrans.numpy.index_tricks import (
-    argwhere, c_, choose, compress, diag_indices, diag_indices_from, extract, fill_diagonal, flatnonzero, index_exp, ix_,
-    mask_indices, mgrid, ogrid, place, put, put_along_axis, r_, ravel_multi_index, s_, take, take_along_axis,
+    argwhere, choose, compress, diag_indices, diag_indices_from, extract, fill_diagonal, flatnonzero, ix_,
+    mask_indices, place, put, put_along_axis, ravel_multi_index, take, take_along_axis,
     tril_indices, tril_indices_from, triu_indices, triu_indices_from, unravel_index,
 )
 from functrans.numpy.joining import (
@@ -47,6 +48,8 @@ from functrans.numpy.dtypes import (
     int16, int32, int64, int8, int_, integer, isdtype, isscalar, issubdtype, nan, ndim, newaxis, number, object_, pi,
     promote_types, result_type, shape, signedinteger, single, size, uint, uint16, uint32, uint64, uint8, unsignedinteger,
 )
+from functrans.numpy.dtypes import LOW_PRECISION as _LOW_PRECISION
+from functrans.numpy.dtypes import no_attribute as _no_attribute
 from functrans.numpy.einsum import (
     einsum, einsum_path,
 )
@@ -180,6 +183,27 @@ def _compress_method(self: ndarray, condition: Any, axis: int | None = None, **o
     return compress(condition, self, axis, **options)
 
 
+if TYPE_CHECKING:
+    bfloat16: Any
+    float8_e3m4: Any
+    float8_e4m3: Any
+    float8_e4m3b11fnuz: Any
+    float8_e4m3fn: Any
+    float8_e4m3fnuz: Any
+    float8_e5m2: Any
+    float8_e5m2fnuz: Any
+    float8_e8m0fnu: Any
+    float6_e2m3fn: Any
+    float6_e3m2fn: Any
+    float4_e2m1fn: Any
+    int1: Any
+    int2: Any
+    int4: Any
+    uint1: Any
+    uint2: Any
+    uint4: Any
+
+
 _install(
     operators=_binary_operator("matmul", matmul),
     methods={
@@ -193,4 +217,11 @@ _install(
     },
     properties={"T": transpose, "mT": matrix_transpose, "device": _bits.device, "flat": _bits.flat, "format": _bits.format},
 )
+globals().update(_LOW_PRECISION)
+__all__ += list(_LOW_PRECISION)
+if not TYPE_CHECKING:  # which would then take any name to be there
+    def __getattr__(name: str) -> Any:
+        raise _no_attribute(__name__, name)
+
+
 _install_protocols({"numpy": globals(), "numpy.linalg": vars(linalg), "numpy.fft": vars(fft)})

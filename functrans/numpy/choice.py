@@ -12,6 +12,8 @@ from typing import Any
 import numpy as np
 
 from functrans.arguments import sequence
+from functrans.core.dtypes import is_float, scalar_in
+from functrans.core.low_precision import finfo
 from functrans.core.source import describe, user_source
 from functrans.core.trace import typeof
 from functrans.numpy.places import places_of
@@ -33,6 +35,7 @@ from functrans.primitives.builders import add_p, mul_p
 from functrans.primitives.logic import and_p, eq_p, le_p, ne_p, or_p
 from functrans.primitives.parts import complex_p, imag_p, real_p
 from functrans.primitives.reduction import reduce_and
+from functrans.primitives.structural import convert_element_type
 
 __all__ = ["allclose", "array_equal", "array_equiv", "choose_where", "clip", "isclose", "nan_to_num", "select", "where"]
 
@@ -128,16 +131,17 @@ def nan_to_num(x: Any, copy: bool = True, nan: Any = 0.0, posinf: Any = None, ne
     aval = typeof(x)
     if aval.dtype.kind == "c":
         return complex_p.bind(nan_to_num(real_p.bind(x), True, nan, posinf, neginf), nan_to_num(imag_p.bind(x), True, nan, posinf, neginf))
-    if aval.dtype.kind != "f":
+    if not is_float(aval.dtype):
         return asarray_internal(x)
-    info = np.finfo(aval.dtype)
+    info = finfo(aval.dtype)
     out = _replaced(ne_p.bind(x, x), nan, x, aval.dtype)
     out = _replaced(eq_p.bind(x, _c(x, np.inf)), info.max if posinf is None else posinf, out, aval.dtype)
     return _replaced(eq_p.bind(x, _c(x, -np.inf)), info.min if neginf is None else neginf, out, aval.dtype)
 
 
 def _replaced(condition: Any, value: Any, x: Any, dtype: np.dtype) -> Any:
-    return choose_where(condition, value if isinstance(value, np.generic) else value * dtype.type(1), x, "nan_to_num")
+    value = scalar_in(value, dtype) if isinstance(value, (bool, int, float)) else convert_element_type(as_operand(value), dtype)
+    return choose_where(condition, value, x, "nan_to_num")
 
 
 # -- tolerance --------------------------------------------------------------------------------------------------------

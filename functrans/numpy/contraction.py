@@ -17,7 +17,7 @@ import numpy as np
 
 from functrans.arguments import integer
 from functrans.core.aval import ShapedArray
-from functrans.core.dtypes import canonical
+from functrans.core.dtypes import canonical, kind_of
 from functrans.core.source import describe, user_source
 from functrans.core.trace import typeof
 from functrans.numpy.indexing import getitem
@@ -380,7 +380,7 @@ def trace(a: Any, offset: int = 0, axis1: int = 0, axis2: int = 1, dtype: Any = 
     d = diagonal(a, offset, axis1, axis2)
     aval = typeof(d)
     if dtype is None:
-        wide = {"b": np.int64, "i": np.int64, "u": np.uint64}.get(aval.dtype.kind)
+        wide = {"b": np.int64, "i": np.int64, "u": np.uint64}.get(kind_of(aval.dtype))
         target = aval.dtype if wide is None else np.dtype(wide)
     else:
         target = canonical(dtype)

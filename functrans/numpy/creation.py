@@ -18,7 +18,7 @@ import numpy as np
 
 from functrans.arguments import among, integer, integers
 from functrans.core.array import Array
-from functrans.core.dtypes import canonical, result_type
+from functrans.core.dtypes import canonical, is_integer, kind_of, result_type
 from functrans.core.source import describe, user_source
 from functrans.core.trace import Tracer, to_numpy, typeof
 from functrans.numpy.util import (
@@ -197,7 +197,7 @@ def _shape(name: str, shape: Any) -> tuple[int, ...]:
 def _filled(name: str, shape: Any, value: complex, dtype: np.dtype) -> Any:
     sizes = _shape(name, shape)
     if evaluating():
-        return Array(np.zeros(sizes, dtype) if value == 0 else np.full(sizes, value, dtype))
+        return Array(np.zeros(sizes, dtype) if value == 0 == dtype.type(0) else np.full(sizes, value, dtype))
     return broadcast_in_dim(dtype.type(value), sizes, ()) if sizes else asarray_internal(dtype.type(value))
 
 
@@ -325,7 +325,7 @@ def arange(start: Any, stop: Any = None, step: Any = None, dtype: Any = None, *,
         return Array(np.arange(first, last, delta).astype(wanted))
     size = max(0, math.ceil((last - first) / delta))
     work = np.dtype(np.int64) if all(isinstance(b, int) for b in bounds) else np.dtype(np.float64)
-    if work.kind == "i" and first == 0 and delta == 1:
+    if kind_of(work) == "i" and first == 0 and delta == 1:
         return broadcasted_iota(wanted, (size,), 0)
     steps = mul_p.bind(broadcasted_iota(work, (size,), 0), work.type((first + delta) - first))
     return convert_element_type(add_p.bind(steps, work.type(first)), wanted)
@@ -338,7 +338,7 @@ def _number(x: Any) -> Any:
         raise TypeError(f"arange: bounds are scalars, got {aval}, at {describe(user_source())}.")
     if aval.dtype.kind == "c":
         raise TypeError(f"arange: bounds are real numbers, got {aval}, at {describe(user_source())}.")
-    return operator.index(x) if aval.dtype.kind in "iu" else int(x) if aval.dtype.kind == "b" else float(x)
+    return operator.index(x) if is_integer(aval.dtype) else int(x) if aval.dtype.kind == "b" else float(x)
 
 
 def linspace(start: Any, stop: Any, num: int = 50, endpoint: bool = True, retstep: bool = False, dtype: Any = None, axis: int = 0,
@@ -383,7 +383,7 @@ def linspace(start: Any, stop: Any, num: int = 50, endpoint: bool = True, retste
 
 def _whole(x: Any, dtype: np.dtype) -> Any:
     """Conversion; to integers by the floor, as NumPy's linspace does."""
-    return convert_element_type(floor_p.bind(x) if dtype.kind in "iu" else x, dtype)
+    return convert_element_type(floor_p.bind(x) if is_integer(dtype) else x, dtype)
 
 
 def logspace(start: Any, stop: Any, num: int = 50, endpoint: bool = True, base: Any = 10.0, dtype: Any = None, axis: int = 0) -> Any:

@@ -7,6 +7,7 @@ from typing import Any, NamedTuple
 import numpy as np
 
 from functrans.arguments import among
+from functrans.core.low_precision import working_dtype
 from functrans.core.source import describe, user_source
 from functrans.core.trace import typeof
 from functrans.numpy.util import asarray_internal, check_arraylike, promote_inexact
@@ -66,8 +67,8 @@ def matrices(name: str, a: Any) -> Any:
     check_arraylike(f"linalg.{name}", a)
     (x,) = promote_inexact(asarray_internal(a))
     aval = typeof(x)
-    if aval.dtype == np.float16:
-        raise TypeError(f"linalg.{name}: float16 is not supported, at {describe(user_source())}. Convert to float32 first.")
+    if working_dtype(aval.dtype) == np.float32 != aval.dtype:
+        raise TypeError(f"linalg.{name}: {aval.dtype} is not supported, at {describe(user_source())}. Convert to float32 first.")
     if aval.ndim < 2:
         raise ValueError(f"linalg.{name}: an array of at least two axes is needed, matrices in the last two; got shape {aval.shape}, at "
                          f"{describe(user_source())}.")

@@ -10,13 +10,16 @@ from typing import Any
 
 import numpy as np
 
+from functrans.core import low_precision
 from functrans.core.dtypes import canonical, default_complex, default_int, extended
 from functrans.core.dtypes import result_type as _result_type
+from functrans.core.low_precision import DTYPES, KIND_OF_TYPE
 from functrans.core.trace import is_array_like, typeof
 from functrans.numpy.creation import array
 from functrans.numpy.util import asarray_internal, canonical_axes, check_arraylike, default_float
 
 __all__ = [
+    "LOW_PRECISION",
     "ComplexWarning",
     "ScalarType",
     "bool",
@@ -57,6 +60,7 @@ __all__ = [
     "nan",
     "ndim",
     "newaxis",
+    "no_attribute",
     "number",
     "object_",
     "pi",
@@ -79,7 +83,6 @@ inf, nan, newaxis = math.inf, math.nan, None
 
 dtype = np.dtype
 ComplexWarning = np.exceptions.ComplexWarning
-finfo, iinfo = np.finfo, np.iinfo
 generic, number, integer, signedinteger, unsignedinteger = np.generic, np.number, np.integer, np.signedinteger, np.unsignedinteger
 inexact, floating, complexfloating = np.inexact, np.floating, np.complexfloating
 character, flexible, object_ = np.character, np.flexible, np.object_
@@ -119,7 +122,7 @@ def _same_dtype(wanted: np.dtype, other: Any) -> bool:
 
 
 def _scalar(name: str) -> Any:
-    made = ScalarType(name, (), {"dtype": np.dtype(name.rstrip("_")), "__module__": __name__,
+    made = ScalarType(name, (), {"dtype": canonical(name.rstrip("_")), "__module__": __name__,
                                  "__doc__": f"The dtype {name.rstrip('_')}; called, an array of it."})
     return made
 
@@ -131,6 +134,16 @@ float16, float32, float64 = map(_scalar, ("float16", "float32", "float64"))
 complex64, complex128 = map(_scalar, ("complex64", "complex128"))
 int_, uint, float_, complex_ = int64, uint64, float64, complex128
 single, double, csingle, cdouble = float32, float64, complex64, complex128
+
+LOW_PRECISION: dict[str, Any] = {name: _scalar(name) for name in DTYPES}
+"""``bfloat16`` and the other dtypes that ml_dtypes brings, by name."""
+
+
+def no_attribute(module: str, name: str) -> AttributeError:
+    """The error for a name that a module does not have; of a dtype that ml_dtypes would bring, it says so."""
+    if low_precision.is_missing(name):
+        return AttributeError(low_precision.how_to_install(f"{module}.{name}"))
+    return AttributeError(f"module {module!r} has no attribute {name!r}")
 
 
 # -- dtypes -----------------------------------------------------------------------------------------------------------
@@ -163,7 +176,47 @@ def issubdtype(arg1: Any, arg2: Any) -> bool:
     >>> issubdtype(float32, floating)
     True
     """
-    return bool(np.issubdtype(_plain(arg1), _plain(arg2)))
+    return bool(np.issubdtype(_abstract(arg1, arg2), _plain(arg2)))
+
+
+_ABSTRACT = {"f": np.floating, "i": np.signedinteger, "u": np.unsignedinteger}
+
+
+def _abstract(x: Any, wanted: Any) -> Any:
+    """`x`, or where NumPy does not know the kind of a dtype and is asked about a kind, that kind."""
+    found = _known(x)
+    if found is None or _known(wanted) is not None:
+        return _plain(x)
+    return _ABSTRACT[KIND_OF_TYPE[found.type]]
+
+
+def finfo(dtype: Any) -> Any:
+    """The limits of a floating or complex dtype, as `numpy.finfo` has them.
+
+    >>> float(finfo("float32").max)
+    3.4028234663852886e+38
+    """
+    found = _known(dtype)
+    return np.finfo(dtype) if found is None else low_precision.finfo(found)
+
+
+def iinfo(dtype: Any) -> Any:
+    """The limits of an integer dtype, as `numpy.iinfo` has them.
+
+    >>> iinfo("int16").max
+    32767
+    """
+    found = _known(dtype)
+    return np.iinfo(dtype) if found is None else low_precision.iinfo(found)
+
+
+def _known(x: Any) -> np.dtype | None:
+    """The dtype that `x` (a dtype, the name of one, an array) has, if it is one that NumPy has not."""
+    x = getattr(x, "dtype", x)
+    if isinstance(x, str):
+        return DTYPES.get(x)
+    scalar = x.type if isinstance(x, np.dtype) else x
+    return np.dtype(scalar) if isinstance(scalar, type) and scalar in KIND_OF_TYPE else None
 
 
 def _plain(x: Any) -> Any:
@@ -180,7 +233,12 @@ def isdtype(dtype: Any, kind: Any) -> bool:
     True
     """
     kinds = tuple(map(_plain, kind)) if isinstance(kind, tuple) else _plain(kind)
-    return bool(np.isdtype(canonical(_plain(dtype)), kinds))
+    found = canonical(_plain(dtype))
+    if found.type not in KIND_OF_TYPE:
+        return bool(np.isdtype(found, kinds))
+    like = np.dtype({"f": np.float32, "i": np.int8, "u": np.uint8}[KIND_OF_TYPE[found.type]])
+    given = kinds if isinstance(kinds, tuple) else (kinds,)
+    return any(bool(np.isdtype(like, k)) if isinstance(k, str) else bool(np.dtype(k) == found) for k in given)
 
 
 def can_cast(from_: Any, to: Any, casting: Any = "safe") -> bool:

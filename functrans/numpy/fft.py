@@ -15,6 +15,7 @@ import numpy as np
 from functrans.arguments import among, integer, sequence
 from functrans.config import options
 from functrans.core.dtypes import canonical
+from functrans.core.low_precision import working_dtype
 from functrans.core.source import describe, user_source
 from functrans.core.trace import typeof
 from functrans.numpy.creation import arange
@@ -43,7 +44,7 @@ def _operand(name: str, a: Any, real: bool) -> Any:
     if real:
         if dtype.kind == "c":
             raise ValueError(f"fft.{name} takes a real array; got dtype {dtype}, at {describe(user_source())}. Pass its .real part.")
-        return convert_element_type(a, np.dtype("float32")) if dtype == np.float16 else a
+        return convert_element_type(a, np.dtype("float32")) if working_dtype(dtype) == np.float32 else a
     return a if dtype.kind == "c" else convert_element_type(a, np.dtype("complex64" if dtype.itemsize <= 4 else "complex128"))
 
 

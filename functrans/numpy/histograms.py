@@ -12,6 +12,8 @@ from typing import Any
 import numpy as np
 
 from functrans.arguments import integer, sequence
+from functrans.core.dtypes import is_float, is_integer
+from functrans.core.low_precision import finfo
 from functrans.core.source import describe, user_source
 from functrans.core.trace import typeof
 from functrans.numpy.choice import choose_where
@@ -65,7 +67,7 @@ def bincount(x: Any, weights: Any = None, minlength: int = 0, *, length: int | N
     """
     check_arraylike("bincount", x)
     x = asarray_internal(x)
-    if x.dtype.kind not in "iu":
+    if not is_integer(x.dtype):
         raise TypeError(f"bincount: x must be integers; got {typeof(x)}, at {describe(user_source())}.")
     if x.ndim != 1:
         raise ValueError(f"bincount: x must be a vector; got {typeof(x)}, at {describe(user_source())}.")
@@ -107,7 +109,7 @@ def histogram_bin_edges(a: Any, bins: Any = 10, range: Any = None, weights: Any 
     check_arraylike("histogram_bin_edges", a, bins)
     a = ravel(a)
     bins_array = asarray_internal(bins)
-    dtype = typeof(a).dtype if typeof(a).dtype.kind == "f" else default_float()
+    dtype = typeof(a).dtype if is_float(typeof(a).dtype) else default_float()
     if bins_array.ndim == 1:
         return convert_element_type(bins_array, dtype)
     count = integer(bins, "bins")
@@ -298,7 +300,7 @@ def interp(x: Any, xp: Any, fp: Any, left: Any = None, right: Any = None, period
         i = min_p.bind(max_p.bind(subtract(searchsorted(xp, x, "right"), 1), np.int64(0)), np.int64(n - 2))
         x0, x1, f0, f1 = (getitem(v, at) for v in (xp, fp) for at in (i, add(i, 1)))
         step = subtract(x1, x0)
-        flat = le_p.bind(step, np.spacing(np.finfo(typeof(step).dtype).eps))
+        flat = le_p.bind(step, np.spacing(finfo(typeof(step).dtype).eps))
         share = divide(subtract(x, x0), choose_where(flat, typeof(step).dtype.type(1), step))
         out = choose_where(flat, f0, add(f0, multiply(share, subtract(f1, f0))))
     if period is None:

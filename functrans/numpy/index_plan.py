@@ -16,6 +16,7 @@ from typing import Any, NamedTuple
 
 import numpy as np
 
+from functrans.core.dtypes import is_discrete, is_unsigned
 from functrans.core.source import describe, user_source
 from functrans.core.trace import Tracer, to_numpy, typeof
 from functrans.errors import TracerIntegerConversionError, boolean_index_error
@@ -84,7 +85,7 @@ def wrapped_indices(index: Any, size: int, axis: int, mode: GatherScatterMode = 
             raise _out_of_bounds(index[~inside].flat[0], axis, size)
         return out, safe
     dtype = typeof(index).dtype
-    if dtype.kind == "u":
+    if is_unsigned(dtype):
         if dtype == np.uint64:
             index = ops.min_p.bind(index, np.uint64(np.iinfo(_INT64).max))  # as far out of bounds, and no conversion wraps
         return convert_element_type(index, _INT64), False
@@ -128,7 +129,7 @@ def _component(i: Any) -> Any:
             raise TypeError(f"an index must be made of integers, slices, None, Ellipsis and integer or boolean arrays; got "
                             f"{type(i).__name__} {i!r}, at {describe(user_source())}.") from None
     aval = typeof(i)
-    if aval.dtype.kind not in "biu":
+    if not is_discrete(aval.dtype):
         raise TypeError(f"an index must have integer or boolean type; got {aval}, at {describe(user_source())}. "
                         'Convert it first: index.astype("int64").')
     if aval.dtype.kind == "b":

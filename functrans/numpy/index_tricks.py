@@ -1,4 +1,4 @@
-"""Functions that read and write by index, and builders of indices: take, put, choose, argwhere, ix_, mgrid and their relatives.
+"""Functions that read and write by index, and builders of indices: take, put, choose, argwhere, ix_ and their relatives.
 
 `take_along_axis` and `put_along_axis` are one gather and one scatter with batching axes. Functions whose result size depends on
 values (`argwhere`, `flatnonzero`, `extract`, `compress`) need concrete values, or a static ``size``. Indices out of bounds raise
@@ -18,12 +18,13 @@ import numpy as np
 
 from functrans.arguments import among, brief, integer, integers, sequence
 from functrans.core.array import Array
+from functrans.core.dtypes import is_inexact, is_integer
 from functrans.core.source import describe, user_source
 from functrans.core.trace import Tracer, to_numpy, typeof
 from functrans.numpy.choice import choose_where
 from functrans.numpy.index_plan import ERROR, index_mode, wrapped_indices
 from functrans.numpy.indexing import IndexUpdateRef, getitem, read
-from functrans.numpy.joining import concatenate, stack
+from functrans.numpy.joining import stack
 from functrans.numpy.manipulation import broadcast_to, concrete_integers, ravel
 from functrans.numpy.places import concrete_values, places_of
 from functrans.numpy.predicates import not_equal
@@ -43,15 +44,15 @@ from functrans.primitives.structural import reshape
 from functrans.util import canonicalize_axis
 
 __all__ = [
-    "argwhere", "c_", "choose", "compress", "diag_indices", "diag_indices_from", "extract", "fill_diagonal", "flatnonzero",
-    "index_exp", "ix_", "mask_indices", "mgrid", "ogrid", "place", "put", "put_along_axis", "r_", "ravel_multi_index", "s_",
+    "argwhere", "choose", "compress", "diag_indices", "diag_indices_from", "extract", "fill_diagonal", "flatnonzero",
+    "ix_", "mask_indices", "place", "put", "put_along_axis", "ravel_multi_index",
     "take", "take_along_axis", "tril_indices", "tril_indices_from", "triu_indices", "triu_indices_from", "unravel_index",
 ]
 
 
 def _integers(name: str, x: Any) -> Any:
     check_arraylike(name, x)
-    if typeof(x).dtype.kind not in "iu":
+    if not is_integer(typeof(x).dtype):
         raise TypeError(f"{name}: indices must be integers; got {typeof(x)}, at {describe(user_source())}.")
     return x if isinstance(x, Tracer) else to_numpy(x)
 
@@ -128,7 +129,7 @@ def take_along_axis(arr: Any, indices: Any, axis: int | None = -1, mode: str | G
     if not all(shape) or not n:
         if all(shape) and gather_mode is ERROR:
             raise IndexError(f"take_along_axis: axis {axis} of size 0 has no elements, at {describe(user_source())}.")
-        fill = fill_value if fill_value is not None else np.nan if arr.dtype.kind in "fc" else 0
+        fill = fill_value if fill_value is not None else np.nan if is_inexact(arr.dtype) else 0
         return full(shape, arr.dtype.type(fill))
     index, safe = wrapped_indices(indices, n, axis, gather_mode)
     others = tuple(d for d in range(arr.ndim) if d != axis)
@@ -517,84 +518,3 @@ def mask_indices(n: int, mask_func: Any, k: int = 0, *, size: int | None = None)
     if not callable(mask_func):
         raise TypeError(f"mask_indices: mask_func must be a function; got {brief(mask_func)}, at {describe(user_source())}.")
     return places_of("mask_indices", mask_func(asarray_internal(np.ones((n, n))), k), size, None)
-
-
-class _Mesh:
-    """``mgrid`` and ``ogrid``: coordinates of a grid from slices; an imaginary step counts points, the end included."""
-
-    def __init__(self, name: str, dense: bool) -> None:
-        self._name = name
-        self._dense = dense
-
-    def __getitem__(self, key: Any) -> Any:
-        grid = (np.mgrid if self._dense else np.ogrid)[key]
-        return list(_arrays(grid)) if isinstance(grid, (list, tuple)) else Array(grid)
-
-    def __repr__(self) -> str:
-        return self._name
-
-
-mgrid = _Mesh("mgrid", True)
-ogrid = _Mesh("ogrid", False)
-
-
-class _Indexer:
-    """``s_`` and ``index_exp``: the index expression itself."""
-
-    def __init__(self, always_tuple: bool) -> None:
-        self._always_tuple = always_tuple
-
-    def __getitem__(self, item: Any) -> Any:
-        return (item,) if self._always_tuple and not isinstance(item, tuple) else item
-
-
-s_ = _Indexer(False)
-index_exp = _Indexer(True)
-
-
-class _Concatenator:
-    """``r_`` and ``c_``: arrays, numbers and ranges joined along an axis."""
-
-    def __init__(self, name: str, axis: int, ndmin: int, trans1d: int) -> None:
-        self._name = name
-        self._defaults = (axis, ndmin, trans1d)
-
-    def __getitem__(self, key: Any) -> Any:
-        parts = list(key) if isinstance(key, tuple) else [key]
-        axis, ndmin, trans1d = self._defaults
-        if parts and isinstance(parts[0], str):
-            directive = parts.pop(0)
-            if directive in ("r", "c"):
-                raise NotImplementedError(f"{self._name}[{directive!r}, ...] makes matrices, which do not exist here, at "
-                                          f"{describe(user_source())}. Use {self._name}['0,2', ...].")
-            try:
-                numbers = [int(p) for p in directive.split(",")]
-            except ValueError:
-                raise ValueError(f"{self._name}: unknown directive {directive!r}; use 'axis,ndmin,trans1d', at "
-                                 f"{describe(user_source())}.") from None
-            axis, ndmin, trans1d = (*numbers, *self._defaults[len(numbers):])
-        return concatenate([self._part(p, ndmin, trans1d) for p in parts], axis)
-
-    def _part(self, p: Any, ndmin: int, trans1d: int) -> Any:
-        if isinstance(p, slice):
-            p = np.r_[p]
-            own = 1
-        else:
-            p = np.asarray(p) if isinstance(p, (list, tuple)) else p
-            check_arraylike(self._name, p)
-            own = typeof(p).ndim
-        p = asarray_internal(p)
-        if own == 0:
-            return reshape(p, (1,) * max(ndmin, 1))
-        if own >= ndmin:
-            return p
-        # New axes come first, except that trans1d says where the first own axis goes.
-        before = ndmin - own if trans1d == -1 else trans1d if trans1d >= 0 else trans1d + ndmin - own + 1
-        return reshape(p, (*(1,) * before, *typeof(p).shape, *(1,) * (ndmin - own - before)))
-
-    def __repr__(self) -> str:
-        return self._name
-
-
-r_ = _Concatenator("r_", 0, 1, -1)
-c_ = _Concatenator("c_", -1, 2, 0)

@@ -20,7 +20,7 @@ from typing import Any
 import numpy as np
 
 from functrans.core.array import Array
-from functrans.core.dtypes import promote
+from functrans.core.dtypes import is_discrete, is_inexact, kind_of, promote
 from functrans.core.source import describe, user_source
 from functrans.core.trace import Tracer, to_numpy, typeof
 from functrans.numpy.index_plan import BASIC_PARTS, ERROR, Entry, Plan, index_mode, index_vectors, parse_index
@@ -82,7 +82,7 @@ def _numpy_takes(p: Any) -> bool:
     """Whether NumPy gives a part of an index the meaning it has here: it wraps unsigned integers beyond int64 to negative ones."""
     if type(p) in BASIC_PARTS:
         return True
-    if type(p) is not np.ndarray or p.dtype.kind not in "biu":
+    if type(p) is not np.ndarray or not is_discrete(p.dtype):
         return False
     return p.dtype != np.uint64 or int(p.max(initial=0)) <= _LARGEST
 
@@ -145,7 +145,7 @@ def _nothing_to_gather(x: Any, plan: Plan, shape: tuple[int, ...], fill_value: A
     if all(shape) and plan.mode is ERROR:
         axis = next(e.axis for e in plan.entries if e.kind == "array")
         raise IndexError(f"an axis of size 0 cannot be indexed (axis {axis} among others), at {describe(user_source())}.")
-    fill = fill_value if fill_value is not None else np.nan if aval.dtype.kind in "fc" else 0
+    fill = fill_value if fill_value is not None else np.nan if is_inexact(aval.dtype) else 0
     return full(shape, aval.dtype.type(fill))
 
 
@@ -183,7 +183,7 @@ def _update_in_dtype(x: Any, y: Any) -> Any:
     aval, given = typeof(x), typeof(y)
     joined = promote(aval.dtype, aval.weak_type, given.dtype, given.weak_type)[0]
     order = "biufc"
-    if order.index(joined.kind.replace("u", "i")) > order.index(aval.dtype.kind.replace("u", "i")):
+    if order.index(kind_of(joined).replace("u", "i")) > order.index(kind_of(aval.dtype).replace("u", "i")):
         warnings.warn(f"updates of dtype {given.dtype} are converted to {aval.dtype}, that of the array, which loses information. "
                       "Convert one of them first.", FutureWarning, stacklevel=4)
     return cast(y, aval.dtype) if given.dtype != aval.dtype or given.weak_type else y

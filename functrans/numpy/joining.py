@@ -15,7 +15,7 @@ from typing import Any
 import numpy as np
 
 from functrans.arguments import integer, integers
-from functrans.core.dtypes import canonical, result_type
+from functrans.core.dtypes import canonical, is_inexact, result_type
 from functrans.core.source import describe, user_source
 from functrans.core.trace import typeof
 from functrans.numpy.indexing import getitem
@@ -439,7 +439,7 @@ def gradient(f: Any, *varargs: Any, axis: int | Sequence[int] | None = None, edg
     if edge_order not in (None, 1):
         raise NotImplementedError(f"gradient: edge_order must be 1; got {edge_order}, at {describe(user_source())}.")
     dtype = result_type(f, *varargs)[0]
-    f = convert_element_type(asarray_internal(f), dtype if dtype.kind in "fc" else default_float())
+    f = convert_element_type(asarray_internal(f), dtype if is_inexact(dtype) else default_float())
     axes = range(f.ndim) if axis is None else [canonicalize_axis(d, f.ndim) for d in (axis if isinstance(axis, (tuple, list)) else (axis,))]
     spacings = list(varargs) or [1.0]
     if len(spacings) == 1:

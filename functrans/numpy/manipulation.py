@@ -16,6 +16,7 @@ import numpy as np
 
 from functrans.arguments import integer, integers, sequence
 from functrans.core.conversion import LIST
+from functrans.core.dtypes import is_discrete
 from functrans.core.source import describe, user_source
 from functrans.core.trace import Tracer, to_numpy, typeof
 from functrans.errors import ConcretizationTypeError
@@ -63,9 +64,9 @@ def concrete_integers(name: str, what: str, x: Any) -> np.ndarray:
     elif isinstance(x, Tracer):
         raise TypeError(f"{name}: {what} must be integers; got dtype {x.dtype}, at {describe(user_source())}.")
     value = np.asarray(x) if isinstance(x, (list, tuple)) else to_numpy(x)
-    if value.dtype.kind not in "biu" and value.size:
+    if not is_discrete(value.dtype) and value.size:
         raise TypeError(f"{name}: {what} must be integers; got dtype {value.dtype}, at {describe(user_source())}.")
-    return value if value.dtype.kind in "biu" else value.astype(np.int64)
+    return value if is_discrete(value.dtype) else value.astype(np.int64)
 
 
 # -- reshape ----------------------------------------------------------------------------------------------------------

@@ -7,6 +7,7 @@ from typing import Any
 import numpy as np
 
 from functrans.arguments import integer
+from functrans.core.dtypes import is_discrete
 from functrans.core.source import describe, user_source
 from functrans.core.trace import typeof
 from functrans.numpy.manipulation import ravel
@@ -48,7 +49,7 @@ def packbits(a: Any, axis: int | None = None, bitorder: str = "big") -> Any:
     Array([131, 128], dtype=uint8)
     """
     check_arraylike("packbits", a)
-    if typeof(a).dtype.kind not in "biu":
+    if not is_discrete(typeof(a).dtype):
         raise TypeError(f"packbits: expected an input array of integer or boolean data type; got {typeof(a)}, at "
                         f"{describe(user_source())}.")
     places = _places("packbits", bitorder)

@@ -14,6 +14,7 @@ from typing import Any
 import numpy as np
 
 from functrans.arguments import among, integer
+from functrans.core.dtypes import is_inexact
 from functrans.core.source import describe, user_source
 from functrans.core.trace import typeof
 from functrans.numpy.indexing import getitem
@@ -166,7 +167,7 @@ def _statistic(reduce: Callable[..., Any]) -> Callable[..., Any]:
 
 def _mean(x: Any, axis: int) -> Any:
     dtype = typeof(x).dtype
-    wide = dtype if dtype.kind in "fc" else np.dtype(np.float64)
+    wide = dtype if is_inexact(dtype) else np.dtype(np.float64)
     total = reduce_sum(convert_element_type(x, wide), (axis,))
     mean = ops.div_p.bind(total, wide.type(typeof(x).shape[axis]))
     return mean if wide == dtype else convert_element_type(ops.round(mean, ops.RoundingMethod.TO_NEAREST_EVEN), dtype)
@@ -181,7 +182,7 @@ _PADDINGS: dict[str, Callable[..., Any]] = {
 
 def _ramp(x: Any, k: int, end: Any, axis: int, last: bool) -> Any:
     """From the edge (left out) to `end` in `k` equal steps."""
-    wide = x.dtype if x.dtype.kind in "fc" else np.dtype(np.float64)
+    wide = x.dtype if is_inexact(x.dtype) else np.dtype(np.float64)
     edge = convert_element_type(_edge(x, k, axis, last, None), wide)
     if not k:
         return convert_element_type(edge, x.dtype)

@@ -12,6 +12,7 @@ from typing import Any
 import numpy as np
 
 from functrans.arguments import integers
+from functrans.core.dtypes import is_integer
 from functrans.core.source import describe, user_source
 from functrans.core.trace import typeof
 from functrans.numpy.choice import choose_where
@@ -130,7 +131,7 @@ def trim_zeros(filt: Any, trim: str = "fb", axis: int | Sequence[int] | None = N
 def _whole(name: str, x1: Any, x2: Any) -> list[Any]:
     check_arraylike(name, x1, x2)
     xs = promote_args(x1, x2)
-    if typeof(xs[0]).dtype.kind not in "iu":
+    if not is_integer(typeof(xs[0]).dtype):
         raise ValueError(f"Arguments to {name} must be integers; got {typeof(x1)} and {typeof(x2)}, at {describe(user_source())}.")
     return promote_shapes(name, *xs)
 

@@ -12,6 +12,8 @@ import numpy as np
 
 import functrans.numpy.linalg as linalg
 from functrans.arguments import integer
+from functrans.core.dtypes import is_integer, kind_of
+from functrans.core.low_precision import finfo
 from functrans.core.source import describe, user_source
 from functrans.core.trace import typeof
 from functrans.numpy.contraction import matmul, outer
@@ -110,7 +112,7 @@ def polymul(a1: Any, a2: Any, *, trim_leading_zeros: bool = False) -> Any:
     a, b = (_vector("polymul", x) for x in (a1, a2))
     if trim_leading_zeros:
         a, b = (_trimmed("polymul", x) if np.any(concrete_values("polymul", x)) else full((1,), typeof(x).dtype.type(0)) for x in (a, b))
-    return convolve(*promote_inexact(a, b)) if typeof(a).dtype.kind == typeof(b).dtype.kind == "b" else convolve(a, b)
+    return convolve(*promote_inexact(a, b)) if kind_of(typeof(a).dtype) == kind_of(typeof(b).dtype) == "b" else convolve(a, b)
 
 
 def polydiv(u: Any, v: Any, *, trim_leading_zeros: bool = False) -> tuple[Any, Any]:
@@ -135,7 +137,7 @@ def polydiv(u: Any, v: Any, *, trim_leading_zeros: bool = False) -> tuple[Any, A
     q = concatenate(quotient) if quotient else full((1,), typeof(u).dtype.type(0))
     if trim_leading_zeros:
         values = concrete_values("polydiv", rest)
-        large = np.flatnonzero(np.abs(values) > np.sqrt(np.finfo(values.dtype).eps))
+        large = np.flatnonzero(np.abs(values) > np.sqrt(finfo(values.dtype).eps))
         rest = getitem(rest, slice(int(large[0]) if large.size else len(values) - 1, None))
     return q, rest
 
@@ -151,7 +153,7 @@ def polyder(p: Any, m: int = 1) -> Any:
     """
     m = _order("polyder", m)
     (p,) = promote_args_numeric(_vector("polyder", p))
-    if typeof(p).dtype.kind in "iu":
+    if is_integer(typeof(p).dtype):
         (p,) = promote_inexact(p)
     n = typeof(p).size
     if m == 0:
@@ -301,7 +303,7 @@ def polyfit(x: Any, y: Any, deg: int, rcond: float | None = None, full: bool = F
     n = typeof(x).shape[0]
     if not n:
         raise ValueError(f"polyfit: no samples were given, at {describe(user_source())}.")
-    rcond = n * float(np.finfo(typeof(x).dtype).eps) if rcond is None else rcond
+    rcond = n * float(finfo(typeof(x).dtype).eps) if rcond is None else rcond
     lhs, rhs = vander(x, deg + 1), y
     if w is not None:
         (w,) = promote_inexact(w)

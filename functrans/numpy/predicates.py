@@ -11,7 +11,8 @@ from typing import Any
 import numpy as np
 
 from functrans.core.aval import ShapedArray
-from functrans.core.dtypes import canonical
+from functrans.core.dtypes import canonical, kind_of
+from functrans.core.low_precision import finfo, working_dtype
 from functrans.core.source import describe, user_source
 from functrans.core.trace import typeof
 from functrans.numpy.util import (
@@ -57,7 +58,7 @@ __all__ = [
 
 _c = constant_like
 _BOOL = np.dtype(bool)
-_FLOAT_BITS = {"float16": (10, 5, "int16"), "float32": (23, 8, "int32"), "float64": (52, 11, "int64")}
+_FLOAT_BITS = {"bfloat16": (7, 8, "int16"), "float16": (10, 5, "int16"), "float32": (23, 8, "int32"), "float64": (52, 11, "int64")}
 
 
 def _where(condition: Any, x: Any, y: Any) -> Any:
@@ -65,7 +66,7 @@ def _where(condition: Any, x: Any, y: Any) -> Any:
 
 
 def _kind(x: Any) -> str:
-    return typeof(x).dtype.kind
+    return kind_of(typeof(x).dtype)
 
 
 # -- comparisons ------------------------------------------------------------------------------------------------------
@@ -357,13 +358,20 @@ def signbit(x: Any, /) -> Any:
     aval = typeof(x)
     if aval.dtype.kind == "c":
         raise ValueError(f"signbit is not defined for complex numbers, at {describe(user_source())}. Apply it to real(x) or imag(x).")
-    if aval.dtype.kind in "bu":
+    if kind_of(aval.dtype) in "bu":
         return _all_false(x)
-    bits = x if aval.dtype.kind == "i" else _bits(x, aval)
+    bits = x if kind_of(aval.dtype) == "i" else _bits(x, aval)
     return lt_p.bind(bits, _c(bits, 0))
 
 
+def _in_bytes(aval: ShapedArray) -> bool:
+    """Whether floats take a byte each, of which some formats leave bits free: what looks at their fields looks at single precision."""
+    return aval.dtype.itemsize == 1
+
+
 def _bits(x: Any, aval: ShapedArray) -> Any:
+    if _in_bytes(aval):
+        return _bits(convert_element_type(x, working_dtype(aval.dtype)), aval.update(dtype=working_dtype(aval.dtype)))
     return bitcast_convert_type_p.bind(x, new_dtype=np.dtype(_FLOAT_BITS[aval.dtype.name][2]))
 
 
@@ -430,10 +438,13 @@ def frexp(x: Any, /) -> tuple[Any, Any]:
     aval = typeof(x)
     if aval.dtype.kind == "c":
         raise TypeError(f"frexp is not defined for complex numbers, at {describe(user_source())}. Apply it to real(x) and imag(x).")
+    if _in_bytes(aval):
+        mantissa, power = frexp(convert_element_type(x, working_dtype(aval.dtype)))
+        return convert_element_type(mantissa, aval.dtype), power
     mantissa_bits, exponent_bits, _ = _FLOAT_BITS[aval.dtype.name]
     bias, mask = (1 << (exponent_bits - 1)) - 2, (1 << exponent_bits) - 1
     # Denormals are scaled up first, so that the exponent field tells all.
-    tiny = lt_p.bind(abs_p.bind(x), _c(x, float(np.finfo(aval.dtype).tiny)))
+    tiny = lt_p.bind(abs_p.bind(x), _c(x, float(finfo(aval.dtype).tiny)))
     scaled = _where(tiny, mul_p.bind(x, _c(x, 2.0**mantissa_bits)), x)
     bits = _bits(scaled, aval)
     field = and_p.bind(shift_right_logical_p.bind(bits, _c(bits, mantissa_bits)), _c(bits, mask))
@@ -480,6 +491,9 @@ def ldexp(x1: Any, x2: Any, /) -> Any:
         raise ValueError(f"ldexp takes real numbers and integer exponents, got {typeof(x1)} and {typeof(x2)}, at "
                          f"{describe(user_source())}.")
     (x,) = promote_inexact(x1)
+    if _in_bytes(typeof(x)):
+        dtype = typeof(x).dtype
+        return convert_element_type(ldexp(convert_element_type(x, working_dtype(dtype)), x2), dtype)
     if typeof(x2).dtype == np.uint64:
         x2 = min_p.bind(x2, np.uint64(_FAR))  # before the conversion, which would wrap
     exponent = _clamped(convert_element_type(x2, np.dtype(np.int64)), _FAR)
@@ -488,7 +502,7 @@ def ldexp(x1: Any, x2: Any, /) -> Any:
     mantissa, own = frexp(x)
     total = add_p.bind(exponent, convert_element_type(own, np.dtype(np.int64)))
     # The mantissa is at least a half, so that its product with the first power is a normal number, and only the second rounds.
-    limit = int(np.finfo(aval.dtype).maxexp) - 3
+    limit = int(finfo(aval.dtype).maxexp) - 3
     first = _clamped(total, limit)
     second = _clamped(sub_p.bind(total, first), limit)
     return mul_p.bind(mul_p.bind(mantissa, _exact_exp2(first, aval)), _exact_exp2(second, aval))

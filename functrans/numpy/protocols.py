@@ -19,6 +19,7 @@ from typing import Any
 import numpy as np
 
 from functrans.core.array import Array
+from functrans.core.dtypes import is_inexact, kind_of
 from functrans.core.source import describe, user_source
 from functrans.core.trace import Tracer, typeof
 from functrans.numpy.choice import where
@@ -53,7 +54,7 @@ def _wrap(x: Any) -> Any:
     """What NumPy computed, as Arrays."""
     if isinstance(x, tuple):
         return tuple(map(_wrap, x))
-    return Array(np.asarray(x)) if isinstance(x, (np.ndarray, np.generic)) and x.dtype.kind in "biufc" else x
+    return Array(np.asarray(x)) if isinstance(x, (np.ndarray, np.generic)) and kind_of(x.dtype) in "biufc" else x
 
 
 class _Namespaces:
@@ -111,7 +112,7 @@ def _chosen(function: Callable[..., Any], inputs: tuple[Any, ...], mask: Any) ->
     """A universal function where `mask` is true. Elsewhere, where NumPy leaves what was in memory, it is 0, with derivative 0: the
     function is not evaluated there but at `_HARMLESS`."""
     harmless = 2.0 if function.__name__ in ("acosh", "arccosh") else _HARMLESS
-    safe = [where(mask, x, harmless) if isinstance(x, (Tracer, Array, np.ndarray)) and typeof(x).dtype.kind in "fc" else x for x in inputs]
+    safe = [where(mask, x, harmless) if isinstance(x, (Tracer, Array, np.ndarray)) and is_inexact(typeof(x).dtype) else x for x in inputs]
     out = function(*safe)
     return tuple(where(mask, y, 0) for y in out) if isinstance(out, tuple) else where(mask, out, 0)
 

@@ -15,6 +15,7 @@ from typing import Any
 import numpy as np
 
 from functrans.arguments import among, flag
+from functrans.core.dtypes import is_float
 from functrans.core.source import describe, user_source
 from functrans.core.trace import Tracer, typeof
 from functrans.numpy.choice import choose_where
@@ -63,7 +64,7 @@ def _quantile(name: str, a: Any, q: Any, axis: Any, out: Any, method: str, keepd
     a, q = asarray_internal(a), asarray_internal(q)
     if a.dtype.kind == "c":
         raise ValueError(f"{name}: complex numbers have no quantiles; got {typeof(a)}, at {describe(user_source())}.")
-    dtype = inexact_dtype(np.result_type(a.dtype, q.dtype) if q.dtype.kind == "f" and not q.weak_type and a.dtype.kind != "f" else a.dtype)
+    dtype = inexact_dtype(np.result_type(a.dtype, q.dtype) if is_float(q.dtype) and not q.weak_type and not is_float(a.dtype) else a.dtype)
     if q.ndim > 1:
         raise ValueError(f"{name}: q must be a number or a vector; got {typeof(q)}, at {describe(user_source())}.")
     _check_range(name, q, percent)
@@ -174,7 +175,7 @@ def _weighted(rows: Any, missing: Any, weights: Any, q: Any, each_row: Any, skip
 
 
 def _as_share(q: Any) -> Any:
-    if q.dtype.kind == "f":
+    if is_float(q.dtype):
         return ops.div(q, q.dtype.type(100))
     return ops.div(convert_element_type(q, inexact_dtype(q.dtype), True), 100.0)
 

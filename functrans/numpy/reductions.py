@@ -18,6 +18,8 @@ from typing import Any
 import numpy as np
 
 from functrans.arguments import flag
+from functrans.core.dtypes import is_inexact, is_unsigned
+from functrans.core.low_precision import working_dtype
 from functrans.core.source import describe, user_source
 from functrans.core.trace import Primitive, typeof
 from functrans.numpy.choice import choose_where
@@ -57,7 +59,7 @@ __all__ = [
     "nanmax", "nanmean", "nanmin", "nanprod", "nanstd", "nansum", "nanvar", "prod", "ptp", "std", "sum", "var",
 ]
 
-_BOOL, _INT, _SINGLE, _HALF = np.dtype(bool), np.dtype(np.int64), np.dtype(np.float32), np.dtype(np.float16)
+_BOOL, _INT = np.dtype(bool), np.dtype(np.int64)
 
 
 def _keep(x: Any, shape: tuple[int, ...], axes: Sequence[int]) -> Any:
@@ -73,7 +75,7 @@ def _reduced(
     aval = typeof(a)
     axes = canonical_axes(axis, aval.ndim)
     wanted = dtype or aval.dtype
-    work = _SINGLE if wanted == _HALF and prim in (reduce_sum_p, reduce_prod_p) else wanted
+    work = working_dtype(wanted) if prim in (reduce_sum_p, reduce_prod_p) else wanted
     x = convert_element_type(a, work)
     if where is not None:
         if identity is None:
@@ -102,9 +104,9 @@ def _operand(name: str, a: Any, out: Any = None) -> Any:
 
 def _total_dtype(dtype: np.dtype, promote_integers: bool) -> np.dtype:
     """That of sums and products: integers narrower than 64 bits are widened."""
-    if not promote_integers or dtype.kind in "fc":
+    if not promote_integers or is_inexact(dtype):
         return _INT if dtype.kind == "b" else dtype
-    return np.dtype(np.uint64) if dtype.kind == "u" else _INT
+    return np.dtype(np.uint64) if is_unsigned(dtype) else _INT
 
 
 # -- sums and products ------------------------------------------------------------------------------------------------
@@ -243,7 +245,7 @@ def _count(a: Any, axis: Any, keepdims: bool, where: Any, dtype: np.dtype) -> An
 def _mean_dtypes(a: Any, dtype: Any) -> tuple[np.dtype, np.dtype]:
     """The dtype of the result, and that of the computation."""
     wanted = requested_dtype(dtype) or inexact_dtype(typeof(a).dtype)
-    return wanted, _SINGLE if wanted == _HALF else wanted
+    return wanted, working_dtype(wanted)
 
 
 def mean(a: Any, axis: Any = None, dtype: Any = None, out: Any = None, keepdims: bool = False, *, where: Any = None) -> Any:
@@ -383,7 +385,7 @@ def argmin(a: Any, axis: int | None = None, out: Any = None, keepdims: bool | No
 
 def _without_nan(x: Any, value: Callable[[np.dtype], Any]) -> Any:
     dtype = typeof(x).dtype
-    return select_n_p.bind(ne_p.bind(x, x), x, value(dtype)) if dtype.kind in "fc" else x
+    return select_n_p.bind(ne_p.bind(x, x), x, value(dtype)) if is_inexact(dtype) else x
 
 
 def nansum(a: Any, axis: Any = None, dtype: Any = None, out: Any = None, keepdims: bool = False, initial: Any = None,
@@ -457,7 +459,7 @@ def _nan_extremum(name: str, extremum: Callable[..., Any], end: Callable[[np.dty
                   initial: Any, where: Any) -> Any:
     """The extremum of what is not nan; nan where nothing else is."""
     value = extremum(_without_nan(a, end), axis, None, keepdims, initial, where)
-    if typeof(a).dtype.kind not in "fc" or initial is not None:
+    if not is_inexact(typeof(a).dtype) or initial is not None:
         return value
     hopeless = all(isnan(a), axis, keepdims=keepdims)
     return select_n_p.bind(hopeless, value, typeof(value).dtype.type(np.nan))
@@ -485,7 +487,7 @@ def _nan_position(name: str, position: Callable[..., Any], end: Callable[[np.dty
                   keepdims: bool | None) -> Any:
     """-1 where everything is nan: compiled code cannot raise."""
     out = position(_without_nan(a, end), axis, None, keepdims)
-    if typeof(a).dtype.kind not in "fc":
+    if not is_inexact(typeof(a).dtype):
         return out
     hopeless = all(isnan(a), axis, keepdims=bool(keepdims))
     return select_n_p.bind(hopeless, out, np.int64(-1))

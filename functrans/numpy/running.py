@@ -11,7 +11,7 @@ from typing import Any
 import numpy as np
 
 from functrans.arguments import integer
-from functrans.core.dtypes import canonical
+from functrans.core.dtypes import canonical, is_float, is_inexact, is_integer, kind_of
 from functrans.core.source import describe, user_source
 from functrans.core.trace import Primitive, typeof
 from functrans.numpy.choice import choose_where
@@ -35,7 +35,7 @@ def _running(name: str, prim: Primitive, a: Any, axis: int | None, dtype: Any, o
     check_arraylike(name, a)
     a = ravel(a) if axis is None else asarray_internal(a)
     axis = canonicalize_axis(0 if axis is None else integer(axis, "axis"), a.ndim)
-    if nan is not None and a.dtype.kind in "fc":
+    if nan is not None and is_inexact(a.dtype):
         a = choose_where(isnan(a), a.dtype.type(nan), a)
     wanted = requested_dtype(dtype) or a.dtype
     work = np.dtype(np.int64) if wanted.kind == "b" else wanted
@@ -92,8 +92,8 @@ def _cumulative(name: str, prim: Primitive, x: Any, axis: int | None, dtype: Any
                              f"is only optional for one-dimensional arrays, at {describe(user_source())}.")
         axis = 0
     axis = canonicalize_axis(axis, x.ndim)
-    if dtype is None and x.dtype.kind in "iu":
-        dtype = np.int64 if x.dtype.kind == "i" else np.uint64
+    if dtype is None and is_integer(x.dtype):
+        dtype = np.int64 if kind_of(x.dtype) == "i" else np.uint64
     out = _running(name, prim, x, axis, dtype, None)
     if not include_initial:
         return out
@@ -177,14 +177,14 @@ def unwrap(p: Any, discont: Any = None, axis: int = -1, period: Any = 2 * pi) ->
     """
     check_arraylike("unwrap", p, period)
     p, period = promote_args_numeric(p, period)
-    if typeof(p).dtype.kind not in "iuf":
+    if kind_of(typeof(p).dtype) not in "iuf":
         raise ValueError(f"unwrap: real numbers are needed; got {typeof(p)}, at {describe(user_source())}.")
     p = asarray_internal(p)
     axis = canonicalize_axis(axis, p.ndim)
     if not p.shape[axis]:
         return p
     steps = diff(p, axis=axis)
-    if p.dtype.kind == "f":
+    if is_float(p.dtype):
         half: Any = multiply(period, 0.5)
         ambiguous: Any = np.True_
     else:

@@ -12,6 +12,8 @@ import numpy as np
 
 from functrans.arguments import among, integer
 from functrans.core.array import Array
+from functrans.core.dtypes import is_inexact
+from functrans.core.low_precision import working_dtype
 from functrans.core.source import describe, user_source
 from functrans.core.trace import typeof
 from functrans.numpy.choice import choose_where
@@ -88,7 +90,7 @@ class _Runs:
         self.rows = _rows_taken(rows, self.order)
         before, after = slice_in_dim(self.rows, 0, n - 1), slice_in_dim(self.rows, 1, n)
         differ = ne_p.bind(before, after)
-        if equal_nan and typeof(rows).dtype.kind in "fc":
+        if equal_nan and is_inexact(typeof(rows).dtype):
             differ = and_p.bind(differ, not_p.bind(and_p.bind(ne_p.bind(before, before), ne_p.bind(after, after))))
         self.first = concatenate_p.bind(full((1,), np.True_), reduce_or_p.bind(differ, axes=(1,)), dimension=0)
         self.number = sub_p.bind(cumsum_p.bind(convert_element_type(self.first, np.int64), axis=0, reverse=False), np.int64(1))
@@ -152,8 +154,9 @@ def unique(ar: Any, return_index: bool = False, return_inverse: bool = False, re
     axis = None if axis is None else canonicalize_axis(axis, typeof(ar).ndim)
     if size is None:
         values = concrete_values("unique", ar, "Give unique a static size=n (and a fill_value=). ")
-        found = np.unique(values, return_index=True, return_inverse=True, return_counts=True, axis=axis, equal_nan=equal_nan)
-        out = [Array(np.array(x)) for x in found]
+        wide = values.astype(working_dtype(values.dtype), copy=False)  # which NumPy knows how to sort
+        found = np.unique(wide, return_index=True, return_inverse=True, return_counts=True, axis=axis, equal_nan=equal_nan)
+        out = [Array(found[0].astype(values.dtype)), *(Array(np.array(x)) for x in found[1:])]
         if axis is None:
             out[2] = Array(np.asarray(found[2]).reshape(ar.shape))
         else:
@@ -330,7 +333,7 @@ def setxor1d(ar1: Any, ar2: Any, assume_unique: bool = False, *, size: int | Non
     runs = _Runs(reshape(both, (n, 1)), True)
     values = reshape(runs.rows, (n,))
     keep = and_p.bind(runs.first, ne_p.bind(isin(values, a), isin(values, b)))
-    if typeof(values).dtype.kind in "fc":  # nan is in neither by comparison
+    if is_inexact(typeof(values).dtype):  # nan is in neither by comparison
         alone = and_p.bind(ne_p.bind(values, values), runs.first)
         keep = or_p.bind(keep, alone)
     return _filled_with_first(_kept(values, keep, length, cast(0, both.dtype)), keep, length, fill_value)

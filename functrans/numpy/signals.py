@@ -14,6 +14,7 @@ import numpy as np
 
 from functrans.arguments import among, integer
 from functrans.core.array import Array
+from functrans.core.dtypes import is_integer
 from functrans.core.source import describe, user_source
 from functrans.core.trace import typeof
 from functrans.numpy.contraction import matmul
@@ -172,7 +173,7 @@ def _observation_weights(fweights: Any, aweights: Any, n: int) -> Any:
         w = asarray_internal(w)
         if w.shape != (n,):
             raise ValueError(f"cov: {name} must be one for each of the {n} observations; got {typeof(w)}, at {describe(user_source())}.")
-        if name == "fweights" and w.dtype.kind not in "iu":
+        if name == "fweights" and not is_integer(w.dtype):
             raise TypeError(f"cov: fweights must be integers; got {typeof(w)}, at {describe(user_source())}.")
         out = w if out is None else multiply(out, w)
     return out

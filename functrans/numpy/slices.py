@@ -9,6 +9,7 @@ import operator
 from dataclasses import dataclass
 from typing import Any
 
+from functrans.core.dtypes import is_integer
 from functrans.core.source import describe, user_source
 from functrans.core.trace import is_array_like, typeof
 from functrans.tree_util import register_dataclass
@@ -61,7 +62,7 @@ def ds(start: Any, size: int | None = None, stride: int | None = None) -> slice 
     if count < 0 or step < 1:
         raise ValueError(f"ds: the size must not be negative and the stride must be positive; got size {count} and stride {step}, at "
                          f"{describe(user_source())}.")
-    if not is_array_like(begin) or typeof(begin).shape or typeof(begin).dtype.kind not in "iu":
+    if not is_array_like(begin) or typeof(begin).shape or not is_integer(typeof(begin).dtype):
         raise TypeError(f"ds: the start must be an integer scalar; got {begin!r} of type {type(begin).__name__}, at "
                         f"{describe(user_source())}.")
     return Slice(begin, count, step)

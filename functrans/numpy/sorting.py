@@ -13,7 +13,7 @@ import numpy as np
 
 from functrans.arguments import among, integer
 from functrans.core.array import Array
-from functrans.core.dtypes import canonical
+from functrans.core.dtypes import canonical, kind_of
 from functrans.core.source import describe, user_source
 from functrans.core.trace import typeof
 from functrans.numpy.choice import choose_where
@@ -167,7 +167,7 @@ def sort_complex(a: Any) -> Any:
 
 def _less(x: Any, y: Any, or_equal: bool) -> Any:
     """Whether x comes before y in a sorted array (or at the same place): nan comes last."""
-    kind = typeof(x).dtype.kind
+    kind = kind_of(typeof(x).dtype)
     if kind == "c":
         first = _less(real_p.bind(x), real_p.bind(y), False)
         level = not_p.bind(or_p.bind(first, _less(real_p.bind(y), real_p.bind(x), False)))

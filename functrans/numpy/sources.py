@@ -14,6 +14,7 @@ import numpy as np
 from functrans.config import options
 from functrans.core.array import Array
 from functrans.core.dtypes import canonical
+from functrans.core.low_precision import DTYPES
 from functrans.core.source import describe, user_source
 from functrans.core.trace import Tracer
 from functrans.errors import TracerArrayConversionError
@@ -133,10 +134,14 @@ def _stored(name: str, x: Any) -> np.ndarray:
 def load(file: Any, *args: Any, **kwargs: Any) -> Any:
     """What `save` or `savez` stored; arguments are those of `numpy.load`.
 
+    NumPy's format has no name for bfloat16: elements of two bytes without a type are taken for it where ml_dtypes is installed.
+
     Returns:
         An array, or for an archive NumPy's mapping of names to ndarrays.
     """
     out = np.load(file, *args, **kwargs)
+    if isinstance(out, np.ndarray) and out.dtype == np.dtype("V2") and "bfloat16" in DTYPES:
+        out = out.view(DTYPES["bfloat16"])
     return asarray(out) if isinstance(out, np.ndarray) else out
 
 

@@ -17,6 +17,8 @@ from typing import Any
 import numpy as np
 
 from functrans.arguments import integer
+from functrans.core.dtypes import is_discrete, kind_of
+from functrans.core.low_precision import working_dtype
 from functrans.core.source import describe, user_source
 from functrans.core.trace import Tracer, typeof
 from functrans.numpy.util import (
@@ -73,7 +75,7 @@ def _where(condition: Any, x: Any, y: Any) -> Any:
 
 
 def _kind(x: Any) -> str:
-    return typeof(x).dtype.kind
+    return kind_of(typeof(x).dtype)
 
 
 def _real_only(name: str, *xs: Any) -> None:
@@ -425,14 +427,14 @@ def round(a: Any, decimals: int = 0, out: Any = None) -> Any:
     check_no_out("round", out)
     a, decimals = unary_operand("round", a), integer(decimals, "decimals")
     aval = typeof(a)
-    if aval.dtype.kind in "biu":
+    if is_discrete(aval.dtype):
         if decimals < 0:
             raise NotImplementedError(f"round: decimals={decimals} is not supported for {aval.dtype}; convert to a float dtype first, "
                                       f"at {describe(user_source())}.")
         return _unchanged(a)
     if decimals == 0:
         return rint(a)
-    wide = convert_element_type(a, np.dtype(np.float32)) if aval.dtype == np.float16 else a
+    wide = convert_element_type(a, working_dtype(aval.dtype))
     scale = constant_like(wide, 10.0 ** builtins.abs(decimals))
     up, down = (mul_p, div_p) if decimals > 0 else (div_p, mul_p)
     out = down.bind(rint(up.bind(wide, scale)), scale)

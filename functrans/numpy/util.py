@@ -18,7 +18,7 @@ from functrans.arguments import among
 from functrans.config import options
 from functrans.core.array import Array
 from functrans.core.aval import ShapedArray
-from functrans.core.dtypes import canonical, promote, python_scalar_dtype, scalar_in
+from functrans.core.dtypes import canonical, is_inexact, kind_of, promote, python_scalar_dtype, scalar_in
 from functrans.core.source import describe, user_source
 from functrans.core.trace import EvalTrace, Tracer, current_trace, is_array_like, to_numpy, typeof
 from functrans.primitives.structural import broadcast_in_dim, convert_element_type
@@ -139,7 +139,7 @@ def inexact_dtype(dtype: np.dtype) -> np.dtype:
     >>> inexact_dtype(np.dtype("int32"))
     dtype('float64')
     """
-    return dtype if dtype.kind in "fc" else options().default_float
+    return dtype if is_inexact(dtype) else options().default_float
 
 
 def constant_like(x: Any, value: complex) -> Any:
@@ -286,7 +286,7 @@ def _with_scalar(x: Any, y: Any, kinds: str = "iufc") -> tuple[Any, Any] | None:
     if taking is None or type(array) is not Array or array._weak:
         return None
     dtype = array._value.dtype
-    if dtype.kind not in taking or dtype.kind not in kinds or not -_MODEST < scalar < _MODEST:
+    if kind_of(dtype) not in taking or kind_of(dtype) not in kinds or not -_MODEST < scalar < _MODEST:
         return None
     constant = scalar_in(scalar, dtype)
     return (constant, array) if swapped else (array, constant)
@@ -320,7 +320,7 @@ def binary_numeric(name: str, x: Any, y: Any) -> Sequence[Any]:
 
 def binary_inexact(name: str, x: Any, y: Any) -> Sequence[Any]:
     """As `binary_operands`; integers and booleans become floats."""
-    if _fits(x, y) and x._value.dtype.kind in "fc":
+    if _fits(x, y) and is_inexact(x._value.dtype):
         return x, y
     return _with_scalar(x, y, "fc") or _pair(name, x, y, False, True)
 
@@ -339,7 +339,7 @@ def unary_inexact(name: str, x: Any) -> Any:
     >>> unary_inexact("sin", np.int32(3))
     Array(3., dtype=float64)
     """
-    if type(x) is Array and x._value.dtype.kind in "fc":
+    if type(x) is Array and is_inexact(x._value.dtype):
         return x
     return promote_inexact(unary_operand(name, x))[0]
 

@@ -5,6 +5,7 @@ from __future__ import annotations
 from typing import Any
 
 from functrans.arguments import integer
+from functrans.core.dtypes import is_float
 from functrans.core.source import describe, user_source
 from functrans.core.trace import typeof
 from functrans.primitives.arithmetic import neg
@@ -16,7 +17,7 @@ __all__ = ["approx_max_k", "approx_min_k"]
 
 
 def _check(name: str, operand: Any, k: int, axis: int, recall_target: float) -> None:
-    if typeof(operand).dtype.kind != "f":
+    if not is_float(typeof(operand).dtype):
         raise operand_error(name, "floating-point numbers are needed.", typeof(operand))
     size = typeof(operand).shape[canonicalize_axis(axis, typeof(operand).ndim)]
     if not 0 <= integer(k, "k") <= size:

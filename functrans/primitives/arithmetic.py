@@ -17,7 +17,8 @@ import numpy as np
 
 from functrans.arguments import integer
 from functrans.core.aval import Linear, ShapedArray, Zero, tangent_aval
-from functrans.core.dtypes import real_dtype
+from functrans.core.dtypes import is_float, is_inexact, is_integer, real_dtype
+from functrans.core.low_precision import working_dtype
 from functrans.core.trace import Primitive, Tracer, typeof
 from functrans.primitives.base import literal, operand_error, primitive
 from functrans.primitives.builders import (
@@ -146,7 +147,7 @@ def _is_one(x: Any) -> bool:
 def _div_lower(b: Any, x: Any, y: Any) -> Any:
     if x.is_complex:
         return complex_div(b, x, y)
-    return b.op("div" if x.dtype.kind == "f" else "idiv", x, y)
+    return b.op("div" if is_float(x.dtype) else "idiv", x, y)
 
 
 div_p = nary(
@@ -165,7 +166,7 @@ rem_p = nary(
     lambda t, z, x, y: t,
     lambda t, z, x, y: _neg(_mul(t, _truncated(_div(x, y)))),
     kinds="iuf",
-    lower=lambda b, x, y: b.op("rem" if x.dtype.kind == "f" else "irem", x, y),
+    lower=lambda b, x, y: b.op("rem" if is_float(x.dtype) else "irem", x, y),
 )
 mulhi_p = nary("mulhi", SCALAR_OPS["mulhi"], kinds="iu", why_no_derivative="its operands are integers")
 
@@ -175,7 +176,7 @@ mulhi_p = nary("mulhi", SCALAR_OPS["mulhi"], kinds="iu", why_no_derivative="its 
 def _abs_jvp(primals: Sequence[Any], tangents: Sequence[Any]) -> tuple[Any, Any]:
     (x,), (x_dot,) = primals, tangents
     y = abs_p.bind(x)
-    if type(x_dot) is Zero or typeof(x).dtype.kind not in "fc":
+    if type(x_dot) is Zero or not is_inexact(typeof(x).dtype):
         return y, Zero(tangent_aval(typeof(y)))
     s = sign_p.bind(x)
     if typeof(x).dtype.kind == "c":
@@ -341,16 +342,16 @@ select_n_p.batch = elementwise_batch(select_n_p)
 
 def _pow_abstract(x: ShapedArray, y: ShapedArray) -> ShapedArray:
     check_kinds("pow", "fc", x, y)
-    if y.dtype.kind not in "iu" and y.dtype != x.dtype:
+    if not is_integer(y.dtype) and y.dtype != x.dtype:
         raise operand_error(
             "pow", "the exponent must be an integer or of the dtype of the base; convert one first.", x, y
         )
-    return ShapedArray(join_shape("pow", (x, y)), x.dtype, x.weak_type and (y.weak_type or y.dtype.kind in "iu"))
+    return ShapedArray(join_shape("pow", (x, y)), x.dtype, x.weak_type and (y.weak_type or is_integer(y.dtype)))
 
 
 def _pow_impl(x: np.ndarray, y: np.ndarray) -> np.ndarray:
     y = y.astype(x.dtype)
-    if x.dtype.kind == "f":
+    if is_float(x.dtype):
         return SCALAR_OPS["pow"](x, y)
     # C leaves complex powers of infinities and nan open, and NumPy's differ from one exponent to the next.
     parts = complex_pow(NumPyBuilder(), Parts(x.real, x.imag), Parts(y.real, y.imag))
@@ -384,7 +385,7 @@ def _pow_jvp(primals: Sequence[Any], tangents: Sequence[Any]) -> tuple[Any, Any]
     (x, y), (x_dot, y_dot) = primals, tangents
     z = pow_p.bind(x, y)
     terms = [] if type(x_dot) is Zero else [_pow_tangent_x(x_dot, z, x, y)]
-    if type(y_dot) is not Zero and typeof(y).dtype.kind in "fc":
+    if type(y_dot) is not Zero and is_inexact(typeof(y).dtype):
         terms.append(_pow_tangent_y(y_dot, z, x, y))
     return z, sum_tangents(z, terms, _add)
 
@@ -408,7 +409,7 @@ def _power_chain(x: Any, n: int, one: Any, multiply: Any) -> Any:
 
 def _integer_pow_abstract(x: ShapedArray, *, y: int) -> ShapedArray:
     check_kinds("integer_pow", "iufc", x)
-    if y < 0 and x.dtype.kind in "iu":
+    if y < 0 and is_integer(x.dtype):
         raise operand_error(
             "integer_pow", f"integers cannot be raised to the negative power {y}; convert to a float dtype.", x
         )
@@ -417,8 +418,8 @@ def _integer_pow_abstract(x: ShapedArray, *, y: int) -> ShapedArray:
 
 def _integer_pow_impl(x: np.ndarray, *, y: int) -> np.ndarray:
     _integer_pow_abstract(typeof(x), y=y)  # NumPy would cast the infinities of negative powers
-    one = np.ones_like(x)
-    wide = x.astype(np.float32) if x.dtype == np.float16 else x
+    wide = x.astype(working_dtype(x.dtype), copy=False)
+    one = np.ones_like(wide)
     out = _power_chain(wide, builtins.abs(y), one, np.multiply)
     return np.asarray(np.divide(one, out) if y < 0 else out).astype(x.dtype)
 
@@ -432,16 +433,16 @@ def _integer_pow_lower(b: Any, x: Any, *, y: int) -> Any:
         one = b.complex(b.const(1, elem), b.const(0, elem))
         out = _power_chain(x, builtins.abs(y), one, lambda p, q: complex_mul(b, p, q))
         return complex_div(b, one, out) if y < 0 else out
-    wide = b.convert(x, np.dtype(np.float32)) if x.dtype == np.float16 else x
+    wide = b.convert(x, working_dtype(x.dtype))
     out = _power_chain(wide, builtins.abs(y), None, lambda p, q: b.op("mul", p, q))
     out = b.op("div", b.const(1, wide.dtype), out) if y < 0 else out
-    return b.convert(out, x.dtype) if x.dtype == np.float16 else out
+    return b.convert(out, x.dtype)
 
 
 def _integer_pow_jvp(primals: Sequence[Any], tangents: Sequence[Any], *, y: int) -> tuple[Any, Any]:
     (x,), (x_dot,) = primals, tangents
     z = integer_pow_p.bind(x, y=y)
-    if type(x_dot) is Zero or y == 0 or typeof(x).dtype.kind not in "fc":
+    if type(x_dot) is Zero or y == 0 or not is_inexact(typeof(x).dtype):
         return z, Zero(tangent_aval(typeof(z)))
     return z, x_dot if y == 1 else _mul(x_dot, _mul(_c(x, y), integer_pow_p.bind(x, y=y - 1)))
 
@@ -451,7 +452,7 @@ integer_pow_p: Primitive = primitive(
     batch=lambda size, args, dims, *, y: (integer_pow_p.bind(*args, y=y), dims[0]),
     reasons={"transpose": "it is not linear; its derivative is made of products"},
 )
-square_p = unary("square", np.square, lambda x, y: _mul(_c(x, 2), x), kinds="iufc",
+square_p = unary("square", lambda x: SCALAR_OPS["mul"](x, x), lambda x, y: _mul(_c(x, 2), x), kinds="iufc",
                  lower=lambda b, x: complex_mul(b, x, x) if x.is_complex else b.op("mul", x, x))
 sqrt_p = unary("sqrt", SCALAR_OPS["sqrt"], lambda x, y: _div(_c(x, 0.5), y), lower=_real_or("sqrt", complex_sqrt))
 rsqrt_p = unary("rsqrt", SCALAR_OPS["rsqrt"], lambda x, y: _mul(_c(x, -0.5), _div(y, x)), lower=_real_or("rsqrt", complex_rsqrt))
@@ -551,8 +552,8 @@ def pow(x: Any, y: Any) -> Any:
     >>> pow(np.array([2.0, 3.0]), 2)
     Array([4., 9.], dtype=float64)
     """
-    if typeof(y).dtype.kind in "iu":
-        if typeof(x).dtype.kind not in "fc":
+    if is_integer(typeof(y).dtype):
+        if not is_inexact(typeof(x).dtype):
             raise operand_error("pow", "the base must be floating or complex.", typeof(x), typeof(y))
         return checked(pow_p, x, y)
     return apply(pow_p, x, y)

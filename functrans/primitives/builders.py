@@ -13,6 +13,7 @@ from typing import Any
 import numpy as np
 
 from functrans.core.aval import Linear, ShapedArray, Zero, tangent_aval
+from functrans.core.dtypes import kind_of
 from functrans.core.trace import Primitive, typeof
 from functrans.primitives.base import operand_error, primitive
 from functrans.primitives.structural import broadcast_in_dim, move_axis, reduce_sum
@@ -26,7 +27,7 @@ Rule = Callable[..., Any]
 
 def check_kinds(name: str, kinds: str, aval: ShapedArray, *avals: ShapedArray) -> None:
     """Refuse dtypes outside `kinds` (NumPy kind letters)."""
-    if aval.dtype.kind not in kinds:
+    if kind_of(aval.dtype) not in kinds:
         accepted = ", ".join(_KINDS[k] for k in kinds)
         raise operand_error(name, f"accepts {accepted} dtypes only.", aval, *avals)
 

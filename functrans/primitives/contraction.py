@@ -22,7 +22,8 @@ import numpy as np
 
 from functrans.arguments import integers, sequence
 from functrans.core.aval import Linear, ShapedArray, Zero, tangent_aval
-from functrans.core.dtypes import canonical, promote
+from functrans.core.dtypes import canonical, is_inexact, promote
+from functrans.core.low_precision import working_dtype
 from functrans.core.trace import typeof
 from functrans.primitives.arithmetic import add_p
 from functrans.primitives.base import operand_error, primitive
@@ -42,8 +43,7 @@ def _rest(ndim: int, *taken: Sequence[int]) -> tuple[int, ...]:
 @cache
 def compute_dtype(dtype: np.dtype, out: np.dtype) -> np.dtype:
     """The dtype in which products are made and summed."""
-    joined = promote(dtype, False, out, False)[0]
-    return np.dtype(np.float32) if joined == np.float16 else joined
+    return promote(working_dtype(dtype), False, working_dtype(out), False)[0]
 
 
 def _impl(x: np.ndarray, y: np.ndarray, *, dimension_numbers: DotDimensionNumbers, precision: Any,
@@ -101,7 +101,7 @@ def _jvp(primals: Any, tangents: Any, **params: Any) -> tuple[Any, Any]:
     (x, y), (x_dot, y_dot) = primals, tangents
     z = dot_general_p.bind(x, y, **params)
     z_aval = tangent_aval(typeof(z))
-    terms = [] if z_aval.dtype.kind not in "fc" else [
+    terms = [] if not is_inexact(z_aval.dtype) else [
         dot_general_p.bind(*pair, **params) for t, pair in ((x_dot, (x_dot, y)), (y_dot, (x, y_dot))) if type(t) is not Zero]
     if not terms:
         return z, Zero(z_aval)
@@ -115,7 +115,8 @@ def _left_transpose(ct: Any, x: Linear, y: Any, dims: DotDimensionNumbers, preci
     x_free, y_free = _rest(x.aval.ndim, x_contract, x_batch), _rest(y_aval.ndim, y_contract, y_batch)
     first = len(x_batch) + (0 if swapped else len(x_free))
     ct_dims = ((tuple(range(first, first + len(y_free))), y_free), (tuple(range(len(x_batch))), y_batch))
-    dtype = promote(typeof(ct).dtype, False, y_aval.dtype, False)[0]
+    ct_dtype = typeof(ct).dtype
+    dtype = ct_dtype if ct_dtype == y_aval.dtype else compute_dtype(ct_dtype, y_aval.dtype)
     x_bar = dot_general_p.bind(
         convert_element_type(ct, dtype), convert_element_type(y, dtype), dimension_numbers=ct_dims, precision=precision,
         preferred_element_type=None)

@@ -30,6 +30,8 @@ from typing import Any, cast
 import numpy as np
 
 from functrans.core.aval import Linear, ShapedArray, Zero, tangent_aval
+from functrans.core.dtypes import is_inexact
+from functrans.core.low_precision import working_dtype
 from functrans.core.trace import typeof
 from functrans.primitives.arithmetic import add_p
 from functrans.primitives.base import operand_error, primitive
@@ -128,8 +130,11 @@ def _impl(x: np.ndarray, k: np.ndarray, *, strides: Sizes, padding: Pads, x_dila
     out = np.zeros(aval.shape, aval.dtype)
     if not out.size or not k.size:
         return out
-    if x.dtype == np.float16:  # summed in single precision and rounded once
-        x, k = x.astype(np.float32), k.astype(np.float32)
+    work = working_dtype(x.dtype)
+    if work != x.dtype:  # summed in single precision (or in bytes) and rounded once
+        out = _impl(x.astype(work), k.astype(work), strides=strides, padding=padding, x_dilation=x_dilation, k_dilation=k_dilation,
+                    orders=orders)
+        return out.astype(x.dtype)
     classes = [residue_classes(*each) for each in zip(
         k.shape[3:], out.shape[3:], strides, (lo for lo, _ in padding), x_dilation, k_dilation, strict=True)]
     margins = [margins_of(*each) for each in zip(x.shape[3:], classes, strict=True)]
@@ -174,7 +179,7 @@ def _jvp(primals: Any, tangents: Any, **params: Any) -> tuple[Any, Any]:
     (x, k), (x_dot, k_dot) = primals, tangents
     out = convolve_p.bind(x, k, **params)
     terms = [convolve_p.bind(*pair, **params) for t, pair in ((x_dot, (x_dot, k)), (k_dot, (x, k_dot))) if type(t) is not Zero]
-    if not terms or tangent_aval(typeof(out)).dtype.kind not in "fc":
+    if not terms or not is_inexact(tangent_aval(typeof(out)).dtype):
         return out, Zero(tangent_aval(typeof(out)))
     return out, terms[0] if len(terms) == 1 else add_p.bind(*terms)
 
@@ -236,9 +241,9 @@ def _groups_first(order: Sizes) -> Sizes:
 
 
 def _lower(b: Any, x: Any, k: Any, **params: Any) -> Any:
-    if x.dtype == np.float16:
-        single = np.dtype(np.float32)
-        return b.convert(b.convolve(b.convert(x, single), b.convert(k, single), **params), x.dtype)
+    work = working_dtype(x.dtype)
+    if work != x.dtype:
+        return b.convert(b.convolve(b.convert(x, work), b.convert(k, work), **params), x.dtype)
     if not x.is_complex:
         return b.convolve(x, k, **params)
     rr, ii, ri, ir = (b.convolve(p, q, **params) for p, q in ((x.re, k.re), (x.im, k.im), (x.re, k.im), (x.im, k.re)))

@@ -24,6 +24,7 @@ import numpy as np
 
 from functrans.arguments import flag
 from functrans.core.aval import Linear, ShapedArray, Zero, tangent_aval
+from functrans.core.low_precision import working_dtype
 from functrans.core.trace import Primitive, typeof
 from functrans.primitives.arithmetic import eq_p, gt_p, lt_p, select_n_p, sub_p
 from functrans.primitives.base import linear, operand_error, primitive
@@ -58,8 +59,9 @@ def _accumulated(name: str, kinds: str, ufunc: np.ufunc) -> Rule:
         x = np.flip(x, axis) if reverse else x
         if not x.size:
             return x.copy()
-        options: dict[str, Any] = {"dtype": x.dtype} if ufunc in (np.add, np.multiply) else {}
-        out = ufunc.accumulate(x, axis=axis, **options).astype(x.dtype, copy=False)
+        work = working_dtype(x.dtype)
+        options: dict[str, Any] = {"dtype": work} if ufunc in (np.add, np.multiply) else {}
+        out = ufunc.accumulate(x.astype(work, copy=False), axis=axis, **options).astype(x.dtype, copy=False)
         return np.flip(out, axis) if reverse else out
 
     return checked(_abstract(name, kinds), impl)
@@ -77,6 +79,9 @@ def _earlier(y: Any, axis: int, reverse: bool, edge: float = 0) -> Any:
 # -- the linear recurrence --------------------------------------------------------------------------------------------
 
 def _recurrence_impl(a: np.ndarray, b: np.ndarray, *, axis: int, reverse: bool) -> np.ndarray:
+    work = working_dtype(b.dtype)
+    if work != b.dtype:
+        return _recurrence_impl(a.astype(work), b.astype(work), axis=axis, reverse=reverse).astype(b.dtype)
     step = slice(None, None, -1) if reverse else slice(None)
     a, b = np.moveaxis(a, axis, 0)[step], np.moveaxis(b, axis, 0)[step]
     out = np.empty(b.shape, b.dtype)
@@ -121,9 +126,15 @@ def _product(b: Any, x: Any, y: Any) -> Any:
     return mul_p.rule("lower")(b, x, y)
 
 
+def _accumulate(b: Any, xs: Sequence[Any], axis: int, reverse: bool, step: Rule) -> Any:
+    """`Builder.accumulate` in the working dtype."""
+    dtype = xs[-1].dtype
+    return b.convert(b.accumulate([b.convert(x, working_dtype(dtype)) for x in xs], axis, reverse, step), dtype)
+
+
 def _recurrence_lower(b: Any, x: Any, y: Any, *, axis: int, reverse: bool) -> Any:
     add = add_p.rule("lower")
-    return b.accumulate([x, y], axis, reverse, lambda before, a, c: add(b, _product(b, a, before), c))
+    return _accumulate(b, [x, y], axis, reverse, lambda before, a, c: add(b, _product(b, a, before), c))
 
 
 linear_recurrence_p = primitive(
@@ -148,7 +159,7 @@ def _running(name: str, ufunc: np.ufunc, kinds: str, lower_step: Rule, weights: 
         return made.bind(args[0], axis=axis + (axis >= dims[0]), reverse=reverse), dims[0]
 
     def lower(b: Any, x: Any, *, axis: int, reverse: bool) -> Any:
-        return b.accumulate([x], axis, reverse, lambda before, each: lower_step(b, before, each))
+        return _accumulate(b, [x], axis, reverse, lambda before, each: lower_step(b, before, each))
 
     made = primitive(name, impl=_accumulated(name, kinds, ufunc), abstract=_abstract(name, kinds), jvp=jvp, batch=batch, lower=lower,
                      reasons={"transpose": "it is not linear; its derivative is a linear recurrence"})
@@ -159,7 +170,7 @@ cumsum_p: Primitive = linear(
     "cumsum", impl=_accumulated("cumsum", "iufc", np.add), abstract=_abstract("cumsum", "iufc"),
     transpose=lambda ct, x, *, axis, reverse: cumsum_p.bind(ct, axis=axis, reverse=not reverse),
     batch=lambda size, x, dim, *, axis, reverse: (cumsum_p.bind(x, axis=axis + (axis >= dim), reverse=reverse), dim),
-    lower=lambda b, x, *, axis, reverse: b.accumulate([x], axis, reverse, lambda before, each: add_p.rule("lower")(b, before, each)),
+    lower=lambda b, x, *, axis, reverse: _accumulate(b, [x], axis, reverse, lambda before, each: add_p.rule("lower")(b, before, each)),
 )
 
 

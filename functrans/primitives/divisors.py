@@ -13,6 +13,8 @@ from typing import Any
 
 import numpy as np
 
+from functrans.core.dtypes import is_unsigned, kind_of
+from functrans.core.low_precision import working_dtype
 from functrans.primitives.builders import nary
 
 __all__ = ["gcd_p"]
@@ -29,8 +31,8 @@ def _steps(bits: int) -> int:
 def _gcd_lower(b: Any, x: Any, y: Any) -> Any:
     dtype = x.dtype
     bits = 8 * dtype.itemsize
-    unsigned = np.dtype(f"uint{bits}")
-    if dtype.kind == "i":
+    unsigned = dtype if is_unsigned(dtype) else np.dtype(f"uint{bits}")
+    if kind_of(dtype) == "i":
         x, y = (b.bitcast(b.op("abs", v), unsigned) for v in (x, y))
     zero = b.const(0, unsigned)
     for _ in range(_steps(bits)):
@@ -39,4 +41,9 @@ def _gcd_lower(b: Any, x: Any, y: Any) -> Any:
     return b.bitcast(x, dtype)
 
 
-gcd_p = nary("gcd", np.gcd, kinds="iu", lower=_gcd_lower, why_no_derivative="its operands are integers")
+def _gcd(x: np.ndarray, y: np.ndarray) -> np.ndarray:
+    work = working_dtype(x.dtype)
+    return np.asarray(np.gcd(x.astype(work, copy=False), y.astype(work, copy=False))).astype(x.dtype, copy=False)
+
+
+gcd_p = nary("gcd", _gcd, kinds="iu", lower=_gcd_lower, why_no_derivative="its operands are integers")

@@ -13,7 +13,7 @@ import numpy as np
 
 from functrans.arguments import flag, integer, integers
 from functrans.core.aval import Linear, ShapedArray, Zero, tangent_aval
-from functrans.core.dtypes import is_integer
+from functrans.core.dtypes import is_integer, kind_of
 from functrans.core.source import describe, user_source
 from functrans.core.trace import typeof
 from functrans.primitives.arithmetic import add_p, lt_p, select_n_p
@@ -135,7 +135,7 @@ def _from_end(index: Any, size: int) -> Any:
     if isinstance(index, (int, np.integer)):
         return np.int64(index + size) if index < 0 else np.asarray(index)[()]
     aval = typeof(index)
-    if aval.dtype.kind != "i":
+    if kind_of(aval.dtype) != "i":
         return index
     index = convert_element_type(index, np.int64)  # index + size may not fit a narrower type
     return select_n_p.bind(lt_p.bind(index, np.int64(0)), index, add_p.bind(index, np.int64(size)))

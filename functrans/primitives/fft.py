@@ -18,6 +18,8 @@ import numpy as np
 
 from functrans.arguments import integers
 from functrans.core.aval import ShapedArray
+from functrans.core.dtypes import is_float, kind_of
+from functrans.core.low_precision import working_dtype
 from functrans.core.pretty import register_param_type
 from functrans.core.source import describe, user_source
 from functrans.core.trace import typeof
@@ -65,7 +67,7 @@ def _impl(x: np.ndarray, *, fft_type: FftType, fft_lengths: tuple[int, ...]) -> 
 
 def _abstract(x: ShapedArray, *, fft_type: FftType, fft_lengths: tuple[int, ...]) -> ShapedArray:
     is_real = fft_type is FftType.RFFT
-    if x.dtype.kind != ("f" if is_real else "c") or x.dtype == np.float16:
+    if kind_of(x.dtype) != ("f" if is_real else "c") or working_dtype(x.dtype) != x.dtype:
         wanted = "float32 or float64" if is_real else "complex64 or complex128"
         raise operand_error("fft", f"{fft_type.name} takes an operand of dtype {wanted}; convert it first.", x)
     if not fft_lengths or len(fft_lengths) > x.ndim:
@@ -144,6 +146,6 @@ def fft(x: Any, fft_type: FftType | str, fft_lengths: Sequence[int]) -> Any:
     if kind is None:
         raise ValueError(f"fft: the type must be one of {', '.join(_NAMES)}; got {fft_type!r}, at {describe(user_source())}.")
     dtype = typeof(x).dtype
-    if kind is not FftType.RFFT and dtype.kind == "f":
+    if kind is not FftType.RFFT and is_float(dtype):
         x = convert_element_type(x, np.dtype("complex64" if dtype.itemsize <= 4 else "complex128"))
     return fft_p.bind(x, fft_type=kind, fft_lengths=integers(fft_lengths, "fft_lengths"))

@@ -25,6 +25,7 @@ import numpy as np
 
 from functrans.arguments import brief, integers
 from functrans.core.aval import Linear, ShapedArray, Zero, tangent_aval
+from functrans.core.dtypes import is_inexact, kind_of
 from functrans.core.source import describe, user_source
 from functrans.core.trace import Primitive, typeof
 from functrans.primitives.arithmetic import add_p, div_p, eq_p, mul_p, neg_p, select_n_p
@@ -70,9 +71,9 @@ __all__ = [
 def _fill(dtype: np.dtype, fill_value: Any) -> Any:
     if fill_value is not None:
         return np.asarray(fill_value).astype(dtype)[()]
-    if dtype.kind in "fc":
+    if is_inexact(dtype):
         return dtype.type(np.nan)
-    return greatest(dtype) if dtype.kind in "ub" else least(dtype)
+    return greatest(dtype) if kind_of(dtype) in "ub" else least(dtype)
 
 
 def _gather_impl(x: np.ndarray, indices: np.ndarray, *, dimension_numbers: GatherDimensionNumbers, slice_sizes: tuple[int, ...],

@@ -19,6 +19,7 @@ import numpy as np
 from functrans import lapack
 from functrans.arguments import integer
 from functrans.core.aval import ShapedArray, Zero, tangent_aval
+from functrans.core.dtypes import is_integer
 from functrans.core.trace import Primitive, typeof
 from functrans.lapack import Slot
 from functrans.primitives.base import operand_error, primitive
@@ -153,7 +154,7 @@ def _permutation_program(b: Any, pivots: Any, size: int, first: int) -> Any:
 
 
 def _pivots_abstract(pivots: ShapedArray, *, permutation_size: int) -> ShapedArray:
-    if pivots.dtype.kind not in "iu" or pivots.ndim < 1 or pivots.shape[-1] > permutation_size:
+    if not is_integer(pivots.dtype) or pivots.ndim < 1 or pivots.shape[-1] > permutation_size:
         raise operand_error("lu_pivots_to_permutation", f"integers with at most permutation_size={permutation_size} along the last axis "
                             "are needed.", pivots)
     return ShapedArray((*pivots.shape[:-1], permutation_size), _INT)

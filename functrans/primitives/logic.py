@@ -11,7 +11,8 @@ from typing import Any
 import numpy as np
 
 from functrans.core.aval import ShapedArray, Zero, tangent_aval
-from functrans.core.dtypes import canonical, scalar_in
+from functrans.core.dtypes import canonical, kind_of, scalar_in
+from functrans.core.low_precision import low_precision_format
 from functrans.core.trace import Primitive, typeof
 from functrans.primitives.base import operand_error, primitive
 from functrans.primitives.builders import nary
@@ -42,14 +43,14 @@ def promoted(name: str, *xs: Any) -> list[Any]:
             name, "arrays must have equal dtypes; convert one with lax.convert_element_type(x, dtype).", *avals
         )
     if not strong:
-        dtype = max((a.dtype for a in avals), key=lambda d: ("biufc".index(d.kind), d.itemsize))
+        dtype = max((a.dtype for a in avals), key=lambda d: ("biufc".index(kind_of(d)), d.itemsize))
         return [
             x if a.dtype == dtype else convert_element_type(x, dtype, weak_type=True)
             for x, a in zip(xs, avals, strict=True)
         ]
     (dtype,) = strong
     ranks = {"b": 0, "i": 1, "u": 1, "f": 2, "c": 3}
-    if any(ranks[a.dtype.kind] > ranks[dtype.kind] for a in avals):
+    if any(ranks[kind_of(a.dtype)] > ranks[kind_of(dtype)] for a in avals):
         raise operand_error(name, "a scalar of a higher kind does not fit the array; convert the array first.", *avals)
     return [_cast(x, dtype) if a.weak_type else x for x, a in zip(xs, avals, strict=True)]
 
@@ -219,6 +220,10 @@ def _bitcast_abstract(x: ShapedArray, *, new_dtype: np.dtype) -> ShapedArray:
         raise operand_error(
             "bitcast_convert_type", f"cannot view complex as real or real as complex (asked for {new_dtype}).", x
         )
+    narrow = [form.bits for form in map(low_precision_format, (x.dtype, new_dtype)) if form is not None and form.bits < 8]
+    if narrow and (len(narrow) == 1 or narrow[0] != narrow[1]):
+        raise operand_error("bitcast_convert_type", f"an element of less than a byte shares its bits with those of its width only (asked "
+                            f"for {new_dtype}); convert it instead.", x)
     if old == new:
         return ShapedArray(x.shape, new_dtype)
     if new < old:

@@ -20,7 +20,7 @@ import numpy as np
 from functrans.arguments import brief, flag, integer, integers, sequence
 from functrans.core.array import Array
 from functrans.core.aval import Linear, ShapedArray, Zero, tangent_aval
-from functrans.core.dtypes import canonical
+from functrans.core.dtypes import canonical, kind_of
 from functrans.core.source import describe, user_source
 from functrans.core.trace import Primitive, typeof
 from functrans.primitives.arithmetic import select_n_p
@@ -429,7 +429,7 @@ def _iota_abstract(*, dtype: np.dtype, shape: tuple[int, ...], dimension: int) -
     if not 0 <= dimension < len(shape) or any(d < 0 for d in shape):
         raise TypeError(f"iota: dimension {dimension} must be an axis of the shape {shape}, whose sizes must not be negative, at "
                         f"{describe(user_source())}.")
-    if dtype.kind not in "iufc":
+    if kind_of(dtype) not in "iufc":
         raise TypeError(f"iota: dtype {dtype} cannot count; use an integer, floating or complex dtype, at {describe(user_source())}.")
     return ShapedArray(shape, dtype)
 
@@ -492,7 +492,7 @@ def _in_dtype(value: Any, dtype: Any) -> Any:
     if dtype is None:
         return value
     dtype = canonical(dtype)
-    if isinstance(value, (bool, int, float, complex)) and (dtype.kind in "fcb" or isinstance(value, int)):
+    if isinstance(value, (bool, int, float, complex)) and (kind_of(dtype) in "fcb" or isinstance(value, int)):
         return np.asarray(value).astype(dtype)[()] if dtype.kind in "cb" or not isinstance(value, complex) else dtype.type(value.real)
     return convert_element_type(value, dtype)
 

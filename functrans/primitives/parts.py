@@ -13,6 +13,7 @@ import numpy as np
 
 from functrans.core.aval import Linear, ShapedArray, Zero, tangent_aval
 from functrans.core.dtypes import complex_dtype, real_dtype
+from functrans.core.low_precision import working_dtype
 from functrans.core.trace import Primitive, typeof
 from functrans.primitives.base import linear, literal, operand_error, primitive
 from functrans.primitives.builders import check_kinds, elementwise_batch, join_shape, to_shape, unbroadcast
@@ -45,7 +46,7 @@ neg_p: Primitive = linear(
 
 def _complex_abstract(x: ShapedArray, y: ShapedArray) -> ShapedArray:
     check_kinds("complex", "f", x, y)
-    if x.dtype != y.dtype or x.dtype == np.float16:
+    if x.dtype != y.dtype or working_dtype(x.dtype) != x.dtype:
         raise operand_error("complex", "the parts must both be float32 or both be float64.", x, y)
     return ShapedArray(join_shape("complex", (x, y)), complex_dtype(x.dtype), x.weak_type and y.weak_type)
 

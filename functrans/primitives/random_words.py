@@ -15,7 +15,7 @@ from typing import Any
 import numpy as np
 
 from functrans.arguments import integers
-from functrans.core.dtypes import canonical
+from functrans.core.dtypes import canonical, is_unsigned
 from functrans.core.source import describe, user_source
 from functrans.core.trace import typeof
 from functrans.primitives.arithmetic import add
@@ -90,7 +90,7 @@ def rng_bit_generator(key: Any, shape: Sequence[int], dtype: Any = np.uint32, al
     Array([1, 2, 5, 4], dtype=uint32)
     """
     wanted, sizes = canonical(dtype), integers(shape, "shape")
-    if wanted.kind != "u":
+    if not is_unsigned(wanted):
         raise _error(f"dtype must be uint8, uint16, uint32 or uint64; got {wanted}", TypeError)
     if algorithm not in (RandomAlgorithm.RNG_DEFAULT, RandomAlgorithm.RNG_THREE_FRY):
         raise _error(f"algorithm must be RNG_DEFAULT or RNG_THREE_FRY; got {algorithm}", NotImplementedError)

@@ -25,6 +25,7 @@ import numpy as np
 from functrans.arguments import sequence
 from functrans.core.aval import ShapedArray, Zero, tangent_aval
 from functrans.core.dtypes import canonical, is_integer
+from functrans.core.low_precision import ends_of, iinfo, working_dtype
 from functrans.core.trace import Primitive, typeof
 from functrans.primitives.arithmetic import add_p, div_p, eq_p, mul_p, select_n_p
 from functrans.primitives.base import operand_error, primitive
@@ -52,20 +53,12 @@ Rule = Callable[..., Any]
 
 def least(dtype: np.dtype) -> Any:
     """The identity of max: -inf (in both parts of complex numbers), the least integer, or False."""
-    return _extreme(dtype, -np.inf, "min", False)
+    return ends_of(dtype)[0] if dtype.kind != "c" else dtype.type(complex(-np.inf, -np.inf))
 
 
 def greatest(dtype: np.dtype) -> Any:
     """The identity of min: inf (in both parts of complex numbers), the greatest integer, or True."""
-    return _extreme(dtype, np.inf, "max", True)
-
-
-def _extreme(dtype: np.dtype, real: float, end: str, boolean: bool) -> Any:
-    if dtype.kind == "b":
-        return np.bool_(boolean)
-    if dtype.kind == "c":
-        return dtype.type(complex(real, real))
-    return dtype.type(getattr(np.iinfo(dtype), end) if is_integer(dtype) else real)
+    return ends_of(dtype)[1] if dtype.kind != "c" else dtype.type(complex(np.inf, np.inf))
 
 
 def _zero_jvp(prim: Primitive) -> Rule:
@@ -121,9 +114,8 @@ def _reduce_function(prim: Primitive) -> Rule:
 # -- product ----------------------------------------------------------------------------------------------------------
 
 def _prod_impl(x: np.ndarray, *, axes: tuple[int, ...]) -> np.ndarray:
-    if x.dtype == np.float16:
-        return np.prod(x, axis=axes, dtype=np.float32).astype(np.float16)
-    return np.prod(x, axis=axes, dtype=x.dtype)
+    work = working_dtype(x.dtype)
+    return np.prod(x.astype(work, copy=False), axis=axes, dtype=work).astype(x.dtype, copy=False)
 
 
 def _prod_tangent(x: Any, x_dot: Any, y: Any, axes: tuple[int, ...]) -> Any:
@@ -168,7 +160,9 @@ def _extremum(op: str, identity: Callable[[np.dtype], Any], bool_op: str) -> Pri
 
     def impl(x: np.ndarray, *, axes: tuple[int, ...]) -> np.ndarray:
         if x.dtype.kind != "c":
-            return np.asarray(real(x, axis=axes, initial=identity(x.dtype)))
+            work = working_dtype(x.dtype)
+            out = real(x.astype(work, copy=False), axis=axes, initial=np.asarray(identity(x.dtype)).astype(work))
+            return np.asarray(out).astype(x.dtype, copy=False)
         kept = _kept(x.ndim, axes)
         shape = tuple(x.shape[d] for d in kept)
         lines = x.transpose(*kept, *sorted(axes)).reshape(*shape, prod(x.shape[a] for a in axes))
@@ -215,7 +209,9 @@ reduce_min_p = _extremum("min", greatest, "and")
 
 def _bits(name: str, ufunc: np.ufunc, identity: int) -> Primitive:
     def impl(x: np.ndarray, *, axes: tuple[int, ...]) -> np.ndarray:
-        return ufunc.reduce(x, axis=axes, initial=np.asarray(identity).astype(x.dtype)[()])
+        work = working_dtype(x.dtype)
+        out = ufunc.reduce(x.astype(work, copy=False), axis=axes, initial=np.asarray(identity).astype(work)[()])
+        return np.asarray(out).astype(x.dtype, copy=False)
 
     op = name.removeprefix("reduce_")
     return _reducer(name, impl, kinds="biu", op=op, bool_op=op, jvp=None, why="integers and booleans have no cotangents")
@@ -230,7 +226,7 @@ reduce_xor_p = _bits("reduce_xor", np.bitwise_xor, 0)
 
 def _arg_reducer(name: str, find: Rule) -> Primitive:
     def impl(x: np.ndarray, *, axes: tuple[int], index_dtype: np.dtype) -> np.ndarray:
-        return np.asarray(find(x, axis=axes[0])).astype(index_dtype)
+        return np.asarray(find(x.astype(working_dtype(x.dtype), copy=False), axis=axes[0])).astype(index_dtype)
 
     def abstract(x: ShapedArray, *, axes: tuple[int], index_dtype: np.dtype) -> ShapedArray:
         check_kinds(name, "biufc", x)
@@ -240,7 +236,7 @@ def _arg_reducer(name: str, find: Rule) -> Primitive:
         size = x.shape[axes[0]]
         if not size:
             raise operand_error(name, f"an empty axis ({axes[0]}) has no extremum.", x)
-        if size - 1 > np.iinfo(index_dtype).max:
+        if size - 1 > iinfo(index_dtype).max:
             raise operand_error(name, f"index_dtype {index_dtype} cannot count the {size} elements of axis {axes[0]}.", x)
         return ShapedArray(shape, index_dtype)
 

@@ -12,6 +12,7 @@ import numpy as np
 
 from functrans.arguments import integer
 from functrans.core.aval import ShapedArray
+from functrans.core.low_precision import finfo, working_dtype
 from functrans.core.source import describe, user_source
 from functrans.core.trace import Primitive
 from functrans.primitives.base import linear
@@ -48,7 +49,10 @@ round_p = unary("round", lambda x, *, rounding_method: SCALAR_OPS[_ROUND_OPS[rou
 
 def _reduce_precision_lower(b: Any, x: Any, *, exponent_bits: int, mantissa_bits: int) -> Any:
     """Round the significand to nearest even in the bit pattern, then send exponents out of range to inf or zero."""
-    info, op = np.finfo(x.dtype), b.op
+    if x.dtype.itemsize == 1:
+        rounded = _reduce_precision_lower(b, b.convert(x, working_dtype(x.dtype)), exponent_bits=exponent_bits, mantissa_bits=mantissa_bits)
+        return b.convert(rounded, x.dtype)
+    info, op = finfo(x.dtype), b.op
     width = 8 * x.dtype.itemsize
     unsigned = np.dtype(f"uint{width}")
     bits = b.bitcast(x, unsigned)

@@ -17,6 +17,7 @@ import numpy as np
 
 from functrans.arguments import integers
 from functrans.core.aval import ShapedArray
+from functrans.core.low_precision import low_precision_format
 from functrans.core.trace import Primitive
 from functrans.kernel import Expr, affine_index
 from functrans.primitives.base import linear, operand_error
@@ -49,7 +50,10 @@ def _windows_impl(x: np.ndarray, *, window: Sizes, strides: Sizes, dilation: Siz
         return np.empty(shape, x.dtype)
     moves = [[s * step for s, step in zip(x.strides[lead:], each, strict=True)] for each in (strides, dilation)]
     steps = (*x.strides[:lead], *moves[0], *moves[1])
-    return np.lib.stride_tricks.as_strided(x, shape, steps, writeable=False)
+    if low_precision_format(x.dtype) is None:
+        return np.lib.stride_tricks.as_strided(x, shape, steps, writeable=False)
+    codes = x.view(f"u{x.dtype.itemsize}")  # the array interface, by which NumPy sets strides, does not tell these dtypes apart
+    return np.lib.stride_tricks.as_strided(codes, shape, steps, writeable=False).view(x.dtype)
 
 
 def _read_index(shape: Sizes, lead: int, strides: Sizes, dilation: Sizes) -> list[Expr]:

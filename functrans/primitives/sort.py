@@ -21,6 +21,8 @@ import numpy as np
 
 from functrans.arguments import integer
 from functrans.core.aval import ShapedArray, Zero, tangent_aval
+from functrans.core.dtypes import is_float, is_integer, is_unsigned, kind_of
+from functrans.core.low_precision import iinfo, working_dtype
 from functrans.core.source import describe, user_source
 from functrans.core.trace import typeof
 from functrans.primitives.base import operand_error, primitive
@@ -34,12 +36,13 @@ __all__ = ["sort", "sort_key_val", "sort_p", "top_k"]
 
 def _sort_impl(*xs: np.ndarray, dimension: int, is_stable: bool, num_keys: int) -> list[np.ndarray]:
     _sort_abstract(*(ShapedArray(x.shape, x.dtype) for x in xs), dimension=dimension, is_stable=is_stable, num_keys=num_keys)
-    if len(xs) == 1 and xs[0].dtype.kind != "c":
+    keys = [x.astype(working_dtype(x.dtype), copy=False) for x in xs[:num_keys]]
+    if len(xs) == 1 and keys[0].dtype == xs[0].dtype and xs[0].dtype.kind != "c":
         (x,) = xs
         # Without zeros of both signs, elements that compare equal are equal, and the fastest sort will do.
-        stable = is_stable and x.dtype.kind == "f" and bool((np.signbit(x) & (x == 0)).any())
+        stable = is_stable and is_float(x.dtype) and bool((np.signbit(x) & (x == 0)).any())
         return [np.sort(x, axis=dimension, kind="stable" if stable else None)]
-    keys = [part for x in xs[:num_keys] for part in ((x.real, x.imag) if x.dtype.kind == "c" else (x,))]
+    keys = [part for x in keys for part in ((x.real, x.imag) if x.dtype.kind == "c" else (x,))]
     order = np.argsort(keys[0], axis=dimension, kind="stable") if len(keys) == 1 else np.lexsort(keys[::-1], axis=dimension)
     return [np.take_along_axis(x, order, dimension) for x in xs]
 
@@ -72,14 +75,16 @@ def _sort_batch(size: int, args: Sequence[Any], dims: Sequence[int | None], *, d
 
 def _ordered_bits(b: Any, x: Any) -> Any:
     """Unsigned integers in the order of real `x`."""
+    if x.dtype.itemsize == 1:  # narrow formats, whose codes do not all lie in their numbers' order
+        x = b.convert(x, working_dtype(x.dtype))
     bits = 8 * x.dtype.itemsize
     unsigned = np.dtype(f"uint{bits}")
     top = b.const(1 << (bits - 1), unsigned)
     if x.dtype.kind == "b":
         return b.convert(x, np.dtype("uint8"))
-    if x.dtype.kind == "u":
+    if is_unsigned(x.dtype):
         return x
-    if x.dtype.kind == "i":
+    if kind_of(x.dtype) == "i":
         return b.op("xor", b.bitcast(x, unsigned), top)
     zero = b.const(0.0, x.dtype)
     x = b.op("select", b.op("ne", x, x), b.const(np.nan, x.dtype), b.op("select", b.op("eq", x, zero), zero, x))
@@ -102,7 +107,7 @@ def _sort_lower(b: Any, *xs: Any, dimension: int, is_stable: bool, num_keys: int
 def _counts_along(x: Any, dimension: int) -> bool:
     """Whether `x` is the index along `dimension`, so that the order itself is its sorted form."""
     node = x.nodes[0]
-    while node.op == "convert" and x.dtype.kind in "iu" and np.iinfo(node.dtype).max >= x.shape[dimension] - 1:
+    while node.op == "convert" and is_integer(x.dtype) and iinfo(node.dtype).max >= x.shape[dimension] - 1:
         node = node.args[0]
     return bool(node.op == "index" and node.attr == (0, tuple(int(d == dimension) for d in range(len(x.shape)))))
 

@@ -13,7 +13,8 @@ import numpy as np
 
 from functrans.arguments import integers, sequence
 from functrans.core.aval import Linear, ShapedArray, Zero, tangent_aval
-from functrans.core.dtypes import canonical, float0, is_complex, is_inexact, real_dtype
+from functrans.core.dtypes import canonical, float0, is_complex, is_float, is_inexact, is_integer, real_dtype
+from functrans.core.low_precision import iinfo, working_dtype
 from functrans.core.source import describe, user_source
 from functrans.core.trace import Primitive, typeof
 from functrans.primitives.base import linear, operand_error, primitive
@@ -176,7 +177,12 @@ def _sum_transpose(ct: Any, x: ShapedArray, *, axes: tuple[int, ...]) -> Any:
 
 
 def _sum_impl(x: np.ndarray, *, axes: tuple[int, ...]) -> Any:
-    return np.sum(x, axis=axes, dtype=x.dtype) if x.dtype != np.bool_ else np.any(x, axis=axes)
+    if x.dtype == np.bool_:
+        return np.any(x, axis=axes)
+    work = working_dtype(x.dtype)
+    if work is x.dtype:
+        return np.sum(x, axis=axes, dtype=work)
+    return np.sum(x.astype(work, copy=False), axis=axes, dtype=work).astype(x.dtype, copy=False)
 
 
 reduce_sum_p: Primitive = linear(
@@ -201,18 +207,18 @@ def reduce_sum(x: Any, axes: Sequence[int]) -> Any:
 def _convert_impl(x: np.ndarray, *, new_dtype: np.dtype, weak_type: bool) -> np.ndarray:
     if x.dtype.kind == "c" and new_dtype.kind not in "cb":
         x = x.real
-    if x.dtype.kind == "f" and new_dtype.kind in "iu":
+    if is_float(x.dtype) and is_integer(new_dtype):
         return _saturate(x, new_dtype)
-    return x.astype(new_dtype)
+    return x.astype(working_dtype(x.dtype), copy=False).astype(new_dtype)
 
 
 def _saturate(x: np.ndarray, dtype: np.dtype) -> np.ndarray:
     """Floats to integers: towards zero; values out of range go to the nearest end, nan to 0 (C leaves both undefined)."""
-    info = np.iinfo(dtype)
+    info = iinfo(dtype)
     wide = x.astype(np.float64)
     top = float(info.max)  # may round up to a power of two, which is out of range
     inside = (wide > float(info.min) - 1) & (wide < top if float(info.max) != info.max else wide < top + 1)
-    out = np.where(inside, wide, 0).astype(dtype)
+    out = np.where(inside, wide, 0).astype(working_dtype(dtype))
     return np.where(inside, out, np.where(wide > 0, info.max, np.where(np.isnan(wide), 0, info.min))).astype(dtype)
 
 

@@ -9,7 +9,7 @@ from typing import Any, NoReturn
 import numpy as np
 
 from functrans.config import options
-from functrans.core.dtypes import canonical, dtype_of, promote
+from functrans.core.dtypes import canonical, dtype_of, is_integer, kind_of, promote
 from functrans.core.source import describe, user_source
 from functrans.core.trace import is_array_like, typeof
 from functrans.errors import TracerIntegerConversionError, TypePromotionError
@@ -43,7 +43,7 @@ def default_int() -> np.dtype:
 def float_dtype(name: str, dtype: Any, kinds: str = "f") -> np.dtype:
     """The floating dtype asked for; None is ``config.default_float``."""
     found = canonical(float if dtype is None else dtype)
-    if found.kind not in kinds:
+    if kind_of(found) not in kinds:
         accepted = "a float or complex dtype" if "c" in kinds else "a float dtype"
         refuse(ValueError, f"dtype argument to `{name}` must be {accepted}, got {found}")
     return found
@@ -52,7 +52,7 @@ def float_dtype(name: str, dtype: Any, kinds: str = "f") -> np.dtype:
 def int_dtype(name: str, dtype: Any, error: type[Exception] = ValueError) -> np.dtype:
     """The integer dtype asked for; None and `int` are the default one."""
     found = default_int() if dtype is None or dtype is int else canonical(dtype)
-    if found.kind not in "iu":
+    if not is_integer(found):
         refuse(error, f"dtype argument to `{name}` must be an int dtype, got {found}")
     return found
 

@@ -12,7 +12,7 @@ import numpy as np
 
 import functrans.lax as lax
 import functrans.numpy as fnp
-from functrans.core.dtypes import canonical
+from functrans.core.dtypes import canonical, is_unsigned
 from functrans.primitives.threefry import threefry2x32_p
 from functrans.random.arguments import Shape, checked_shape, refuse, shape_of, short_ints, size_of
 from functrans.random.jitted import jitted, sampler
@@ -107,6 +107,6 @@ def bits(key: Any, shape: Any = (), dtype: Any = None, *, out_sharding: Any = No
     """
     check_key("bits", key)
     found = (_WORD if short_ints() else _BLOCK) if dtype is None else canonical(dtype)
-    if found.kind != "u":
+    if not is_unsigned(found):
         refuse(ValueError, f"dtype argument to `bits` must be an unsigned int dtype, got {found}")
     return _bits(key, shape=checked_shape("bits", shape), dtype=found)

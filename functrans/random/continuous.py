@@ -13,6 +13,7 @@ import numpy as np
 import functrans.lax as lax
 import functrans.numpy as fnp
 from functrans.arguments import among
+from functrans.core.low_precision import finfo
 from functrans.random.arguments import Shape, check_params, checked_shape, float_dtype, joined_shape, refuse
 from functrans.random.bits import random_bits
 from functrans.random.jitted import jitted, sampler
@@ -37,19 +38,19 @@ def _exponential(key: Any, shape: Shape, dtype: np.dtype) -> Any:
 
 @sampler
 def _cauchy(key: Any, shape: Shape, dtype: np.dtype) -> Any:
-    u = between(typed(key), shape, dtype, np.finfo(dtype).eps, dtype.type(1))
+    u = between(typed(key), shape, dtype, finfo(dtype).eps, dtype.type(1))
     return fnp.tan(dtype.type(math.pi) * (u - dtype.type(0.5)))
 
 
 @sampler
 def _laplace(key: Any, shape: Shape, dtype: np.dtype) -> Any:
-    u = between(typed(key), shape, dtype, dtype.type(-1) + np.finfo(dtype).epsneg, dtype.type(1))
+    u = between(typed(key), shape, dtype, dtype.type(-1) + finfo(dtype).epsneg, dtype.type(1))
     return fnp.sign(u) * fnp.log1p(-fnp.abs(u))
 
 
 @sampler
 def _logistic(key: Any, shape: Shape, dtype: np.dtype) -> Any:
-    u = between(typed(key), shape, dtype, np.finfo(dtype).tiny, dtype.type(1))
+    u = between(typed(key), shape, dtype, finfo(dtype).tiny, dtype.type(1))
     return fnp.log(u) - fnp.log1p(-u)
 
 
@@ -81,7 +82,7 @@ def _weibull_min(key: Any, scale: Any, concentration: Any, shape: Shape, dtype: 
 
 def gumbels(key: KeyArray, shape: Shape, dtype: np.dtype, mode: str) -> Any:
     """Numbers of Gumbel's distribution, ``-log(-log(u))``, as part of a larger program."""
-    info = np.finfo(dtype)
+    info = finfo(dtype)
     if mode == "highest" and dtype == np.float32:
         return _fine_gumbels(key, shape)
     if mode != "low":

@@ -17,6 +17,7 @@ import numpy as np
 
 import functrans.lax as lax
 import functrans.numpy as fnp
+from functrans.core.low_precision import iinfo
 from functrans.core.trace import typeof
 from functrans.numpy.util import promote_inexact
 from functrans.primitives.fma import fma_p
@@ -105,7 +106,7 @@ def _ptrs(key: KeyArray, mean: Any, shape: Shape, limit: int) -> Any:
 def _poisson(key: Any, lam: Any, shape: Shape, dtype: np.dtype) -> Any:
     mean = fnp.broadcast_to(lax.convert_element_type(lam, _SINGLE), shape)
     small = fnp.isnan(mean) | (mean < 10)
-    limit = int(np.iinfo(dtype).max)
+    limit = int(iinfo(dtype).max)
     few = _knuth(typed(key), fnp.where(small, mean, 0), shape, limit)
     many = _ptrs(typed(key), fnp.where(small, 1e5, mean), shape, limit)
     out = fnp.where(small, lax.convert_element_type(few, dtype), lax.convert_element_type(many, dtype))

@@ -9,7 +9,8 @@ import numpy as np
 import functrans.lax as lax
 import functrans.numpy as fnp
 from functrans.arguments import among
-from functrans.core.dtypes import canonical
+from functrans.core.dtypes import canonical, is_float
+from functrans.core.low_precision import finfo
 from functrans.core.trace import typeof
 from functrans.numpy.util import default_float, promote_inexact
 from functrans.random.arguments import Shape, checked_shape, default_int, int_dtype, joined_shape, refuse
@@ -26,7 +27,7 @@ def _bernoulli(key: Any, p: Any, shape: Shape, mode: str) -> Any:
     if mode == "low":
         return unit(typed(key), shape, dtype) < p
     u = unit(typed(key), (2, *shape), dtype)
-    return u[1] * dtype.type(2.0 ** -np.finfo(dtype).nmant) < p - u[0]
+    return u[1] * dtype.type(2.0 ** -finfo(dtype).nmant) < p - u[0]
 
 
 def bernoulli(key: Any, p: Any = 0.5, shape: Any = None, mode: str = "low", *, out_sharding: Any = None) -> Any:
@@ -46,7 +47,7 @@ def bernoulli(key: Any, p: Any = 0.5, shape: Any = None, mode: str = "low", *, o
     check_key("bernoulli", key)
     shape = joined_shape("bernoulli", shape, p)
     dtype = typeof(fnp.asarray(p)).dtype
-    if dtype.kind != "f":
+    if not is_float(dtype):
         refuse(TypeError, f"bernoulli probability `p` must have a floating dtype, got {dtype}")
     return _bernoulli(key, p, shape=shape, mode=mode)
 

@@ -22,7 +22,9 @@ import functrans.lax as lax
 import functrans.numpy as fnp
 from functrans.calls.closed import run_call
 from functrans.core.aval import ShapedArray, Zero, tangent_aval
+from functrans.core.dtypes import is_float
 from functrans.core.jaxpr import ClosedJaxpr
+from functrans.core.low_precision import finfo
 from functrans.core.trace import typeof
 from functrans.primitives.base import operand_error, primitive
 from functrans.primitives.structural import moved_to_front
@@ -111,7 +113,7 @@ def _abstract(first: ShapedArray, second: ShapedArray, a: ShapedArray, *, log_sp
     if first.shape != a.shape[:first.ndim] or first.shape != second.shape or first.dtype != np.uint32 or second.dtype != np.uint32:
         raise operand_error("random_gamma", "the words of the keys are uint32, of a shape that the shape of a begins with.", first, second,
                             a)
-    if a.dtype.kind != "f":
+    if not is_float(a.dtype):
         raise operand_error("random_gamma", "the shapes of the distributions must be floating.", a)
     return [a.strong()]
 
@@ -136,7 +138,7 @@ def _slope(out: Any, a: Any, log_space: bool) -> Any:
     if not log_space:
         return lax.random_gamma_grad(a, out)
     number = fnp.exp(out)
-    number = fnp.where(number == 0, np.finfo(typeof(a).dtype).tiny, number)
+    number = fnp.where(number == 0, finfo(typeof(a).dtype).tiny, number)
     return lax.random_gamma_grad(a, number) / number
 
 

@@ -22,7 +22,7 @@ import functrans.lax as lax
 import functrans.numpy as fnp
 from functrans.arguments import among
 from functrans.config import options
-from functrans.core.dtypes import prng_key
+from functrans.core.dtypes import is_discrete, prng_key
 from functrans.core.trace import is_array_like, typeof
 from functrans.errors import KeyReuseError
 from functrans.random.arguments import Shape, refuse, shape_of, short_ints, size_of
@@ -278,7 +278,7 @@ def _seeded(name: str, seed: Any) -> KeyArray:
         refuse(TypeError, f"{name} accepts a scalar seed, but was given an array of shape {shape_of(seed)} != (). Use functrans.vmap for "
                           "batching")
     aval = typeof(seed)
-    if aval.dtype.kind not in "biu":
+    if not is_discrete(aval.dtype):
         refuse(TypeError, f"PRNG key seed must be an integer; got {seed!r}")
     if aval.dtype.itemsize == 8 and not short_ints():
         x = fnp.asarray(seed)

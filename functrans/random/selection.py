@@ -14,6 +14,7 @@ import numpy as np
 
 import functrans.lax as lax
 import functrans.numpy as fnp
+from functrans.core.dtypes import is_float, is_integer
 from functrans.core.trace import typeof
 from functrans.numpy.util import check_arraylike, promote_inexact
 from functrans.random.arguments import Shape, checked_shape, concrete_int, default_int, refuse, shape_of, size_of
@@ -71,7 +72,7 @@ def categorical(
     check_arraylike("categorical", logits)
     logits = fnp.asarray(logits)
     given = typeof(logits)
-    if given.dtype.kind != "f":
+    if not is_float(given.dtype):
         refuse(TypeError, f"categorical: logits must be floating, got {given.dtype}")
     axis = canonicalize_axis(axis, given.ndim)
     rest = np.broadcast_to(np.False_, given.shape[:axis] + given.shape[axis + 1:])
@@ -127,7 +128,7 @@ def permutation(key: Any, x: Any, axis: int = 0, independent: bool = False, *, o
     if shape_of(x):
         return _permutation(key, x, axis=canonicalize_axis(axis, len(shape_of(x))), independent=bool(independent))
     canonicalize_axis(axis, 1)
-    if typeof(x).dtype.kind not in "iu":
+    if not is_integer(typeof(x).dtype):
         refuse(TypeError, f"permutation: x must be an integer or at least 1-dimensional, got {x!r}")
     return _permuted_range(key, n=concrete_int("permutation", "x", x))
 

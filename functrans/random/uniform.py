@@ -12,6 +12,8 @@ import numpy as np
 
 import functrans.lax as lax
 import functrans.numpy as fnp
+from functrans.core.dtypes import is_integer
+from functrans.core.low_precision import finfo, iinfo
 from functrans.core.trace import typeof
 from functrans.primitives.fma import fma_p
 from functrans.random.arguments import Shape, checked_shape, float_dtype, int_dtype
@@ -24,9 +26,11 @@ __all__ = ["between", "integers", "randint", "uniform", "unit"]
 
 def unit(key: KeyArray, shape: Shape, dtype: np.dtype) -> Any:
     """Floats in [0, 1), as part of a larger program."""
-    info = np.finfo(dtype)
-    word = np.dtype(f"uint{info.bits}")
-    significand = lax.shift_right_logical(random_bits(key, word, shape), word.type(info.bits - info.nmant))
+    info = finfo(dtype)
+    word = np.dtype(f"uint{8 * dtype.itemsize}")
+    drawn = np.dtype(np.uint8) if info.nmant < 8 else word  # a byte is enough for a short significand
+    random = lax.convert_element_type(random_bits(key, drawn, shape), word)
+    significand = lax.shift_right_logical(random, word.type(8 * drawn.itemsize - info.nmant))
     one = np.ones((), dtype).view(word)[()]
     return lax.bitcast_convert_type(lax.bitwise_or(significand, one), dtype) - dtype.type(1)
 
@@ -46,7 +50,7 @@ def integers(key: KeyArray, shape: Shape, dtype: np.dtype, low: Any, high: Any) 
     Two words for each, taken modulo the span, so that its values are equally likely but for some 2**-64 of `dtype`'s range.
     """
     word = np.dtype(f"uint{8 * dtype.itemsize}")
-    beyond = high > _clipped(np.array(np.iinfo(dtype).max, dtype), typeof(high).dtype)
+    beyond = high > _clipped(np.array(iinfo(dtype).max, dtype), typeof(high).dtype)
     low, high = _clipped(low, dtype), _clipped(high, dtype)
     span = lax.convert_element_type(high - low, word)
     span = fnp.where(high <= low, word.type(1), span)
@@ -65,7 +69,7 @@ def _pair(key: KeyArray) -> tuple[KeyArray, KeyArray]:
 
 def _clipped(x: Any, dtype: np.dtype) -> Any:
     """Integers in another dtype; those that it does not hold become its nearest."""
-    given, wanted = np.iinfo(typeof(x).dtype), np.iinfo(dtype)
+    given, wanted = iinfo(typeof(x).dtype), iinfo(dtype)
     kind = given.dtype.type
     return lax.convert_element_type(fnp.clip(x, kind(max(given.min, wanted.min)), kind(min(given.max, wanted.max))), dtype)
 
@@ -82,10 +86,10 @@ def _unit(key: Any, shape: Shape, dtype: np.dtype) -> Any:
 
 @sampler
 def _randint(key: Any, low: Any, high: Any, shape: Shape, dtype: np.dtype) -> Any:
-    low, high = (x if typeof(x).dtype.kind in "iu" else lax.convert_element_type(x, np.dtype(np.int64)) for x in (low, high))
+    low, high = (x if is_integer(typeof(x).dtype) else lax.convert_element_type(x, np.dtype(np.int64)) for x in (low, high))
     if dtype.itemsize >= 4:
         return integers(typed(key), shape, dtype, low, high)
-    info, wide = np.iinfo(dtype), np.dtype(np.int32)
+    info, wide = iinfo(dtype), np.dtype(np.int32)
     low = fnp.clip(lax.convert_element_type(low, wide), int(info.min), int(info.max))
     high = fnp.clip(lax.convert_element_type(high, wide), int(info.min), int(info.max) + 1)
     return lax.convert_element_type(integers(typed(key), shape, wide, low, high), dtype)

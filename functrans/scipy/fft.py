@@ -23,6 +23,7 @@ import numpy as np
 
 from functrans import numpy as fnp
 from functrans.arguments import among, integer, integers
+from functrans.core.low_precision import working_dtype
 from functrans.core.source import describe, user_source
 from functrans.core.trace import typeof
 from functrans.numpy import fft
@@ -124,7 +125,7 @@ def _transformed(name: str, x: Any, kind: int, sizes: Sequence[int | None], axes
     if inverse:
         kind, norm = _INVERSE_TYPE[kind], _INVERSE_NORM[norm]
     (x,) = promote_inexact(x)
-    if typeof(x).dtype == np.float16:
+    if working_dtype(typeof(x).dtype) == np.float32:
         x = x.astype(np.float32)
     for axis, size in zip(axes, sizes, strict=True):
         n = typeof(x).shape[axis] if size is None else integer(size, "size")

@@ -10,6 +10,7 @@ import numpy as np
 
 from functrans import numpy as fnp
 from functrans.arguments import among, sequence
+from functrans.core.dtypes import is_float, is_integer
 from functrans.core.source import describe, user_source
 from functrans.core.trace import typeof
 from functrans.primitives.rounding import round as round_away
@@ -43,7 +44,7 @@ _SYNONYMS = {"grid-constant": "constant", "grid-mirror": "reflect", "grid-wrap":
 def _neighbours(x: Any, order: int) -> list[tuple[Any, Any]]:
     """(index, weight) of the elements near coordinates along one axis; the weight is None for 1."""
     if order == 0:
-        return [((x if typeof(x).dtype.kind in "iu" else round_away(x)).astype(np.int64), None)]
+        return [((x if is_integer(typeof(x).dtype) else round_away(x)).astype(np.int64), None)]
     low = fnp.floor(x)
     upper = x - low
     index = low.astype(np.int64)
@@ -98,6 +99,6 @@ def map_coordinates(input: Any, coordinates: Sequence[Any], order: int, mode: st
         for _, weight in corner:
             value = value if weight is None else value * weight
         out = value if out is None else out + value
-    if dtype.kind in "iu" and typeof(out).dtype.kind == "f":
+    if is_integer(dtype) and is_float(typeof(out).dtype):
         out = round_away(out)
     return out.astype(dtype)

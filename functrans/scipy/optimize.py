@@ -12,6 +12,7 @@ from typing import Any, NamedTuple
 import numpy as np
 
 from functrans import numpy as fnp
+from functrans.core.dtypes import is_float
 from functrans.core.source import describe, user_source
 from functrans.core.trace import typeof
 from functrans.numpy.util import asarray_internal, promote_inexact
@@ -90,7 +91,7 @@ def minimize(
     if typeof(x).dtype.kind == "c":
         raise _error(f"x0 must be real; got dtype {typeof(x).dtype}", TypeError)
     out = eval_shape(lambda x: fun(x, *args), x)
-    if getattr(out, "shape", None) != () or out.dtype.kind not in "f":
+    if getattr(out, "shape", None) != () or not is_float(out.dtype):
         raise _error(f"fun must return a real floating-point number; it returned {out}", TypeError)
     given = dict(options or {})
     chosen = str(method).lower()

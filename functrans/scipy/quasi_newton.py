@@ -15,6 +15,7 @@ import numpy as np
 from functrans import numpy as fnp
 from functrans.calls.fori_loop import fori_loop
 from functrans.calls.while_loop import while_loop
+from functrans.core.low_precision import finfo
 from functrans.core.trace import typeof
 from functrans.numpy import linalg
 from functrans.scipy.wolfe import Found, Point, search
@@ -86,7 +87,7 @@ def _after(found: Found, status: Any, settled: Any, searches: Any) -> Any:
 def _curvature(step: Any, change: Any) -> tuple[Any, Any, Any]:
     """(whether the pair tells of positive curvature, its inverse product, the size of the inverse Hessian)."""
     product = fnp.vdot(change, step)
-    eps = np.finfo(typeof(step).dtype).eps
+    eps = finfo(typeof(step).dtype).eps
     squares = fnp.vdot(change, change)
     useful = product > eps * fnp.sqrt(squares * fnp.vdot(step, step))
     return useful, 1 / fnp.where(useful, product, 1), product / fnp.where(useful, squares, 1)

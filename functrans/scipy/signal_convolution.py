@@ -18,6 +18,7 @@ import numpy as np
 
 from functrans import numpy as fnp
 from functrans.arguments import among, integers
+from functrans.core.dtypes import is_inexact
 from functrans.core.source import describe, user_source
 from functrans.core.trace import typeof
 from functrans.numpy import fft
@@ -98,7 +99,7 @@ def _full_part(name: str, a: Any, v: Any, mode: str) -> Any:
 
 
 def _by_fourier_is_faster(a: Any, v: Any, mode: str) -> bool:
-    if typeof(a).dtype.kind not in "fc":
+    if not is_inexact(typeof(a).dtype):
         return False
     n, m = typeof(a).shape, typeof(v).shape
     places = prod(_start_and_size(i, j, mode)[1] for i, j in zip(n, m, strict=True))
@@ -142,7 +143,7 @@ def _convolved(name: str, a: Any, v: Any, mode: str, method: str) -> Any:
         dtype = typeof(a).dtype
         a, v = promote_inexact(a, v)
         out = _spectral(name, a, v, mode, tuple(range(typeof(a).ndim)))
-        return out if dtype.kind in "fc" else fnp.round(out).astype(dtype)
+        return out if is_inexact(dtype) else fnp.round(out).astype(dtype)
     return _full_part(name, a, v, mode)
 
 

@@ -15,6 +15,7 @@ import numpy as np
 from functrans.calls.fori_loop import fori_loop
 from functrans.calls.jitted import jit
 from functrans.calls.scan_api import scan
+from functrans.core.dtypes import is_integer
 from functrans.core.source import describe, user_source
 from functrans.core.trace import Tracer, typeof
 from functrans.numpy.choice import where
@@ -221,7 +222,7 @@ def sph_harm_y(n: Any, m: Any, theta: Any, phi: Any, diff_n: int | None = None, 
     check_arraylike("sph_harm_y", n, m, theta, phi)
     degree, order = (asarray_internal(as_operand(x)) for x in (n, m))
     for name, x in (("n", degree), ("m", order)):
-        if typeof(x).dtype.kind not in "iu":
+        if not is_integer(typeof(x).dtype):
             raise TypeError(f"sph_harm_y: {name} must be of an integer dtype; got {typeof(x)}, at {describe(user_source())}.")
     theta, phi = real_operands("sph_harm_y", theta, phi)
     if n_max is None:

@@ -21,6 +21,7 @@ import numpy as np
 
 from functrans import numpy as fnp
 from functrans.calls.while_loop import while_loop
+from functrans.core.low_precision import finfo
 from functrans.core.trace import typeof
 from functrans.tree_util import tree_map
 
@@ -65,7 +66,7 @@ def search(evaluate: Callable[[Any], Point], start: Point, first: Any, maxiter: 
         first: the step to try first.
         maxiter: how many steps may be tried.
     """
-    eps = np.finfo(typeof(start.value).dtype).eps
+    eps = finfo(typeof(start.value).dtype).eps
 
     def turn(s: _State) -> _State:
         p = evaluate(s.t)

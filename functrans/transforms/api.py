@@ -14,7 +14,7 @@ import numpy as np
 from functrans.core.array import Array
 from functrans.core.aval import Zero
 from functrans.core.check import check_linear
-from functrans.core.dtypes import float0
+from functrans.core.dtypes import float0, is_float, is_inexact, kind_of
 from functrans.core.interpret import eval_jaxpr
 from functrans.core.source import describe, user_source
 from functrans.core.trace import Tracer, typeof
@@ -113,7 +113,7 @@ def linearize(fun: Callable[..., Any], *primals: Any, has_aux: bool = False) -> 
             raise TypeError(f"the linearized {fun_name(fun)} takes tangents of structure {tree}; got {got}, at "
                             f"{describe(user_source())}.")
         fitted = fitted_tangents(avals, dots, lambda: arg_paths(tangents, fun), f"linearize of {fun_name(fun)}")
-        y_dots = evaluate_linear(code.closed(values), [instantiate(t) for a, t in safe_zip(avals, fitted) if a.dtype.kind in "fc"])
+        y_dots = evaluate_linear(code.closed(values), [instantiate(t) for a, t in safe_zip(avals, fitted) if is_inexact(a.dtype)])
         return tree_unflatten(out_tree, [materialize(t) for t in y_dots])
 
     out = (tree_unflatten(out_tree, ys), Partial(f_jvp, residuals))
@@ -187,7 +187,7 @@ def value_and_grad(
         _check_scalar(ys, flat_fun.out_tree, fun, holomorphic)
         (y,) = ys
         bars = iter(transpose_linear(program, [literal(y, 1)]))
-        grads = [_gradient_leaf(next(bars), x) if typeof(x).dtype.kind in "fc" else np.zeros(typeof(x).shape, float0) for x in flat]
+        grads = [_gradient_leaf(next(bars), x) if is_inexact(typeof(x).dtype) else np.zeros(typeof(x).shape, float0) for x in flat]
         gradient, _ = tree_unflatten(tree, grads)
         if not isinstance(argnums, (tuple, list)):
             (gradient,) = gradient
@@ -212,14 +212,14 @@ def _check_grad_inputs(flat: Sequence[Any], inputs: Any, argnums: Sequence[int],
     paths: list[str] = []
     for i, x in enumerate(flat):
         dtype = typeof(x).dtype
-        if dtype.kind not in "fc" and not paths:
+        if not is_inexact(dtype) and not paths:
             paths = [p for n, given in zip(argnums, inputs, strict=True) for p in arg_paths([*[()] * n, given], fun)]
         if holomorphic and dtype.kind != "c":
             raise TypeError(f"grad of {fun_name(fun)} with holomorphic=True takes complex arguments; argument {argnums} holds "
                             f"{typeof(x)}, at {describe(user_source())}.")
         if not holomorphic and dtype.kind == "c":
             continue
-        if dtype.kind not in "fc" and not allow_int:
+        if not is_inexact(dtype) and not allow_int:
             raise TypeError(f"grad of {fun_name(fun)} takes floating arguments; argument {paths[i]} is {typeof(x)}, whose dtype has no "
                             f"derivative, at {describe(user_source())}. Pass a float (2.0, not 2), or use allow_int=True.")
 
@@ -236,7 +236,7 @@ def _check_scalar(ys: Sequence[Any], out_tree: Any, fun: Any, holomorphic: bool)
         if aval.dtype.kind != "c":
             raise TypeError(f"grad of {fun_name(fun)} with holomorphic=True: the result must be complex; it has dtype {aval.dtype}, at "
                             f"{describe(user_source())}.")
-    elif aval.dtype.kind != "f":
+    elif not is_float(aval.dtype):
         hint = " Use holomorphic=True for complex-differentiable functions." if aval.dtype.kind == "c" else ""
         raise TypeError(f"grad of {fun_name(fun)}: the result must be real and floating; it has dtype {aval.dtype}, at "
                         f"{describe(user_source())}.{hint}")
@@ -326,7 +326,7 @@ def linear_transpose(fun: Callable[..., Any], *primals: Any, reduce_axes: tuple[
     flat, tree = tree_flatten((primals, {}))
     avals = [typeof(p) for p in flat]
     for a in avals:
-        if a.dtype.kind not in "fc":
+        if not is_inexact(a.dtype):
             raise TypeError(f"linear_transpose of {fun_name(fun)} takes floating or complex arguments; got {a}, at "
                             f"{describe(user_source())}.")
     flat_fun = FlatFun(fun, tree, False, "linear_transpose")
@@ -451,13 +451,13 @@ def jacrev(
         flat_fun = FlatFun(partial_args(fun, chosen, args, kwargs), tree, has_aux, "jacrev")
         ys, program, aux = _linearized(flat_fun, flat)
         for y in ys:
-            if typeof(y).dtype.kind not in ("c" if holomorphic else "f"):
+            if kind_of(typeof(y).dtype) not in ("c" if holomorphic else "f"):
                 raise TypeError(f"jacrev of {fun_name(fun)}: results must be {'complex' if holomorphic else 'real and floating'}; one is "
                                 f"{typeof(y)}, at {describe(user_source())}.")
         rows = _map_basis(lambda cts: [instantiate(b) for b in transpose_linear(program, cts)], _basis(ys),
                           sum(typeof(y).size for y in ys), chunk_size)
         diff = iter(rows)
-        per_input = [next(diff) if typeof(x).dtype.kind in "fc" else None for x in flat]
+        per_input = [next(diff) if is_inexact(typeof(x).dtype) else None for x in flat]
         out_rows, start = [], 0
         for y in ys:
             n = typeof(y).size

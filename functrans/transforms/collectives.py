@@ -14,6 +14,7 @@ from typing import Any
 import numpy as np
 
 from functrans.core.aval import ShapedArray, Zero, tangent_aval
+from functrans.core.dtypes import is_integer
 from functrans.core.source import describe, user_source
 from functrans.core.trace import Primitive, axis_env, typeof
 from functrans.primitives.arithmetic import add_p, div, mul_p
@@ -129,7 +130,7 @@ def pmean(x: Any, axis_name: AxisName) -> Any:
         total = psum(v, axis_name)
         if type(total) in (int, float):
             return total / n
-        if typeof(total).dtype.kind in "iu":
+        if is_integer(typeof(total).dtype):
             total = convert_element_type(total, float)
         return div(total, literal(total, n))
 

@@ -12,6 +12,7 @@ from typing import Any
 
 from functrans.core.aval import Zero, tangent_aval
 from functrans.core.conversion import Conversion
+from functrans.core.dtypes import is_inexact
 from functrans.core.leaks import ended
 from functrans.core.source import Source, describe, user_source
 from functrans.core.trace import Primitive, Trace, Tracer, current_trace, running, typeof
@@ -38,7 +39,7 @@ class JVPTracer(Tracer):
 
     def asked(self, conversion: Conversion) -> Any:
         """As for any tracer, save that a Python number is given only where that cuts off no derivative."""
-        if conversion.cuts and self.aval.dtype.kind in "fc":
+        if conversion.cuts and is_inexact(self.aval.dtype):
             raise number_error(conversion.what, self.describe(), user_source())
         return Tracer.asked(self, conversion)
 

@@ -28,6 +28,7 @@ import numpy as np
 from functrans.core.array import Array
 from functrans.core.aval import Linear, ShapedArray, Zero, tangent_aval
 from functrans.core.check import check_linear
+from functrans.core.dtypes import is_inexact
 from functrans.core.interpret import run_eqn
 from functrans.core.jaxpr import Atom, Eqn, Jaxpr, Literal, Var
 from functrans.core.leaks import ended
@@ -226,7 +227,7 @@ def _recorded(
     for i, p in enumerate(primals):
         aval = typeof(p)
         t_aval = tangent_aval(aval)
-        if aval.dtype.kind in "fc" if active is None else active[i]:
+        if is_inexact(aval.dtype) if active is None else active[i]:
             var = Var(t_aval)
             ins.append(var)
             tracers.append(LinearizeTracer(trace, p, LinearTracer(tangent_trace, var)))

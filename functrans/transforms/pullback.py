@@ -16,7 +16,7 @@ from typing import Any
 import numpy as np
 
 from functrans.core.aval import ShapedArray
-from functrans.core.dtypes import float0
+from functrans.core.dtypes import float0, is_inexact
 from functrans.core.source import describe, user_source
 from functrans.primitives.structural import materialize
 from functrans.transforms.linearize import LinearProgram, transpose_linear
@@ -84,7 +84,7 @@ class Pullback:
                              f"{self._out_tree}, at {describe(user_source())}.")
         cts = fitted_cotangents(
             self._out_avals, flat, lambda: [f"result{keystr(path)}" for path, _ in tree_flatten_with_path(cotangents)[0]], self._name)
-        floating = [a.dtype.kind in "fc" for a in self._in_avals]
+        floating = [is_inexact(a.dtype) for a in self._in_avals]
         program = self._program.closed(residuals).towards([w for w, f in safe_zip(wanted, floating) if f])
         bars = iter(transpose_linear(program, cts))
         return [next(bars) if f else None for f in floating]
@@ -125,7 +125,7 @@ class Pullback:
         if not isinstance(entry, (GradValue, DontWant)) and not hasattr(entry, "addupdate"):
             raise TypeError(f"{self._name}: with_refs takes a Ref, GradValue() or DontWant() for each leaf of the arguments; "
                             f"entry{path} is {entry!r} of type {type(entry).__name__}, at {describe(user_source())}.")
-        if hasattr(entry, "addupdate") and aval.dtype.kind in "fc" and (entry.shape, entry.dtype) != (aval.shape, aval.dtype):
+        if hasattr(entry, "addupdate") and is_inexact(aval.dtype) and (entry.shape, entry.dtype) != (aval.shape, aval.dtype):
             raise ValueError(f"{self._name}: with_refs takes a Ref of the argument's type {aval.strong()}; entry{path} is a Ref of "
                              f"{entry.aval}, at {describe(user_source())}.")
         return entry

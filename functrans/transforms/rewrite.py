@@ -20,6 +20,7 @@ import numpy as np
 
 from functrans.core.array import Array
 from functrans.core.aval import ShapedArray, Zero, tangent_aval
+from functrans.core.dtypes import is_inexact
 from functrans.core.interpret import jaxpr_as_fun
 from functrans.core.jaxpr import ClosedJaxpr
 from functrans.core.trace import Tracer, axis_env
@@ -58,7 +59,7 @@ def memoized(make: Callable[..., Any]) -> Callable[..., Any]:
 
 def _chosen(tangents: list[Any], forced: Mask | None) -> tuple[list[Any], Mask]:
     """The tangents that are not symbolic zeros, with the forced ones made explicit; and which these are."""
-    active = tuple(type(t) is not Zero or (forced is not None and forced[i] and t.aval.dtype.kind in "fc")
+    active = tuple(type(t) is not Zero or (forced is not None and forced[i] and is_inexact(t.aval.dtype))
                    for i, t in enumerate(tangents))
     return [instantiated(t) for t, a in safe_zip(tangents, active) if a], active
 

@@ -13,7 +13,7 @@ from typing import Any
 import numpy as np
 
 from functrans.core.aval import ShapedArray, Zero, tangent_aval
-from functrans.core.dtypes import float0
+from functrans.core.dtypes import float0, is_inexact, kind_of
 from functrans.core.source import describe, user_source
 from functrans.core.trace import Tracer, is_array_like, typeof
 from functrans.primitives.structural import convert_element_type
@@ -39,7 +39,7 @@ def fitted_tangents(avals: Sequence[ShapedArray], tangents: Sequence[Any], paths
     """
     out = []
     for i, (aval, tangent) in enumerate(safe_zip(avals, tangents)):
-        if aval.dtype.kind in "fc" or not _is_zero(tangent):
+        if is_inexact(aval.dtype) or not _is_zero(tangent):
             out.append(_fitted(aval, tangent, partial(_place, f"{name}: the tangent of", paths, i), "its primal"))
         else:
             out.append(Zero(tangent_aval(aval)))
@@ -49,7 +49,7 @@ def fitted_tangents(avals: Sequence[ShapedArray], tangents: Sequence[Any], paths
 def fitted_cotangents(avals: Sequence[ShapedArray], cotangents: Sequence[Any], paths: Callable[[], Sequence[str]], name: str) -> list[Any]:
     """As `fitted_tangents` for cotangents of results; those of integer results count for nothing, whatever they are."""
     return [_fitted(aval, ct, partial(_place, f"{name}: the cotangent of", paths, i), "the result")
-            if aval.dtype.kind in "fc" else Zero(tangent_aval(aval))
+            if is_inexact(aval.dtype) else Zero(tangent_aval(aval))
             for i, (aval, ct) in enumerate(safe_zip(avals, cotangents))]
 
 
@@ -74,12 +74,12 @@ def _fitted(aval: ShapedArray, tangent: Any, where: Callable[[], str], owner: st
     if given.shape != aval.shape:
         raise ValueError(f"{where()} has shape {given.shape}, and {owner} has shape {aval.shape}, at {describe(user_source())}. "
                          "They must be equal.")
-    if aval.dtype.kind not in "fc":
+    if not is_inexact(aval.dtype):
         raise TypeError(f"{where()} belongs to a primal of dtype {aval.dtype}, whose only tangent is zero (dtype float0), at "
                         f"{describe(user_source())}. Convert the primal to a floating dtype to differentiate.")
     if given.dtype == aval.dtype:
         return tangent
-    if not given.weak_type or _RANKS[given.dtype.kind] > _RANKS[aval.dtype.kind]:
+    if not given.weak_type or _RANKS[kind_of(given.dtype)] > _RANKS[kind_of(aval.dtype)]:
         raise TypeError(f"{where()} has dtype {given.dtype}, and {owner} has dtype {aval.dtype}, at {describe(user_source())}. "
                         f"They must be equal: pass it as {aval.dtype}.")
     return convert_element_type(tangent, aval.dtype)

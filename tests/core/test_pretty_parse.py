@@ -13,7 +13,7 @@ from hypothesis import strategies as st
 
 from functrans.core.aval import ShapedArray, ShapeDtypeStruct
 from functrans.core.check import check_jaxpr
-from functrans.core.dtypes import SHORT_NAMES, float0
+from functrans.core.dtypes import SHORT_NAMES, float0, kind_of
 from functrans.core.jaxpr import Atom, ClosedJaxpr, Eqn, Jaxpr, Literal, Var
 from functrans.core.parse import JaxprSyntaxError, parse_jaxpr
 from functrans.core.pretty import name_of, param_types, pp_jaxpr, register_param_type
@@ -179,11 +179,11 @@ def test_literals_round_trip(name: str, weak: bool) -> None:
     weak = weak and dtype.kind != "b"
     values = {"b": [True], "i": [-3, 100], "u": [7], "f": [0.1, -0.0, np.inf, np.nan], "c": [0.1 - 2j, complex(0, -np.inf)]}
     aval = ShapedArray((), dtype, weak)
-    for v in values[dtype.kind]:
+    for v in values[kind_of(dtype)]:
         value = dtype.type(v).item() if weak else dtype.type(v)
         (back,) = round_trip(Jaxpr((), (), (), (Literal(value, aval),))).outvars
         assert isinstance(back, Literal) and back.aval == aval and type(back.value) is type(value)
-        assert np.asarray(back.value).tobytes() == np.asarray(value).tobytes()
+        assert dtype.type(back.value).tobytes() == dtype.type(value).tobytes()
 
 
 def test_nested_constants_come_back_as_types() -> None:

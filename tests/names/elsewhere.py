@@ -8,6 +8,7 @@ _HERE = "tests/names/test_surface.py"
 _HOST = "tests/test_host.py"
 _CONFIG = "tests/test_config.py"
 _TRANSFORMS = "tests/test_transforms.py"
+_LOW = "tests/low_precision/test_dtypes.py"
 _PIECES = "tests/numpy/test_pieces.py"
 _TREE = "tests/test_tree.py"
 _UTIL = "tests/test_util.py"
@@ -39,6 +40,8 @@ ELSEWHERE: dict[str, dict[str, str]] = {
                "pi signedinteger single uint uint16 uint32 uint64 uint8 unsignedinteger broadcast_shapes can_cast default_types dtype "
                "finfo "
                "iinfo iscomplexobj isdtype isrealobj isscalar issubdtype ndim promote_types result_type shape size",
+        _LOW: "bfloat16 float4_e2m1fn float6_e2m3fn float6_e3m2fn float8_e3m4 float8_e4m3 float8_e4m3b11fnuz float8_e4m3fn "
+              "float8_e4m3fnuz float8_e5m2 float8_e5m2fnuz float8_e8m0fnu int1 int2 int4 uint1 uint2 uint4",
         _PIECES: "ComplexWarning array_repr array_str from_dlpack frombuffer fromfile fromiter fromstring get_printoptions iterable load "
                  "printoptions save savez set_printoptions",
         "tests/numpy/test_einsum.py": "einsum_path",
@@ -99,6 +102,7 @@ ELSEWHERE: dict[str, dict[str, str]] = {
     "dtypes": {
         _HOST: "TypePromotionError canonicalize_dtype extended issubdtype itemsize_bits prng_key result_type scalar_type_of",
         _HERE: "finfo iinfo float0",
+        _LOW: "bfloat16",
     },
     "errors": {
         _UTIL: "ConcretizationTypeError FunctransError InconclusiveDimensionOperation JAXIndexError JAXTypeError JaxRuntimeError "

@@ -17,6 +17,8 @@ import numpy as np
 from hypothesis import strategies as st
 
 import functrans.primitives
+from functrans.core.dtypes import kind_of
+from functrans.core.low_precision import finfo, iinfo, low_precision_format, working_dtype
 from functrans.core.trace import Primitive, primitives_by_name
 
 __all__ = [
@@ -79,13 +81,15 @@ def values(rng: np.random.Generator, shape: tuple[int, ...], dtype: np.dtype) ->
         out = np.empty(shape, dtype)
         out.real, out.imag = values(rng, shape, part), values(rng, shape, part)
         return out
-    if dtype.kind == "f":
+    if low_precision_format(dtype) is not None and kind_of(dtype) == "f":
+        return np.asarray(rng.normal(size=shape) * 4.0 ** rng.integers(-2, 3, shape)).astype(dtype)
+    if kind_of(dtype) == "f":
         return np.asarray(rng.normal(size=shape) * 10.0 ** rng.integers(-3, 4, shape)).astype(dtype)
     if dtype.kind == "b":
         return np.asarray(rng.integers(0, 2, shape)).astype(dtype)
-    info = np.iinfo(dtype)
-    wide = rng.integers(info.min, info.max, shape, dtype=dtype, endpoint=True)
-    small = rng.integers(max(info.min, -9), 10, shape).astype(dtype)
+    info = iinfo(dtype)
+    wide = rng.integers(info.min, info.max, shape, dtype=working_dtype(dtype), endpoint=True).astype(dtype)
+    small = rng.integers(max(info.min, -9), min(info.max, 9) + 1, shape).astype(dtype)
     return np.asarray(np.where(rng.integers(0, 2, shape), wide, small))
 
 
@@ -122,18 +126,18 @@ def special_values(dtype: np.dtype) -> np.ndarray:
     """The numbers of `dtype` at which implementations part ways."""
     if dtype.kind == "b":
         return np.array([False, True])
-    if dtype.kind in "iu":
-        info = np.iinfo(dtype)
+    if kind_of(dtype) in "iu":
+        info = iinfo(dtype)
         near = [0, 1, 2, 3, 7, 8, info.bits - 1, info.bits, info.max, info.max - 1, info.max // 2]
         return np.array(
-            near + ([-1, -2, -8, info.min, info.min + 1] if dtype.kind == "i" else [info.max // 2 + 1]), dtype
+            near + ([-1, -2, -8, info.min, info.min + 1] if kind_of(dtype) == "i" else [info.max // 2 + 1]), dtype
         )
     if dtype.kind == "c":
         part = np.array([0.0, -0.0, 1.0, -2.5, np.inf, -np.inf, np.nan], f"float{4 * dtype.itemsize}")
         out = np.empty((7, 7), dtype)
         out.real, out.imag = part[:, None], part[None, :]
         return out.reshape(-1)
-    info = np.finfo(dtype)
+    info = finfo(dtype)
     few = [
         0.0,
         0.5,

@@ -17,6 +17,7 @@ import numpy as np
 from functrans import numpy as fnp
 from functrans.calls.fori_loop import fori_loop
 from functrans.calls.while_loop import while_loop
+from functrans.core.low_precision import finfo
 from functrans.core.trace import typeof
 from functrans.primitives.linalg_solve import triangular_solve
 
@@ -123,7 +124,7 @@ def _cycle(product: Product, r: Any, norm: Any, limit: Any, precondition: Produc
     """
     dtype, n = typeof(r).dtype, typeof(r).shape[0]
     zero = fnp.zeros((), dtype)
-    eps = np.finfo(dtype).eps
+    eps = finfo(dtype).eps
     rows = fnp.arange(m + 1)
 
     def going(state: Any) -> Any:

@@ -13,6 +13,8 @@ import numpy as np
 
 from functrans import numpy as fnp
 from functrans.calls.implicit import custom_linear_solve
+from functrans.core.dtypes import is_float
+from functrans.core.low_precision import finfo
 from functrans.core.source import describe, user_source
 from functrans.core.trace import typeof
 from functrans.flatten_util import ravel_pytree
@@ -83,7 +85,7 @@ def _solve(
         x0 = tree_map(fnp.asarray, x0)
         _like(name, "x0", x0, b, ValueError)
         start = stop_gradient(ravel_pytree(x0)[0].astype(dtype))
-    limit_of = _limit(tol, atol, np.finfo(dtype).dtype)
+    limit_of = _limit(tol, atol, finfo(dtype).dtype)
     turns = 10 * size if maxiter is None else maxiter
     near: Product = (lambda x: x) if m is None else _flat(_operator(name, "M", m, b), unravel, dtype)
 
@@ -94,7 +96,7 @@ def _solve(
         turned = near if m is None else lambda x: linear_transpose(near, x)(x)[0]
         return method(product, y, fnp.zeros_like(y), limit_of(y), turns, turned)
 
-    symmetric = hermitian and dtype.kind == "f"
+    symmetric = hermitian and is_float(dtype)
     x, info = custom_linear_solve(_flat(product, unravel, dtype), rhs, solve, None if symmetric else transposed, symmetric, has_aux=True)
     return unravel(x), info
 

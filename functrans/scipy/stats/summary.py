@@ -13,6 +13,7 @@ import numpy as np
 
 from functrans.arguments import among, flag
 from functrans.calls.jitted import jit
+from functrans.core.dtypes import is_float
 from functrans.core.source import describe, user_source
 from functrans.core.trace import typeof
 from functrans.numpy.choice import where
@@ -65,7 +66,7 @@ def _run_starts(ordered: Any) -> Any:
     """Whether each element of sorted lanes (the last axis, not empty) differs from the one before it."""
     after, before = ordered[..., 1:], ordered[..., :-1]
     changes = after != before
-    if typeof(ordered).dtype.kind == "f":
+    if is_float(typeof(ordered).dtype):
         changes &= ~(isnan(after) & isnan(before))
     first = full((*typeof(ordered).shape[:-1], 1), True)
     return concatenate([first, changes], axis=-1)
@@ -128,7 +129,7 @@ def _mode_of(lanes: Any, *, omit: bool) -> tuple[Any, Any]:
     ordered = sort(lanes, axis=-1)
     starts = _run_starts(ordered)
     count = arange(typeof(ordered).shape[-1]) - _first_of_run(starts) + 1
-    if omit and typeof(ordered).dtype.kind == "f":
+    if omit and is_float(typeof(ordered).dtype):
         count = where(isnan(ordered), 0, count)
         ordered = where(any_(count > 0, -1, keepdims=True), ordered, math.nan)
     best = argmax(count, axis=-1, keepdims=True)
@@ -189,7 +190,7 @@ def _rankdata_of(lanes: Any, *, method: str, omit: bool, dtype: np.dtype) -> Any
     ranks = _ranks_in_order(take_along_axis(lanes, order, -1), method).astype(dtype)
     place = argsort(order, axis=-1)
     ranks = take_along_axis(ranks + zeros(typeof(lanes).shape, dtype), place, -1)
-    if typeof(lanes).dtype.kind != "f":
+    if not is_float(typeof(lanes).dtype):
         return ranks
     return where(isnan(lanes) if omit else any_(isnan(lanes), -1, keepdims=True), math.nan, ranks)
 
