@@ -10,6 +10,7 @@ from typing import Any
 
 import numpy as np
 
+from functrans.calls.cond import cond
 from functrans.calls.jitted import jit
 from functrans.core.trace import typeof
 from functrans.numpy.choice import where
@@ -179,6 +180,13 @@ def _beta_slopes(scale: Any) -> tuple[Any, Any]:
 
 @with_derivatives(*_beta_slopes(lambda z: 1))
 def _betaln(a: Any, b: Any) -> Any:
+    inside = (a > 0) & (b > 0)
+    out = log_beta_p.bind(where(inside, a, 1), where(inside, b, 1))
+    return cond(inside.all(), lambda out, *_: out, lambda out, a, b: where(inside, out, _betaln_left(a, b)), out, a, b)
+
+
+def _betaln_left(a: Any, b: Any) -> Any:
+    """`betaln` where an argument is not positive: many steps, which a branch spares the usual ones."""
     a, b, _ = _regular(a, b)
     inside = (a > 0) & (b > 0)
     pole = _whole_left(a) | _whole_left(b)
