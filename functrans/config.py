@@ -247,12 +247,16 @@ def disable_jit(disable: bool = True) -> AbstractContextManager[Options]:
 
 
 def debug_nans(flag: bool = True) -> AbstractContextManager[Options]:
-    """A context in which a result holding a nan raises FloatingPointError."""
+    """A context in which an operation whose result holds a nan raises FloatingPointError, with the user's line.
+
+    A compiled function is watched by its results. Where one holds a nan it runs again operation by operation, side effects too, to find
+    the first; a `while_loop` or `fori_loop` is named as a whole.
+    """
     return config(debug_nans=flag)
 
 
 def debug_infs(flag: bool = True) -> AbstractContextManager[Options]:
-    """A context in which a result holding an infinity raises FloatingPointError."""
+    """A context in which an operation whose result holds an infinity raises FloatingPointError; otherwise as `debug_nans`."""
     return config(debug_infs=flag)
 
 

@@ -14,9 +14,12 @@ from weakref import WeakKeyDictionary
 
 import numpy as np
 
+from functrans.config import options
 from functrans.core.aval import ShapedArray
+from functrans.core.interpret import eval_jaxpr
 from functrans.core.jaxpr import ClosedJaxpr, Jaxpr
-from functrans.core.trace import Tracer
+from functrans.core.trace import EvalTrace, Tracer, running
+from functrans.core.watch import refused
 from functrans.primitives.base import primitive
 
 __all__ = ["bind_jaxpr", "compiled", "has_open_consts", "jit_p", "with_leading_inputs"]
@@ -26,6 +29,7 @@ __all__ = ["bind_jaxpr", "compiled", "has_open_consts", "jit_p", "with_leading_i
 
 _executables: WeakKeyDictionary[ClosedJaxpr, Any] = WeakKeyDictionary()
 _compile_lock = threading.Lock()
+_EVALUATION = EvalTrace(None)
 
 
 def compiled(closed: ClosedJaxpr) -> Any:
@@ -44,6 +48,9 @@ def compiled(closed: ClosedJaxpr) -> Any:
 def _impl(*values: np.ndarray, jaxpr: ClosedJaxpr, name: str) -> list[np.ndarray]:
     run = compiled(jaxpr)
     out: list[np.ndarray] = run([np.require(v, requirements="C") for v in values])
+    if refused(out, options()):  # operation by operation, to name the first that makes such a number
+        with running(_EVALUATION):
+            eval_jaxpr(jaxpr.jaxpr, jaxpr.consts, *values)
     return out
 
 

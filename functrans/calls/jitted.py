@@ -18,15 +18,16 @@ from functrans.calls.jit import bind_jaxpr
 from functrans.calls.paths import Path, Paths
 from functrans.calls.questions import ValueNeeded
 from functrans.calls.refs import Frame, Ref, RefsFound, carrying, restored, threaded, values_of
-from functrans.config import options, trace_key
+from functrans.config import config, disable_jit, options, trace_key
 from functrans.core.array import Array
 from functrans.core.aval import ShapedArray, ShapeDtypeStruct
 from functrans.core.jaxpr import ClosedJaxpr
 from functrans.core.source import describe, user_source
 from functrans.core.trace import EvalTrace, Tracer, axis_env, current_trace, is_array_like, to_numpy, typeof
+from functrans.core.watch import refused
 from functrans.transforms.flatten import FlatFun, check_arrays, fun_name, hashable, wraps
 from functrans.transforms.stage import stage
-from functrans.tree_util import PyTreeDef, tree_flatten, tree_unflatten
+from functrans.tree_util import PyTreeDef, tree_flatten, tree_leaves, tree_unflatten
 
 __all__ = ["Compiled", "JitFunction", "Lowered", "Traced", "clear_caches", "jit"]
 
@@ -52,6 +53,8 @@ class JitFunction:
             return self._fun(*args, **kwargs)
         if self._stateful is not None:
             return self._stateful(args, kwargs)
+        if (current.debug_nans or current.debug_infs) and type(current_trace()) is EvalTrace:
+            return self._watched(args, kwargs)
         try:
             dynamic, static = self._split(args, kwargs)
             leaves, tree = tree_flatten(dynamic)
@@ -79,6 +82,19 @@ class JitFunction:
 
     def __repr__(self) -> str:
         return f"<jit of {fun_name(self._fun)}>"
+
+    def _watched(self, args: tuple[Any, ...], kwargs: dict[str, Any]) -> Any:
+        """A call whose results must have no nan or infinity: where one has, the function runs again operation by operation."""
+        watching = options()
+        with config(debug_nans=False, debug_infs=False):
+            out = self(*args, **kwargs)
+        found = refused(tree_leaves(out), watching)
+        if found is None:
+            return out
+        with disable_jit():
+            self._fun(*args, **kwargs)
+        raise FloatingPointError(f"jit of {fun_name(self._fun)}: {found[0]} in the result {found[1]}, at {describe(user_source())}. Run "
+                                 "operation by operation, without compiling, no operation makes it.")
 
     # -- signatures ---------------------------------------------------------------------------------------------
 

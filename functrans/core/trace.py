@@ -20,11 +20,13 @@ from typing import Any, ClassVar
 
 import numpy as np
 
+from functrans.config import options
 from functrans.core.array import Array
 from functrans.core.aval import ShapedArray, scalar_aval
 from functrans.core.conversion import COMPLEX, FLOAT, INDEX, INT, LIST, TRUTH, Conversion, item_at
 from functrans.core.dtypes import canonical, is_discrete
 from functrans.core.source import Source, describe, user_source
+from functrans.core.watch import watch
 from functrans.errors import (
     ConcretizationTypeError,
     TracerArrayConversionError,
@@ -389,6 +391,9 @@ class EvalTrace(Trace):
             impl = primitive.rule("impl")
         with np.errstate(all="ignore"):
             out = impl(*values, **params)
+        current = options()
+        if current.debug_nans or current.debug_infs:
+            watch(primitive.name, values, out if primitive.multiple_results else [out], current)
         if primitive.multiple_results:
             avals = primitive.rule("abstract")(*map(typeof, args), **params)
             return [Array(_as_ndarray(o), a.weak_type) for o, a in zip(out, avals, strict=True)]
