@@ -82,9 +82,11 @@ def structure_errors(a: PyTreeDef, b: PyTreeDef) -> Iterator[tuple[Any, str, str
 def _in_words(kind: str) -> str:
     if kind == str(_Leaf):
         return "an array"
-    kind, _, data = kind.partition(" with pytree metadata ")
-    if data:
-        return f"{_in_words(kind)} of {data}"
+    kind, _, more = kind.partition(" with ")
+    if more.startswith("pytree metadata "):
+        return f"{_in_words(kind)} of {more.removeprefix('pytree metadata ')}"
+    if more:
+        return f"{_in_words(kind)} with {'1 child' if more == '1 children' else more}"
     name = kind.removeprefix("<class '").removesuffix("'>")
     return "None" if name == "NoneType" else kind if name == kind else f"a {name.rsplit('.', 1)[-1]}"
 

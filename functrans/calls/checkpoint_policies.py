@@ -31,7 +31,15 @@ __all__ = [
     "save_only_these_names", "saves",
 ]
 
+_MACHINERY = frozenset({"Offloadable", "Policy", "Recompute", "SaveExceptNames", "Saveable", "saves"})
+
 Policy = Callable[..., Any]
+
+
+def __dir__() -> list[str]:
+    """The policies alone: the module is `functrans.checkpoint_policies`, a namespace to choose from."""
+    return [name for name in __all__ if name not in _MACHINERY]
+
 
 
 class _Decision(Enum):

@@ -189,7 +189,11 @@ def _transposed(name: str, pull: Callable[..., list[Any]], out_avals: Sequence[S
                 raise _not_linear(name, "it gives a cotangent that does not depend on the result's, and is not zero")
         return bars
 
-    program = record_linear(checked, out_avals)
+    def refusal(what: str) -> str:
+        return str(_not_linear(name, f"it asks for {what} that depends on the cotangent, and a rule that branches on its cotangent, or "
+                                     "takes it for a Python number, is not linear"))
+
+    program = record_linear(checked, out_avals, refusal)
     try:
         check_linear_program(program)
     except JaxprTypeError as error:

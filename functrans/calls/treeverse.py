@@ -142,8 +142,12 @@ def planned(name: str, checkpoint: Any, length: int) -> CheckpointPlan:
     plans, most = _plans(length), operator.index(checkpoint)
     found = next((p for p in plans if p.live_carries <= most), None)
     if found is None:
-        raise ValueError(f"{name}: checkpoint={most} carries are too few for {length} steps, at {describe(user_source())}. Give at "
-                         f"least {plans[-1].live_carries}.")
+        best = plans[-1]
+        raise ValueError(
+            f"{name}: checkpoint={most} carries are too few for {length} steps, at {describe(user_source())}. A loop is cut into segments, "
+            "these into segments of their own, and so on, and the carry before each segment of the levels that are open is kept: the "
+            f"fewest are {best.live_carries}, with {len(best.widths)} level(s) of {', '.join(map(str, best.widths))} segments. "
+            f"Give at least {best.live_carries}, or \"auto\".")
     return found
 
 

@@ -254,7 +254,7 @@ def _check_inner(report: _Report, eqn: Eqn, inner: Sequence[ClosedJaxpr], uses: 
         grown = [i for i in range(carry) if outs[i] and not uses[first + i]]
         if not grown:
             for i in range(carry):  # after no turns at all the carry is what it was
-                outs[i] = outs[i] or uses[consts + i]
+                outs[i] = outs[i] or uses[first + i]
             return outs
         for i in grown:  # a carry that the loop body makes linear is linear on the next turn
             uses[first + i] = True

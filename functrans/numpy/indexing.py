@@ -15,6 +15,7 @@ from __future__ import annotations
 
 import warnings
 from collections.abc import Callable, Sequence
+from math import prod
 from typing import Any
 
 import numpy as np
@@ -303,8 +304,9 @@ def _scattered(x: Any, plan: Plan, y: Any, op: str, sorted_: bool, unique: bool)
         target.append(e.axis)
         inserted.append(e.axis)
     numbers = ScatterDimensionNumbers(tuple(i for i, a in enumerate(axes) if a[0] == "window"), tuple(inserted), tuple(target))
+    once = prod(plan.place_shape) <= 1  # then no element is indexed twice: strided slices never meet one another
     return prim.bind(x, index_vectors(components, place_shape), y, dimension_numbers=numbers, indices_are_sorted=sorted_ or static,
-                     unique_indices=unique or static, mode=plan.mode)
+                     unique_indices=unique or once, mode=plan.mode)
 
 
 def _set_block(x: Any, entries: Sequence[Entry], y: Any) -> Any:
@@ -343,8 +345,9 @@ class IndexUpdateRef:
 
     Common arguments: `mode` says what becomes of indices out of bounds: None or ``"error"`` raises IndexError, ``"drop"`` (``"fill"``
     for `get`) skips them, ``"clip"`` takes the nearest, ``"promise_in_bounds"`` does not look. ``unique_indices`` and
-    ``indices_are_sorted`` are promises; derivatives of `multiply` need the first. ``wrap_negative_indices=False`` makes negative
-    indices out of bounds. Of several updates to one element, `set` keeps the last; the others combine all.
+    ``indices_are_sorted`` are promises; derivatives of `multiply`, `divide` and `power` by the values need the first,
+    unless the index is made of integers, traced or not, and slices, which name no element twice. ``wrap_negative_indices=False``
+    makes negative indices out of bounds. Of several updates to one element, `set` keeps the last; the others combine all.
 
     >>> x = asarray_internal(np.arange(3.0))
     >>> IndexUpdateRef(x, np.array([0, 0])).add(np.array([1.0, 2.0]))

@@ -315,8 +315,9 @@ def _mul_tangent(y: Any, primals: Any, x_dot: Any, u_dot: Any, params: dict[str,
     if type(u_dot) is not Zero:
         if not params["unique_indices"]:
             raise NotImplementedError(
-                "the derivative of scatter_mul with respect to its updates needs unique_indices=True: where several updates meet "
-                f"in one element, each needs the product of the others. At {describe(user_source())}.")
+                "the derivative of x.at[index].multiply, .divide, .power or scatter_mul by the updates needs unique_indices=True: where "
+                f"several updates meet in one element, each needs the product of the others. At {describe(user_source())}. Pass "
+                "unique_indices=True if no element is indexed twice.")
         part = mul_p.bind(u_dot, _read_back(x, indices, typeof(updates), params))
         terms.append(scatter_add_p.bind(zeros(tangent_aval(typeof(x))), indices, part, **params))
     return terms[0] if len(terms) == 1 else add_p.bind(*terms)

@@ -55,16 +55,24 @@ class LinearTracer(Tracer):
         self.aval = variable.aval
         self.variable = variable
 
+    def _unknown(self, what: str, error: type[Exception]) -> str:
+        refusal = self._trace.refusal if isinstance(self._trace, TangentTrace) else None
+        return super()._unknown(what, error) if refusal is None else refusal(what)
+
 
 class TangentTrace(Trace):
-    """Records what depends on a tangent; leaves the rest to the parent."""
+    """Records what depends on a tangent; leaves the rest to the parent.
 
-    __slots__ = ("eqns",)
+    `refusal` gives the message where Python asks for the value of what depends on one; by default that of any tracer.
+    """
+
+    __slots__ = ("eqns", "refusal")
     name = "linearize"
 
-    def __init__(self, parent: Trace | None) -> None:
+    def __init__(self, parent: Trace | None, refusal: Callable[[str], str] | None = None) -> None:
         super().__init__(parent)
         self.eqns: list[Eqn] = []
+        self.refusal = refusal
 
     def process(self, primitive: Primitive, args: Sequence[Any], params: dict[str, Any]) -> Any:
         for x in args:
@@ -248,12 +256,15 @@ def _recorded(
     return ys, LinearProgram(ins, tangent_trace.eqns, y_dots)
 
 
-def record_linear(fun: Callable[..., Any], in_avals: Sequence[ShapedArray]) -> LinearProgram:
+def record_linear(
+    fun: Callable[..., Any], in_avals: Sequence[ShapedArray], refusal: Callable[[str], str] | None = None,
+) -> LinearProgram:
     """The program of ``fun(*args) -> flat results``, a function that is linear: what it computes of anything else runs at once.
 
     A result may be `Zero`. One that does not depend on the arguments is the value of a linear function at 0, and so is zero.
+    `refusal` is the message where it asks for the value of an argument, as ``if x > 0`` does.
     """
-    trace = TangentTrace(current_trace())
+    trace = TangentTrace(current_trace(), refusal)
     tracers = [LinearTracer(trace, Var(a)) for a in in_avals]
     try:
         with running(trace):

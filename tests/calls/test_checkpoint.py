@@ -452,3 +452,10 @@ def test_values_that_nobody_knows():
     with pytest.raises(TracerBoolConversionError, match="differs along the axis that vmap maps over") as caught:
         ft.grad(lambda x: ft.vmap(ft.checkpoint(lambda x: x if x > 0 else -x))(x).sum())(np.array([1.0, -1.0]))
     assert "make the argument static by static_argnums of checkpoint" in caught.value.__notes__[0]
+
+
+def test_the_namespace_of_policies_lists_policies_alone():
+    assert set(dir(ft.checkpoint_policies)) == {
+        "checkpoint_dots", "checkpoint_dots_with_no_batch_dims", "dots_saveable", "dots_with_no_batch_dims_saveable",
+        "everything_saveable", "nothing_saveable", "offload_dot_with_no_batch_dims", "save_and_offload_only_these_names",
+        "save_any_names_but_these", "save_anything_except_these_names", "save_from_both_policies", "save_only_these_names"}

@@ -157,3 +157,26 @@ def test_rules_take_arrays_of_the_library() -> None:
     x = np.array([1.0, 2.0])
     for g in (by_jvp, by_vjp):
         np.testing.assert_array_equal(ft.grad(g)(x), [18.0, 4.0])
+
+
+@pytest.mark.parametrize("loop", ["while", "for"])
+def test_forward_mode_of_a_batch_whose_elements_end_at_different_turns(loop):
+    """The rule is the transpose of a loop x <- 0.9 sin(x), batched: its masks and counters are not linear, and need not be."""
+    if loop == "while":
+        plain = lambda x: lax.while_loop(lambda c: c > 0.5, lambda c: 0.9 * fnp.sin(c), x)  # noqa: E731
+        xs = np.array([0.1, 0.9, 1.5])
+    else:
+        plain = lambda x: lax.fori_loop(0, fnp.floor(4 * x).astype(int), lambda i, c: 0.9 * fnp.sin(c), x)  # noqa: E731
+        xs = np.array([0.1, 0.6, 1.1])
+
+    def turned(x):
+        turns, slope = (np.inf if loop == "while" else np.floor(4 * x)), 1.0
+        while turns > 0 and not (loop == "while" and x <= 0.5):
+            x, slope, turns = 0.9 * np.sin(x), 0.9 * np.cos(x) * slope, turns - 1
+        return slope
+
+    f = ft.custom_vjp(plain)
+    f.defvjp(lambda x: (plain(x), x), lambda x, ct: ft.vjp(plain, x)[1](ct))
+    push = lambda x: ft.jvp(ft.vmap(f), (x,), (np.ones(3),))[1]  # noqa: E731
+    for run in (push, ft.jit(push), lambda x: fnp.diag(ft.jacfwd(ft.vmap(f))(x))):
+        np.testing.assert_allclose(run(xs), [turned(x) for x in xs])

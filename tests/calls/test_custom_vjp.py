@@ -489,6 +489,9 @@ NOT_LINEAR = {
     "clip": (lambda r, ct: (fnp.clip(ct, -1.0, 1.0),), "the linear variable a enters 'max', which has no transpose rule"),
     "square": (lambda r, ct: (ct * ct,), "'mul' is not linear in the linear variables a and a together"),
     "affine": (lambda r, ct: (ct + 1.0,), r"'add' adds the constant 1\.0:f64\[\] to the linear variable a: affine, not linear"),
+    "branch": (lambda r, ct: (ct if ct > 0 else 3 * ct,),
+               r"it asks for a truth value \(as in .*\) that depends on the cotangent, and a rule that branches on its cotangent"),
+    "number": (lambda r, ct: (float(ct),), "it asks for a float that depends on the cotangent"),
     "constant": (lambda r, ct: (3.0,), "it gives a cotangent that does not depend on the result's, and is not zero"),
 }
 

@@ -118,6 +118,9 @@ def test_without_derivatives_a_checkpointed_loop_is_plain() -> None:
     ("all", TypeError, "scan of <lambda>: checkpoint must be True, \"auto\" or the number of carries to keep; got 'all' of type str"),
     (2.5, TypeError, "got 2.5 of type float"),
     (3, ValueError, "scan of <lambda>: checkpoint=3 carries are too few for 100 steps"),
+    # 4 * 3 * 3 * 3 = 108 >= 100 steps; 4 + 3 + 3 + 3 = 13 would be kept by 108, one less by 100
+    (3, ValueError, "A loop is cut into segments, these into segments of their own, and so on, and the carry before each segment of the "
+     "levels that are open is kept: the fewest are 12, with 4 level(s) of 4, 3, 3, 3 segments. Give at least 12, or \"auto\"."),
 ])
 def test_errors(checkpoint: Any, error: type[Exception], text: str) -> None:
     with pytest.raises(error) as caught:

@@ -302,3 +302,28 @@ def test_empty_axes() -> None:
     with pytest.raises(IndexError):
         read(empty, np.array([0]))
     assert IndexUpdateRef(empty, slice(None)).set(1.0).shape == (0, 3)
+
+
+def test_products_by_one_traced_index_are_differentiated() -> None:
+    """x.at[i].multiply(y) by y: integers and slices name no element twice, so each update meets one element alone."""
+    x, y = X[0], np.linspace(1.0, 2.0, 4)
+    for at, values in ((lambda i: (i,), y[:1]), (lambda i: (slice(None), i), y), (lambda i: (slice(None, None, 2), -i), y[:2]),
+                       (lambda i: (i, i + 1), y[0]), (lambda i: (i, None, slice(3)), y[:3])):
+        where = tuple(p if isinstance(p, slice) or p is None else int(p) for p in at(1))
+        total = lambda v, i, op, at=at: getattr(ft.numpy.asarray(x).at[at(i)], op)(v).sum()  # noqa: E731
+        for op, slope in (("multiply", lambda e, v: e), ("divide", lambda e, v: -e / v ** 2),
+                          ("power", lambda e, v: np.log(e) * e ** v)):
+            # a value that is broadcast along leading axes gets the sum over them
+            every = slope(x[where], values).reshape(-1, np.size(values)).sum(0).reshape(np.shape(values))
+            for run in (ft.grad(total), ft.jit(ft.grad(total), static_argnums=2)):
+                np.testing.assert_allclose(run(values, 1, op), every)
+    by_loop = ft.grad(lambda c: ft.lax.fori_loop(0, 3, lambda i, c: c.at[i].multiply(c.sum()), c).sum())
+    # c0, c1, c2 = 0, 1, 2: s = 3, a = 3 c0; t = a + c1 + c2, b = c1 t; the end is a + b + c2 (a + b + c2)
+    np.testing.assert_allclose(by_loop(np.arange(3.0)), [18.0, 12.0, 10.0])
+
+
+def test_products_by_many_indices_name_the_call_in_their_refusal() -> None:
+    for op in ("multiply", "divide", "power"):
+        with pytest.raises(NotImplementedError, match=r"of x\.at\[index\]\.multiply, \.divide, \.power or scatter_mul by the updates needs "
+                                                      r"unique_indices=True.*test_indexing\.py:\d+"):
+            ft.grad(lambda v, op=op: getattr(fnp.ones(3).at[np.array([0, 1])], op)(v).sum())(np.ones(2))
