@@ -4,7 +4,7 @@ A `Ref` holds an immutable array and exchanges it at each assignment: ``ref[i] =
 references, changes them and returns arrays is as pure as any other, and may be compiled, differentiated and mapped; the compiler updates
 in place where nobody else reads.
 
->>> import functrans as ft, functrans.numpy as fnp
+>>> import numpy as np, functrans as ft, functrans.numpy as fnp
 >>> @ft.jit
 ... def powers(x):
 ...     out = new_ref(fnp.zeros(4))
@@ -61,6 +61,7 @@ def new_ref(init_val: Any, *, memory_space: Any = None, kind: str | None = None)
     Raises:
         TypeError: if `init_val` is no array.
 
+    >>> import numpy as np
     >>> ref = new_ref(np.zeros(3))
     >>> ref[1] = 5.0
     >>> ref[...] += 1.0
@@ -84,6 +85,7 @@ def empty_ref(ty: Any, memory_space: Any = None) -> Ref:
     Raises:
         TypeError: if `ty` has no shape and dtype.
 
+    >>> import numpy as np
     >>> empty_ref(np.ones((2,), "float32")).shape
     (2,)
     """
@@ -106,6 +108,7 @@ def freeze(ref: Ref) -> Any:
     Raises:
         TypeError: if `ref` is no reference. ValueError: if it was frozen or freed before.
 
+    >>> import numpy as np
     >>> freeze(new_ref(np.ones(2)))
     Array([1., 1.], dtype=float64)
     """
@@ -118,6 +121,7 @@ def free_ref(ref: Ref) -> None:
     Raises:
         TypeError: if `ref` is no reference. ValueError: if it was frozen or freed before.
 
+    >>> import numpy as np
     >>> free_ref(new_ref(np.ones(2)))
     """
     _ref("free_ref", ref).taken()
@@ -126,6 +130,7 @@ def free_ref(ref: Ref) -> None:
 def get(ref: Ref, idx: Any = None) -> Any:
     """``ref[idx]``, all of it by default.
 
+    >>> import numpy as np
     >>> get(new_ref(np.arange(3)), 1)
     Array(1, dtype=int64)
     """
@@ -135,6 +140,7 @@ def get(ref: Ref, idx: Any = None) -> Any:
 def set(ref: Ref, idx: Any, value: Any) -> None:
     """``ref[idx] = value``; None is all of it.
 
+    >>> import numpy as np
     >>> ref = new_ref(np.zeros(2))
     >>> set(ref, 0, 3.0)
     >>> ref[...]
@@ -146,6 +152,7 @@ def set(ref: Ref, idx: Any, value: Any) -> None:
 def swap(ref: Ref, idx: Any, value: Any) -> Any:
     """``ref[idx] = value``; the value that was there before.
 
+    >>> import numpy as np
     >>> ref = new_ref(np.zeros(2))
     >>> swap(ref, 0, 3.0), ref[0]
     (Array(0., dtype=float64), Array(3., dtype=float64))
@@ -158,6 +165,7 @@ def swap(ref: Ref, idx: Any, value: Any) -> Any:
 def addupdate(ref: Ref, idx: Any, x: Any) -> None:
     """``ref[idx] += x``, where an index that is named twice is added to twice.
 
+    >>> import numpy as np
     >>> ref = new_ref(np.zeros(2))
     >>> addupdate(ref, np.array([0, 0, 1]), np.ones(3))
     >>> ref[...]
