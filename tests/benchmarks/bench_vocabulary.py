@@ -92,8 +92,8 @@ def case_sort():
     rng = np.random.default_rng(0)
     for dtype in ("float64", "float32"):
         x = rng.standard_normal((200, 1000)).astype(dtype)
-        compare(f"sort 200 x 1000 {dtype}", lambda library, xp: lambda x: xp.sort(x, axis=-1), (x,), inner=2)
-        compare(f"argsort 200 x 1000 {dtype}", lambda library, xp: lambda x: xp.argsort(x, axis=-1), (x,), inner=2)
+        compare(f"sort 200 x 1000 {dtype}", lambda library, xp: lambda rows: xp.sort(rows, axis=-1), (x,), inner=2)
+        compare(f"argsort 200 x 1000 {dtype}", lambda library, xp: lambda rows: xp.argsort(rows, axis=-1), (x,), inner=2)
 
 
 # -- linear algebra ----------------------------------------------------------------------------------------------------------
