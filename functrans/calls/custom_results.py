@@ -12,6 +12,7 @@ from typing import Any
 
 import numpy as np
 
+from functrans import arguments
 from functrans.core.array import Array
 from functrans.core.aval import ShapedArray, Zero, tangent_aval
 from functrans.core.dtypes import float0, kind_of
@@ -221,8 +222,7 @@ def brief(x: Any) -> str:
     """A value, for messages."""
     if is_array_like(x):
         return f"an array of type {typeof(x)}"
-    text = repr(x)
-    return f"{text if len(text) <= 80 else text[:77] + '...'} of type {type(x).__name__}"
+    return arguments.brief(x)
 
 
 def check_same_structure(where: str, got: Any, want: Any, what: str, error: type[Exception] = TypeError) -> None:

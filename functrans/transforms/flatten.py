@@ -7,6 +7,7 @@ import inspect
 from collections.abc import Callable, Hashable, Sequence
 from typing import Any
 
+from functrans.arguments import brief
 from functrans.core.source import describe, user_source
 from functrans.core.trace import is_array_like, typeof
 from functrans.tree_util import PyTreeDef, keystr, tree_flatten, tree_flatten_with_path, tree_unflatten
@@ -57,7 +58,7 @@ class FlatFun:
         if self.has_aux:
             if not isinstance(out, tuple) or len(out) != 2:
                 raise TypeError(f"{self._transform} of {fun_name(self._fun)} with has_aux=True: the function must return a pair "
-                                f"(output, auxiliary data); it returned {_brief(out)}, at {describe(user_source())}.")
+                                f"(output, auxiliary data); it returned {brief(out)}, at {describe(user_source())}.")
             out, aux = out
             found, self._aux_tree = tree_flatten(aux)
             extra = [x for x in found if is_array_like(x)]
@@ -68,7 +69,7 @@ class FlatFun:
             if not is_array_like(x):
                 paths, _ = tree_flatten_with_path(out)
                 raise TypeError(f"{self._transform} of {fun_name(self._fun)}: the function must return arrays or numbers; "
-                                f"result{keystr(paths[i][0])} is {_brief(x)}, at {describe(user_source())}.")
+                                f"result{keystr(paths[i][0])} is {brief(x)}, at {describe(user_source())}.")
         return flat + extra
 
     def split(self, values: Sequence[Any]) -> tuple[list[Any], Any]:
@@ -78,11 +79,6 @@ class FlatFun:
             return flat, None
         arrays = iter(values[self._count:])
         return flat, tree_unflatten(self._aux_tree, [next(arrays) if x is _ARRAY else x for x in self._aux_leaves])
-
-
-def _brief(x: Any) -> str:
-    text = repr(x)
-    return f"{text if len(text) <= 80 else text[:77] + '...'} of type {type(x).__name__}"
 
 
 def arg_paths(args: Sequence[Any], fun: Callable[..., Any], kwargs: dict[str, Any] | None = None) -> list[str]:
@@ -111,7 +107,7 @@ def check_arrays(leaves: Sequence[Any], args: Sequence[Any], fun: Callable[..., 
     for i, x in enumerate(leaves):
         if not is_array_like(x):
             path = arg_paths(args, fun, kwargs)[i]
-            raise TypeError(f"{transform} of {fun_name(fun)}: argument {path} must be an array or a number; it is {_brief(x)}, at "
+            raise TypeError(f"{transform} of {fun_name(fun)}: argument {path} must be an array or a number; it is {brief(x)}, at "
                             f"{describe(user_source())}.")
         try:
             typeof(x)

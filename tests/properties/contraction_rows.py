@@ -9,7 +9,7 @@ from hypothesis import strategies as st
 
 from tests.primitives.test_contraction import einsum
 from tests.properties.rows import PRIMITIVES as P
-from tests.properties.rows import Case, Operand, Row
+from tests.properties.rows import Case, Operand, Row, of_sizes
 
 __all__ = ["CONTRACTION_ROWS"]
 
@@ -77,13 +77,6 @@ def dot(
     return einsum(f"{''.join(x_names)},{''.join(y_names)}->{''.join(out)}", x, y)
 
 
-def dot_scale(x: np.ndarray, y: np.ndarray, **params: Any) -> np.ndarray:
-    if x.dtype.kind not in "fc":
-        return np.zeros(())
-    x, y = (np.abs(np.where(np.isfinite(v), v, 0)).astype(np.float64) for v in (x, y))
-    return dot(x, y, **params)
-
-
 CONTRACTION = [
     Row(
         P["dot_general"],
@@ -92,7 +85,7 @@ CONTRACTION = [
         active=(0, 1),
         ulps=16,
         eager_ulps=16,
-        scale=dot_scale,
+        scale=of_sizes(dot),
         analytic=True,
     )
 ]
@@ -140,13 +133,6 @@ def convolved(
     return out
 
 
-def convolution_scale(x: np.ndarray, k: np.ndarray, **params: Any) -> np.ndarray:
-    if x.dtype.kind not in "fc":
-        return np.zeros(())
-    x, k = (np.abs(np.where(np.isfinite(v), v, 0)).astype(np.float64) for v in (x, k))
-    return convolved(x, k, **params)
-
-
 CONVOLUTION = [
     Row(
         P["conv_general_dilated"],
@@ -155,7 +141,7 @@ CONVOLUTION = [
         active=(0, 1),
         ulps=16,
         eager_ulps=16,
-        scale=convolution_scale,
+        scale=of_sizes(convolved),
         analytic=True,
     )
 ]

@@ -34,6 +34,7 @@ __all__ = [
     "axes_subsets",
     "dtypes_of",
     "elementwise",
+    "of_sizes",
     "shapes",
     "special_values",
     "values",
@@ -373,6 +374,17 @@ def _near(error: np.ndarray, size: np.ndarray, ulps: float, scale: Any) -> np.nd
 def _same(got: np.ndarray, want: np.ndarray) -> np.ndarray:
     """Bitwise equality, but for the payload of nan."""
     return np.asarray((np.isnan(got) & np.isnan(want)) | ((got == want) & (np.signbit(got) == np.signbit(want))))
+
+
+def of_sizes(reference: Any) -> Any:
+    """The reference on absolute values, of the finite ones: what rounding errors of its sums and products are relative to."""
+
+    def scale(*xs: np.ndarray, **params: Any) -> np.ndarray:
+        if xs[0].dtype.kind not in "fc":
+            return np.zeros(())
+        return np.asarray(reference(*(np.abs(np.where(np.isfinite(x), x, 0)).astype(np.float64) for x in xs), **params))
+
+    return scale
 
 
 def draw_case(data: Any, row: Row, dtype: np.dtype) -> tuple[Case, np.random.Generator]:

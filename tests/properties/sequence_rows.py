@@ -8,7 +8,7 @@ import numpy as np
 from hypothesis import strategies as st
 
 from tests.properties.array_rows import REAL, factors, of_shape
-from tests.properties.rows import DISTINCT, Case, Operand, Row, shapes
+from tests.properties.rows import DISTINCT, Case, Operand, Row, of_sizes, shapes
 from tests.properties.rows import PRIMITIVES as P
 
 __all__ = ["SEQUENCE_ROWS"]
@@ -31,17 +31,6 @@ def running(step: Any) -> Any:
         return np.moveaxis(out[:: -1 if reverse else 1], 0, axis)
 
     return reference
-
-
-def sizes_of(step: Any) -> Any:
-    """The same on absolute values: what rounding errors are relative to."""
-
-    def scale(*xs: np.ndarray, **params: Any) -> np.ndarray:
-        if xs[0].dtype.kind not in "fc":
-            return np.zeros(())
-        return running(step)(*(np.abs(np.where(np.isfinite(x), x, 0)).astype(np.float64) for x in xs), **params)
-
-    return scale
 
 
 RUNNING_CASES = of_shape(running_params, min_rank=1, max_rank=2)
@@ -100,7 +89,7 @@ RUNNING = [
         active=(0,),
         eager_ulps=64,
         ulps=1,
-        scale=sizes_of(np.add),
+        scale=of_sizes(running(np.add)),
         analytic=True,
     ),
     Row(
@@ -134,7 +123,7 @@ RUNNING = [
         active=(0, 1),
         ulps=256,
         eager_ulps=512,
-        scale=sizes_of(recurrence),
+        scale=of_sizes(running(recurrence)),
         smooth=factors(0.2),
         analytic=True,
     ),
@@ -211,12 +200,6 @@ def overlapped(x: np.ndarray, *, sizes: Any, strides: Any, dilation: Any) -> np.
     return out
 
 
-def overlap_scale(x: np.ndarray, **params: Any) -> np.ndarray:
-    if x.dtype.kind not in "fc":
-        return np.zeros(())
-    return overlapped(np.abs(np.where(np.isfinite(x), x, 0)).astype(np.float64), **params)
-
-
 SLIDING = [
     Row(P["sliding_windows"], window_cases(False), reference=windows, active=(0,), analytic=True),
     Row(
@@ -226,7 +209,7 @@ SLIDING = [
         active=(0,),
         ulps=8,
         eager_ulps=16,
-        scale=overlap_scale,
+        scale=of_sizes(overlapped),
         analytic=True,
     ),
 ]
